@@ -1,0 +1,1 @@
+//! Sources, embedders and the pipeline.

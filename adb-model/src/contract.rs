@@ -1,0 +1,147 @@
+//! Contracts that the compiler checks: what an embedder gives and takes, what a descriptor set is.
+//!
+//! A type such as [`ClipVitB16`] stands for an embedder at compile time: its name, its dimension,
+//! what it can read. It holds no weights; those are a bundle's, found at run time by name.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Embedding, Image};
+
+/// An embedder as the compiler sees it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an embedder",
+    note = "name one of `adb::presets`, or implement `adb::EmbedderSpec` for a type of your own"
+)]
+pub trait EmbedderSpec {
+    /// The preset's name, such as `clip-vit-b-16`: also the name of its bundle.
+    const NAME: &'static str;
+    /// Components of its vectors.
+    const DIMENSIONS: usize;
+}
+
+/// `E: Produces<Embedding<N>>`: the vectors of embedder `E` have `N` components.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not produce `{V}`",
+    label = "the field holds `{V}`, this embedder does not produce it"
+)]
+pub trait Produces<V>: EmbedderSpec {}
+
+/// `E: Accepts<S>`: embedder `E` can read a field of type `S`, such as [`Image`] or [`String`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't embed a `{S}`",
+    label = "this embedder can't read a `{S}`",
+    note = "images are read from an `Image` field, text from a `String` field"
+)]
+pub trait Accepts<S: ?Sized>: EmbedderSpec {}
+
+macro_rules! presets {
+    ($($(#[$doc:meta])* $ty:ident = $name:literal, $dims:literal, [$($source:ty),*];)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy)]
+        pub struct $ty;
+        impl EmbedderSpec for $ty {
+            const NAME: &'static str = $name;
+            const DIMENSIONS: usize = $dims;
+        }
+        impl Produces<Embedding<$dims>> for $ty {}
+        $(impl Accepts<$source> for $ty {})*
+    )*};
+}
+
+presets! {
+    /// CLIP ViT-B/32 (OpenAI's weights): images and text, 512 components.
+    ClipVitB32 = "clip-vit-b-32", 512, [Image, String];
+    /// CLIP ViT-B/16 (OpenAI's weights): images and text, 512 components.
+    ClipVitB16 = "clip-vit-b-16", 512, [Image, String];
+    /// CLIP ViT-L/14 (OpenAI's weights): images and text, 768 components.
+    ClipVitL14 = "clip-vit-l-14", 768, [Image, String];
+    /// The starter that `tools/models` builds from package registries: images and text, 512
+    /// components. Modest, and not CLIP.
+    Starter512 = "starter-512", 512, [Image, String];
+}
+
+/// How nearness is measured in a descriptor set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Metric {
+    /// `CS`: cosine similarity, higher is nearer.
+    Cosine,
+    /// `IP`: inner product, higher is nearer.
+    InnerProduct,
+    /// `L2`: squared Euclidean distance, smaller is nearer.
+    L2,
+}
+
+impl Metric {
+    /// The query language's name.
+    #[must_use]
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            Metric::Cosine => "CS",
+            Metric::InnerProduct => "IP",
+            Metric::L2 => "L2",
+        }
+    }
+}
+
+/// How a descriptor set is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Engine {
+    /// `Flat`: exact.
+    Flat,
+    /// `IVF`: inverted lists, approximate.
+    Ivf,
+    /// `HNSW`: a navigable graph, approximate.
+    Hnsw,
+}
+
+impl Engine {
+    /// The query language's name.
+    #[must_use]
+    pub const fn wire_name(self) -> &'static str {
+        match self {
+            Engine::Flat => "Flat",
+            Engine::Ivf => "IVF",
+            Engine::Hnsw => "HNSW",
+        }
+    }
+}
+
+/// All that a descriptor set's declaration says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SetSpec {
+    /// The set's name in the database.
+    pub name: &'static str,
+    /// Components of each vector.
+    pub dimensions: usize,
+    /// How nearness is measured.
+    pub metric: Metric,
+    /// How it is searched.
+    pub engine: Engine,
+    /// Name of the embedder that fills it unless the user says otherwise.
+    pub embedder: &'static str,
+}
+
+impl SetSpec {
+    /// The set `name`, filled by embedder `E`.
+    #[must_use]
+    pub const fn new<E: EmbedderSpec>(name: &'static str, metric: Metric, engine: Engine) -> Self {
+        Self { name, dimensions: E::DIMENSIONS, metric, engine, embedder: E::NAME }
+    }
+}
+
+/// A descriptor set, declared once with `#[derive(DescriptorSet)]` and shared by all models that
+/// put vectors into it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a descriptor set",
+    label = "not a descriptor set",
+    note = "declare it: `#[derive(DescriptorSet)] #[adb(name = \"…\", embedder = …)] struct {Self};`"
+)]
+pub trait DescriptorSet {
+    /// The embedder that it is declared with.
+    type Embedder: EmbedderSpec;
+    /// The declaration.
+    const SPEC: SetSpec;
+}

@@ -1,0 +1,84 @@
+//! The trait behind which pictures and text become vectors.
+
+use serde::{Deserialize, Serialize};
+
+/// Which embedder made a set's vectors: written on the set, checked on every later use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbedderIdentity {
+    /// The bundle's name, such as `clip-vit-b-16`.
+    pub name: String,
+    /// A hash over all that decides its vectors: weights, vocabulary, preprocessing.
+    pub hash: String,
+    /// Components of its vectors.
+    pub dimensions: usize,
+    /// Whether it reads images.
+    pub images: bool,
+    /// Whether it reads text.
+    pub texts: bool,
+}
+
+/// A picture made ready for inference: the input tensor of one image, in the layout that its
+/// embedder wants.
+#[derive(Debug, Clone)]
+pub struct PreparedImage(pub Box<[f32]>);
+
+/// Makes vectors of pictures and text.
+///
+/// Two steps for pictures, so that a pipeline can decode and resize on many threads beside the
+/// inference of the batch before: [`prepare_image`](Embedder::prepare_image), then
+/// [`embed_images`](Embedder::embed_images). All methods block.
+pub trait Embedder: Send + Sync {
+    /// Who it is.
+    fn identity(&self) -> &EmbedderIdentity;
+
+    /// Decodes and resizes one encoded image.
+    ///
+    /// # Errors
+    /// When the bytes are no picture that it can read; only that picture is lost.
+    fn prepare_image(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError>;
+
+    /// The vectors of prepared images, in order, each of unit length if the embedder normalises.
+    ///
+    /// # Errors
+    /// When inference fails: the fault is the embedder's, not one picture's.
+    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError>;
+
+    /// The vectors of texts, in order.
+    ///
+    /// # Errors
+    /// When it reads no text, or inference fails.
+    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
+}
+
+/// Why there is no vector.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmbedError {
+    /// The bytes are no readable picture.
+    #[error("not a readable image: {0}")]
+    Unreadable(String),
+    /// The embedder does not take this kind of input.
+    #[error("the embedder `{embedder}` does not read {what}")]
+    Modality {
+        /// Its name.
+        embedder: String,
+        /// `images` or `text`.
+        what: &'static str,
+    },
+    /// Inference failed.
+    #[error("the embedder `{embedder}` failed: {message}")]
+    Inference {
+        /// Its name.
+        embedder: String,
+        /// What the run time said.
+        message: String,
+    },
+}
+
+impl EmbedError {
+    /// Another attempt with the same input fails the same way.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        false
+    }
+}

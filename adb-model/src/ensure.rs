@@ -1,0 +1,324 @@
+//! Before the first row: descriptor sets and indexes are there and agree with the model.
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
+    SetSpec,
+    database::ask,
+    graph::{EDGE_ID, OBJECT_ID, USER_TYPE},
+};
+
+/// Property of a set: name of the embedder that fills it.
+pub const SET_EMBEDDER: &str = "adb_embedder";
+/// Property of a set: that embedder's hash.
+pub const SET_EMBEDDER_HASH: &str = "adb_embedder_hash";
+/// Stands for an embedder's name where the caller gave the vectors.
+pub const CALLER: &str = "caller";
+
+/// A descriptor set as the database has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundSet {
+    /// Its name.
+    pub name: String,
+    /// Components of each vector.
+    pub dimensions: usize,
+    /// Its metrics, the default first.
+    pub metrics: Vec<String>,
+    /// How many vectors it holds, if the database said.
+    pub count: Option<u64>,
+    /// Who fills it, if adb made it.
+    pub filled_by: Option<FilledBy>,
+}
+
+/// Who makes a set's vectors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilledBy {
+    /// The caller.
+    Caller,
+    /// An embedder.
+    Embedder {
+        /// The bundle's name.
+        name: String,
+        /// The bundle's hash.
+        hash: String,
+    },
+}
+
+impl FilledBy {
+    /// The filler that an embedder, or its absence, stands for.
+    #[must_use]
+    pub fn of(embedder: Option<&EmbedderIdentity>) -> Self {
+        match embedder {
+            None => FilledBy::Caller,
+            Some(e) => FilledBy::Embedder { name: e.name.clone(), hash: e.hash.clone() },
+        }
+    }
+}
+
+impl std::fmt::Display for FilledBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FilledBy::Caller => f.write_str("the caller's own vectors"),
+            FilledBy::Embedder { name, hash } => {
+                write!(f, "the embedder `{name}` ({})", hash.get(..12).unwrap_or(hash))
+            }
+        }
+    }
+}
+
+/// Why model and database don't fit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnsureError {
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// Two models declare one set differently.
+    #[error(
+        "the set `{name}` is declared twice and differently: {first:?} and {second:?}; declare it once, with `#[derive(DescriptorSet)]`"
+    )]
+    Disagree {
+        /// The set's name.
+        name: &'static str,
+        /// One declaration.
+        first: Box<SetSpec>,
+        /// The other.
+        second: Box<SetSpec>,
+    },
+    /// The set in the database has other dimensions or another metric.
+    #[error(
+        "the set `{name}` in the database has {found}, the model declares {declared}; give the model's set another name, or fill a new database"
+    )]
+    Shape {
+        /// The set's name.
+        name: String,
+        /// What the database has.
+        found: String,
+        /// What the model says.
+        declared: String,
+    },
+    /// The set belongs to another embedder: its vectors and these can't be compared.
+    #[error(
+        "the set `{name}` is filled by {found}, not by {given}: vectors of the two can't be compared; use that embedder, or another database"
+    )]
+    OtherEmbedder {
+        /// The set's name.
+        name: String,
+        /// Whose vectors it holds.
+        found: FilledBy,
+        /// Whose were to go in, or to be searched with.
+        given: FilledBy,
+    },
+    /// The embedder's vectors have another length than the model declares.
+    #[error(
+        "the embedder `{embedder}` makes vectors of {got} components, the set `{set}` takes {expected}"
+    )]
+    EmbedderDimensions {
+        /// The embedder's name.
+        embedder: String,
+        /// Its dimension.
+        got: usize,
+        /// The set's name.
+        set: &'static str,
+        /// The set's dimension.
+        expected: usize,
+    },
+}
+
+impl EnsureError {
+    /// Whether another attempt can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, EnsureError::Database(e) if e.is_transient())
+    }
+}
+
+/// The command that asks for a set with all that [`FoundSet`] holds.
+pub(crate) fn find_set(name: &str) -> Json {
+    json!({"FindDescriptorSet": {
+        "with_name": name, "dimensions": true, "metrics": true, "counts": true,
+        "results": {"list": [SET_EMBEDDER, SET_EMBEDDER_HASH]},
+    }})
+}
+
+/// Reads the answer to [`find_set`].
+pub(crate) fn read_set(name: &str, answer: &Answer<'_>) -> Option<FoundSet> {
+    let set = answer.entities().first()?;
+    let text = |key: &str| set.get(key).and_then(Json::as_str).map(str::to_owned);
+    let metrics = match set.get("_metrics") {
+        Some(Json::Array(all)) => all.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
+        Some(Json::String(one)) => vec![one.clone()],
+        _ => Vec::new(),
+    };
+    let filled_by = match (text(SET_EMBEDDER), text(SET_EMBEDDER_HASH)) {
+        (Some(name), Some(hash)) => Some(FilledBy::Embedder { name, hash }),
+        (Some(name), None) if name == CALLER => Some(FilledBy::Caller),
+        _ => None,
+    };
+    Some(FoundSet {
+        name: name.to_owned(),
+        dimensions: set.get("_dimensions").and_then(Json::as_u64).unwrap_or(0) as usize,
+        metrics,
+        count: set.get("_count").and_then(Json::as_u64),
+        filled_by,
+    })
+}
+
+/// What the database knows of a set; nothing if it has none of that name.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn inspect_set(db: &dyn Database, name: &str) -> Result<Option<FoundSet>, DbError> {
+    let (answers, _) = ask(db, Request::json(&json!([find_set(name)]))).await?;
+    Ok(read_set(name, &Answer::at(&answers, 0)?))
+}
+
+/// Refuses vectors that can't be compared with a set's own.
+///
+/// # Errors
+/// [`EnsureError::OtherEmbedder`]. A set that adb did not make takes any.
+pub(crate) fn check_filler(found: &FoundSet, given: &FilledBy) -> Result<(), EnsureError> {
+    match &found.filled_by {
+        Some(by) if by != given => Err(EnsureError::OtherEmbedder {
+            name: found.name.clone(),
+            found: by.clone(),
+            given: given.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What [`ensure`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ensured {
+    /// Names of the sets that it made.
+    pub sets_made: Vec<String>,
+    /// How many indexes it made.
+    pub indexes_made: usize,
+}
+
+/// Makes the descriptor sets and indexes that a model needs, and refuses a database that does not
+/// fit it. Runs before the first row, in requests of its own, and changes nothing the second time.
+///
+/// `embedder` answers who fills a set; nobody means that the caller gives the vectors. That is
+/// written on a new set, and holds from then on.
+///
+/// # Errors
+/// See [`EnsureError`]. Nothing is made unless every set fits.
+pub async fn ensure<'e>(
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+) -> Result<Ensured, EnsureError> {
+    let sets = schema.sets();
+    for (i, set) in sets.iter().enumerate() {
+        if let Some(other) = sets[..i].iter().find(|s| s.name == set.name) {
+            return Err(EnsureError::Disagree {
+                name: set.name,
+                first: Box::new(*other),
+                second: Box::new(*set),
+            });
+        }
+    }
+    let mut missing = Vec::new();
+    for set in &sets {
+        let identity = embedder(set);
+        if let Some(e) = identity
+            && e.dimensions != set.dimensions
+        {
+            return Err(EnsureError::EmbedderDimensions {
+                embedder: e.name.clone(),
+                got: e.dimensions,
+                set: set.name,
+                expected: set.dimensions,
+            });
+        }
+        let filler = FilledBy::of(identity);
+        match inspect_set(db, set.name).await? {
+            None => missing.push(add_set(set, &filler)),
+            Some(found) => {
+                check_shape(set, &found)?;
+                check_filler(&found, &filler)?;
+            }
+        }
+    }
+    let mut ensured = Ensured::default();
+    // One request each: on a server a set must be committed before its first descriptor.
+    for command in missing {
+        let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
+        let status = Answer::at(&answers, 0)?.status();
+        if status == 0 {
+            let name = &command["AddDescriptorSet"]["name"];
+            ensured.sets_made.push(name.as_str().unwrap_or_default().to_owned());
+        }
+    }
+    for index in indexes(schema) {
+        let (answers, _) = ask(db, Request::json(&json!([index]))).await?;
+        if Answer::at(&answers, 0)?.status() == 0 {
+            ensured.indexes_made += 1;
+        }
+    }
+    Ok(ensured)
+}
+
+fn add_set(set: &SetSpec, filler: &FilledBy) -> Json {
+    let properties = match filler {
+        FilledBy::Caller => json!({ SET_EMBEDDER: CALLER }),
+        FilledBy::Embedder { name, hash } => json!({ SET_EMBEDDER: name, SET_EMBEDDER_HASH: hash }),
+    };
+    json!({"AddDescriptorSet": {
+        "name": set.name, "dimensions": set.dimensions,
+        "engine": set.engine.wire_name(), "metric": set.metric.wire_name(),
+        "properties": properties, "if_not_found": {"_name": ["==", set.name]},
+    }})
+}
+
+fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
+    let metric = set.metric.wire_name();
+    if found.dimensions == set.dimensions && found.metrics.iter().any(|m| m == metric) {
+        return Ok(());
+    }
+    Err(EnsureError::Shape {
+        name: set.name.to_owned(),
+        found: format!("{} components, metric {}", found.dimensions, found.metrics.join("/")),
+        declared: format!("{} components, metric {metric}", set.dimensions),
+    })
+}
+
+/// One CreateIndex for every property that guards and constraints of this model look at.
+fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
+    let mut wanted: Vec<(&str, &str, &str)> = Vec::new();
+    let mut want = |target, class, property| {
+        if !wanted.contains(&(target, class, property)) {
+            wanted.push((target, class, property));
+        }
+    };
+    for model in schema.reachable() {
+        let class = model.kind.system_class().unwrap_or(model.class);
+        if model.kind != ObjectKind::Entity {
+            want("entity", class, USER_TYPE);
+        }
+        for field in model.fields {
+            match field.role {
+                FieldRole::Id(_) | FieldRole::Property { indexed: true, .. } => {
+                    want("entity", class, field.property);
+                }
+                FieldRole::Property { indexed: false, .. } => {}
+                FieldRole::Children { connection, .. } => want("connection", connection, EDGE_ID),
+                FieldRole::Embedding { .. } => want("entity", "_Descriptor", OBJECT_ID),
+                FieldRole::Image { .. } if model.kind == ObjectKind::Image => {}
+                FieldRole::Image { .. } => {
+                    want("entity", "_Image", OBJECT_ID);
+                    want("connection", field.property, EDGE_ID);
+                }
+            }
+        }
+    }
+    wanted
+        .into_iter()
+        .map(|(target, class, property)| {
+            json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
+        })
+        .collect()
+}

@@ -1,0 +1,64 @@
+//! What can be wrong with a value.
+
+use std::borrow::Cow;
+
+use crate::{EmbeddingError, ValueError};
+
+/// A value that can't become a graph: which model, which field, why.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} ({place})")]
+pub struct ModelError {
+    place: Cow<'static, str>,
+    kind: Box<ModelErrorKind>,
+}
+
+impl ModelError {
+    pub(crate) fn new(place: impl Into<Cow<'static, str>>, kind: ModelErrorKind) -> Self {
+        Self { place: place.into(), kind: Box::new(kind) }
+    }
+
+    /// Model and field, such as `Dish.grams`.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What was wrong.
+    #[must_use]
+    pub fn kind(&self) -> &ModelErrorKind {
+        &self.kind
+    }
+
+    /// Another attempt with the same value fails the same way.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        false
+    }
+}
+
+/// What was wrong with a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelErrorKind {
+    /// A property's value.
+    #[error("{0}")]
+    Value(#[from] ValueError),
+    /// A vector.
+    #[error("{0}")]
+    Embedding(#[from] EmbeddingError),
+    /// An id that is an empty text.
+    #[error("the id `{field}` is empty, so the object could not be told from others")]
+    EmptyId {
+        /// The id's property.
+        field: &'static str,
+    },
+    /// A descriptor with neither vector nor source.
+    #[error("there is no vector for the set `{set}`, and nothing to make one from")]
+    NoVector {
+        /// The set's name.
+        set: &'static str,
+    },
+    /// Media that has not been read when its command is written.
+    #[error("the image `{0}` has not been read")]
+    UnreadImage(String),
+}

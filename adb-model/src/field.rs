@@ -1,0 +1,283 @@
+//! How a field of a struct becomes part of a graph: traits, so that no type is known by its name.
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::{
+    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property,
+    error::{ModelError, ModelErrorKind},
+    graph::{GraphBuilder, NodeId},
+    schema::FieldKind,
+};
+
+/// A field without a role attribute: a property or media, as its type says.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be stored as a property",
+    label = "not a string, a number, a boolean, an `Image`, or an `Option` of one",
+    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
+    note = "a field that the database need not see takes `#[adb(skip)]`",
+    note = "a type of your own can implement `adb::Property`"
+)]
+pub trait Field {
+    /// What the type is stored as.
+    const KIND: FieldKind;
+
+    /// Adds the field to its node.
+    ///
+    /// # Errors
+    /// When the database can't hold the value.
+    fn add(&self, graph: &mut GraphBuilder, node: NodeId, at: FieldPlace)
+    -> Result<(), ModelError>;
+}
+
+/// Where a field stands: for names in the database and in errors.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldPlace {
+    /// The struct's name.
+    pub model: &'static str,
+    /// The field's name in Rust.
+    pub field: &'static str,
+    /// The property's name.
+    pub property: &'static str,
+}
+
+impl FieldPlace {
+    /// An error at this place.
+    #[must_use]
+    pub fn error(self, kind: ModelErrorKind) -> ModelError {
+        ModelError::new(Cow::Owned(format!("{}.{}", self.model, self.field)), kind)
+    }
+}
+
+impl<T: Property> Field for T {
+    const KIND: FieldKind = FieldKind::Property { value_type: T::TYPE, optional: false };
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        node: NodeId,
+        at: FieldPlace,
+    ) -> Result<(), ModelError> {
+        let value = self.to_value().map_err(|e| at.error(e.into()))?;
+        graph.property(node, at.property, value);
+        Ok(())
+    }
+}
+
+impl Field for Image {
+    const KIND: FieldKind = FieldKind::Image { optional: false };
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        node: NodeId,
+        at: FieldPlace,
+    ) -> Result<(), ModelError> {
+        graph.image(node, at.property, self);
+        Ok(())
+    }
+}
+
+/// An absent value is left out.
+impl<T: Field> Field for Option<T> {
+    const KIND: FieldKind = match T::KIND {
+        FieldKind::Property { value_type, .. } => {
+            FieldKind::Property { value_type, optional: true }
+        }
+        FieldKind::Image { .. } => FieldKind::Image { optional: true },
+    };
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        node: NodeId,
+        at: FieldPlace,
+    ) -> Result<(), ModelError> {
+        self.as_ref().map_or(Ok(()), |value| value.add(graph, node, at))
+    }
+}
+
+/// A field with `#[adb(embed(…))]`: an [`Embedding`], or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't hold an embedding",
+    label = "expected `Embedding<N>`",
+    note = "declare the field as `Embedding<N>`, where N is the embedder's dimension"
+)]
+pub trait EmbeddingField {
+    /// The vector's type, without `Option`.
+    type Vector;
+    /// The vector, when the caller gave one.
+    fn vector(&self) -> Option<Arc<[f32]>>;
+}
+
+impl<const N: usize> EmbeddingField for Embedding<N> {
+    type Vector = Self;
+    fn vector(&self) -> Option<Arc<[f32]>> {
+        self.shared()
+    }
+}
+
+impl<T: EmbeddingField> EmbeddingField for Option<T> {
+    type Vector = T::Vector;
+    fn vector(&self) -> Option<Arc<[f32]>> {
+        self.as_ref().and_then(EmbeddingField::vector)
+    }
+}
+
+/// A field that a vector can be made from: `embed(from = …)` names one.
+#[diagnostic::on_unimplemented(
+    message = "nothing can be embedded from a `{Self}`",
+    label = "an embedding is made from an `Image` or a `String`",
+    note = "name another field in `from = …`, or leave `from` out and give the vectors yourself"
+)]
+pub trait EmbedSource {
+    /// What an embedder must accept: [`Image`] or [`String`].
+    type Modality: ?Sized;
+    /// What to embed, when there is anything.
+    fn input(&self) -> Option<EmbedInput>;
+}
+
+impl EmbedSource for Image {
+    type Modality = Image;
+    fn input(&self) -> Option<EmbedInput> {
+        Some(EmbedInput::Image(self.clone()))
+    }
+}
+
+impl EmbedSource for String {
+    type Modality = String;
+    fn input(&self) -> Option<EmbedInput> {
+        Some(EmbedInput::Text(self.clone()))
+    }
+}
+
+impl<T: EmbedSource> EmbedSource for Option<T> {
+    type Modality = T::Modality;
+    fn input(&self) -> Option<EmbedInput> {
+        self.as_ref().and_then(EmbedSource::input)
+    }
+}
+
+/// Adds a descriptor for an embedding field.
+///
+/// # Errors
+/// When a given vector does not fit the set.
+pub fn add_embedding<S: DescriptorSet>(
+    graph: &mut GraphBuilder,
+    owner: NodeId,
+    at: FieldPlace,
+    vector: &impl EmbeddingField,
+    input: Option<EmbedInput>,
+) -> Result<(), ModelError> {
+    graph.descriptor(owner, at.property, S::SPEC, vector.vector(), input)
+}
+
+/// A struct with `#[derive(DataModel)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a data model",
+    label = "not a data model",
+    note = "add `#[derive(DataModel)]` to `{Self}`"
+)]
+pub trait DataModel {
+    /// What the macro knows of the struct.
+    const SCHEMA: &'static ModelSchema;
+
+    /// Adds this value, and all that hangs on it, to a graph.
+    ///
+    /// # Errors
+    /// When the database can't hold a value.
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError>;
+
+    /// Begins a search for objects of this model.
+    #[must_use]
+    fn find() -> crate::query::Find<Self>
+    where
+        Self: Sized,
+    {
+        crate::query::Find::new()
+    }
+
+    /// The graph of this value alone.
+    ///
+    /// # Errors
+    /// When the database can't hold a value.
+    fn graph(&self) -> Result<crate::Graph, ModelError> {
+        let mut builder = GraphBuilder::new();
+        self.build(&mut builder)?;
+        Ok(builder.finish())
+    }
+}
+
+/// A field with `#[adb(connect = …)]`: one child model, an `Option`, a `Vec`, a `Box` or an `Arc`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be connected: it is neither a data model nor several of one",
+    label = "not a data model",
+    note = "`connect` takes `T`, `Option<T>`, `Vec<T>`, `Box<T>` or `Arc<T>`, where `T` has `#[derive(DataModel)]`"
+)]
+pub trait Children {
+    /// Whether there can be more than one.
+    const MANY: bool;
+    /// The children's schema.
+    fn schema() -> &'static ModelSchema;
+    /// Adds the children and their edges.
+    ///
+    /// # Errors
+    /// When the database can't hold a value.
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError>;
+}
+
+impl<T: DataModel> Children for T {
+    const MANY: bool = false;
+    fn schema() -> &'static ModelSchema {
+        T::SCHEMA
+    }
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError> {
+        let child = self.build(graph)?;
+        graph.connect(parent, child, connection);
+        Ok(())
+    }
+}
+
+macro_rules! children_through {
+    ($($wrapper:ty, $many:expr, |$value:ident| $each:expr;)*) => {$(
+        impl<T: Children> Children for $wrapper {
+            const MANY: bool = $many;
+            fn schema() -> &'static ModelSchema {
+                T::schema()
+            }
+            fn add(
+                &self,
+                graph: &mut GraphBuilder,
+                parent: NodeId,
+                connection: &'static str,
+            ) -> Result<(), ModelError> {
+                let $value = self;
+                $each.into_iter().try_for_each(|child| child.add(graph, parent, connection))
+            }
+        }
+    )*};
+}
+children_through! {
+    Option<T>, T::MANY, |value| value;
+    Vec<T>, true, |value| value;
+}
+
+/// A pointer to a model is that model: an `Arc` shared by two parents is one node all the same,
+/// by its id.
+macro_rules! models_behind_pointers {
+    ($($pointer:ident),*) => {$(
+        impl<T: DataModel> DataModel for $pointer<T> {
+            const SCHEMA: &'static ModelSchema = T::SCHEMA;
+            fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+                (**self).build(graph)
+            }
+        }
+    )*};
+}
+models_behind_pointers!(Box, Arc);

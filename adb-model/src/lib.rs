@@ -1,0 +1,42 @@
+//! What an ApertureDB record is, and nothing about where it is kept.
+//!
+//! A struct with `#[derive(DataModel)]` becomes a [`Graph`] of nodes and edges
+//! ([`DataModel::graph`]); [`Lowering`] writes graphs as one [`Request`] in the query language;
+//! anything that implements [`Database`] answers it. This crate does no I/O and knows no runtime.
+//!
+//! Users reach all of this through the facade, package `adb-rs`.
+
+mod answer;
+mod contract;
+mod database;
+mod embedder;
+mod embedding;
+pub mod ensure;
+mod error;
+mod field;
+pub mod graph;
+mod lower;
+mod media;
+pub mod probe;
+pub mod query;
+mod schema;
+mod value;
+
+pub use answer::Answer;
+pub use contract::{
+    Accepts, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine, Metric,
+    Produces, SetSpec, Starter512,
+};
+pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
+pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
+pub use embedding::{Embedding, EmbeddingError};
+pub use ensure::ensure;
+pub use error::{ModelError, ModelErrorKind};
+pub use field::{
+    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, add_embedding,
+};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
+pub use lower::Lowering;
+pub use media::Image;
+pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
+pub use value::{IdProperty, Property, Value, ValueError, ValueType};

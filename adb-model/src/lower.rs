@@ -1,0 +1,240 @@
+//! Lowering: from graphs to the bytes of a request.
+//!
+//! The classic dialect (`"if_not_found": {"id": ["==", 1]}`), which every server understands.
+//! Bytes are written directly; there is no JSON tree in between.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::{
+    Edge, Graph, Image, Node, NodeId, ObjectKind, Request,
+    error::{ModelError, ModelErrorKind},
+    graph::{EDGE_ID, USER_TYPE, vector_bytes},
+    value::{write_display, write_json_str},
+};
+
+/// Joins the commands of one or more graphs into one request: refs are numbered over all of it,
+/// blobs stand in the order of their commands.
+///
+/// ```
+/// # use adb_model::{GraphBuilder, Lowering, ObjectKind, graph::Entered};
+/// let mut graph = GraphBuilder::new();
+/// graph.enter(ObjectKind::Entity, "Ingredient", "name", "rice".into()).unwrap();
+/// let mut lowering = Lowering::new();
+/// lowering.push(&graph.finish()).unwrap();
+/// let request = lowering.finish();
+/// assert_eq!(
+///     std::str::from_utf8(&request.commands).unwrap(),
+///     r#"[{"AddEntity":{"_ref":1,"class":"Ingredient","properties":{"name":"rice"},"if_not_found":{"name":["==","rice"]}}}]"#,
+/// );
+/// ```
+#[derive(Debug)]
+pub struct Lowering {
+    json: Vec<u8>,
+    blobs: Vec<Bytes>,
+    commands: usize,
+    next_ref: u32,
+}
+
+impl Default for Lowering {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Lowering {
+    /// An empty request.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1 }
+    }
+
+    /// Appends a graph; answers which commands are its own, the root's first.
+    ///
+    /// A node comes before its edges, and those before the next node, as the SDK has it. Objects
+    /// that are known to exist are found instead of added, and take no blob.
+    ///
+    /// # Errors
+    /// When an image has not been read, or a vector is missing; the request is then unchanged.
+    pub fn push(&mut self, graph: &Graph) -> Result<Range<usize>, ModelError> {
+        let (start, json_len, blobs_len) = (self.commands, self.json.len(), self.blobs.len());
+        let first_ref = self.next_ref;
+        match self.push_all(graph) {
+            Ok(()) => Ok(start..self.commands),
+            Err(e) => {
+                self.json.truncate(json_len);
+                self.blobs.truncate(blobs_len);
+                self.commands = start;
+                self.next_ref = first_ref;
+                Err(e)
+            }
+        }
+    }
+
+    /// The request.
+    #[must_use]
+    pub fn finish(mut self) -> Request {
+        self.json.push(b']');
+        Request::new(self.json, self.blobs)
+    }
+
+    fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
+        // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
+        let base = self.next_ref;
+        let mut edges_at: Vec<Vec<&Edge>> = vec![Vec::new(); graph.nodes().len()];
+        for edge in graph.edges() {
+            edges_at[edge.src.index().max(edge.dst.index())].push(edge);
+        }
+        for (id, node) in graph.node_ids().zip(graph.nodes()) {
+            if node.exists {
+                self.find(node, base, id);
+            } else {
+                self.add(node, base, id)?;
+            }
+            for edge in &edges_at[id.index()] {
+                self.connect(edge, base);
+            }
+        }
+        self.next_ref = base + u32::try_from(graph.nodes().len()).unwrap_or(u32::MAX - base);
+        Ok(())
+    }
+
+    fn add(&mut self, node: &Node, base: u32, id: NodeId) -> Result<(), ModelError> {
+        self.open("Add", node.kind.command_suffix());
+        self.int("_ref", reference(base, id));
+        match (&node.kind, &node.descriptor) {
+            (ObjectKind::Entity, _) => self.text("class", &node.class),
+            (_, Some(d)) => self.text("set", d.set.name),
+            _ => {}
+        }
+        self.key("properties");
+        self.json.push(b'{');
+        self.key(node.identity.property);
+        node.identity.value.write_json(&mut self.json);
+        for (name, value) in &node.properties {
+            self.key(name);
+            value.write_json(&mut self.json);
+        }
+        if node.is_typed() {
+            self.text(USER_TYPE, &node.class);
+        }
+        self.json.push(b'}');
+        if let Some(d) = &node.descriptor {
+            self.key("connect");
+            self.json.push(b'{');
+            self.int("ref", reference(base, d.owner));
+            self.json.push(b'}');
+            let vector = d.vector.as_ref().ok_or_else(|| {
+                ModelError::new(node.class.clone(), ModelErrorKind::NoVector { set: d.set.name })
+            })?;
+            self.blobs.push(vector_bytes(vector));
+        }
+        match &node.image {
+            None => {}
+            Some(Image::Bytes(bytes)) => self.blobs.push(bytes.clone()),
+            Some(unread) => {
+                let origin = unread.origin().unwrap_or_default();
+                return Err(ModelError::new(
+                    node.class.clone(),
+                    ModelErrorKind::UnreadImage(origin),
+                ));
+            }
+        }
+        self.key("if_not_found");
+        self.identity(node);
+        self.close();
+        Ok(())
+    }
+
+    /// What is there already: needed only as an end of edges and descriptors.
+    fn find(&mut self, node: &Node, base: u32, id: NodeId) {
+        if node.descriptor.is_some() {
+            return;
+        }
+        self.open("Find", node.kind.command_suffix());
+        self.int("_ref", reference(base, id));
+        if node.kind == ObjectKind::Entity {
+            self.text("with_class", &node.class);
+        }
+        self.key("unique");
+        self.json.extend_from_slice(b"true");
+        self.key("constraints");
+        self.identity(node);
+        self.close();
+    }
+
+    fn connect(&mut self, edge: &Edge, base: u32) {
+        self.open("Add", "Connection");
+        self.text("class", edge.class);
+        self.int("src", reference(base, edge.src));
+        self.int("dst", reference(base, edge.dst));
+        let edge_id = edge.edge_id.to_string();
+        self.key("properties");
+        self.json.push(b'{');
+        self.text(EDGE_ID, &edge_id);
+        self.json.push(b'}');
+        self.key("if_not_found");
+        self.json.push(b'{');
+        self.key(EDGE_ID);
+        self.equals(|json| write_json_str(json, &edge_id));
+        self.json.push(b'}');
+        self.close();
+    }
+
+    /// Identity as constraints.
+    fn identity(&mut self, node: &Node) {
+        self.json.push(b'{');
+        self.key(node.identity.property);
+        self.equals(|json| node.identity.value.write_json(json));
+        if node.is_typed() {
+            self.key(USER_TYPE);
+            self.equals(|json| write_json_str(json, &node.class));
+        }
+        self.json.push(b'}');
+    }
+
+    fn equals(&mut self, value: impl FnOnce(&mut Vec<u8>)) {
+        self.json.extend_from_slice(b"[\"==\",");
+        value(&mut self.json);
+        self.json.push(b']');
+    }
+
+    fn open(&mut self, verb: &str, suffix: &str) {
+        if self.commands > 0 {
+            self.json.push(b',');
+        }
+        self.commands += 1;
+        self.json.extend_from_slice(b"{\"");
+        self.json.extend_from_slice(verb.as_bytes());
+        self.json.extend_from_slice(suffix.as_bytes());
+        self.json.extend_from_slice(b"\":{");
+    }
+
+    fn close(&mut self) {
+        self.json.extend_from_slice(b"}}");
+    }
+
+    /// A key, with the comma before it unless it is its object's first.
+    fn key(&mut self, key: &str) {
+        if self.json.last() != Some(&b'{') {
+            self.json.push(b',');
+        }
+        write_json_str(&mut self.json, key);
+        self.json.push(b':');
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        self.key(key);
+        write_json_str(&mut self.json, value);
+    }
+
+    fn int(&mut self, key: &str, value: u32) {
+        self.key(key);
+        write_display(&mut self.json, &value);
+    }
+}
+
+fn reference(base: u32, node: NodeId) -> u32 {
+    base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
+}

@@ -1,0 +1,3 @@
+//! Typed, multimodal data models and ingestion for ApertureDB.
+
+pub use adb_model::*;
