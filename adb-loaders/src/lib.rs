@@ -1,1 +1,18 @@
-//! Sources, embedders and the pipeline.
+//! Sources, embedders and the pipeline that brings records into any [`adb_model::Database`].
+//!
+//! ```text
+//! source → graph → probe → media → decode → embed → pack → write → report
+//! ```
+//! [`Ingest`] runs it; [`source::JsonSource`] reads JSON and JSON Lines.
+
+mod error;
+mod media;
+pub mod pipeline;
+#[cfg(feature = "progress")]
+pub mod progress;
+pub mod source;
+
+pub use error::{Error, ErrorKind};
+pub use media::MediaRoot;
+pub use pipeline::{Ingest, Options, Progress, Report, RowFailure, Stop};
+pub use source::{JsonSource, RowPlace, Source, SourceRow};

@@ -1,16 +1,25 @@
 //! Asking the database which objects of some graphs it holds already, before any picture is read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Answer, Database, DbError, Graph, NodeId, ObjectKind, Request, Value, database::ask,
+    Answer, Database, DbError, Graph, Node, NodeId, ObjectKind, Request, Value, database::ask,
     graph::USER_TYPE,
 };
 
+/// What the database has of one graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Whether it has the root.
+    pub exists: bool,
+    /// How the root's properties differ from the graph's, in words, if they do.
+    pub difference: Option<String>,
+}
+
 /// Marks, in each graph, the roots and descriptors that the database holds already: they take no
-/// blob then, and need no embedding. Answers, for each graph, whether its root was there.
+/// blob then, and need no embedding. Answers what was found of each root.
 ///
 /// One request for all graphs: a `Find…` for each class (and set) among them, by the ids in
 /// question.
@@ -20,7 +29,31 @@ use crate::{
 pub async fn mark_existing(
     db: &dyn Database,
     graphs: &mut [&mut Graph],
-) -> Result<Vec<bool>, DbError> {
+) -> Result<Vec<Found>, DbError> {
+    let groups = group(graphs);
+    let mut found = vec![Found::default(); graphs.len()];
+    if groups.is_empty() {
+        return Ok(found);
+    }
+    let commands: Vec<Json> = groups.iter().map(|group| group.find(graphs)).collect();
+    let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
+    for (i, group) in groups.iter().enumerate() {
+        for object in Answer::at(&answers, i)?.entities() {
+            let Some(id) = object.get(group.property).map(Json::to_string) else { continue };
+            for &(g, node) in group.members.get(&id).into_iter().flatten() {
+                graphs[g].mark_existing(node);
+                if node.index() == 0 {
+                    let difference = difference(&graphs[g].nodes()[0], object);
+                    found[g] = Found { exists: true, difference };
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Roots and descriptors, by what one Find command can ask for.
+fn group(graphs: &[&mut Graph]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (g, graph) in graphs.iter().enumerate() {
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
@@ -28,7 +61,7 @@ pub async fn mark_existing(
             if id.index() > 0 && set.is_none() {
                 continue;
             }
-            let group = groups
+            let i = groups
                 .iter()
                 .position(|x| x.kind == node.kind && x.class == node.class && x.set == set)
                 .unwrap_or_else(|| {
@@ -37,34 +70,35 @@ pub async fn mark_existing(
                         class: node.class.clone().into_owned(),
                         set,
                         property: node.identity.property,
+                        list: vec![node.identity.property],
                         members: HashMap::new(),
                     });
                     groups.len() - 1
                 });
-            groups[group].members.entry(key(&node.identity.value)).or_default().push((g, id));
-        }
-    }
-    if groups.is_empty() {
-        return Ok(vec![false; graphs.len()]);
-    }
-    let commands: Vec<Json> = groups.iter().map(|group| group.find(graphs)).collect();
-    let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
-    let mut there = vec![false; graphs.len()];
-    for (i, group) in groups.iter().enumerate() {
-        let answer = Answer::at(&answers, i)?;
-        let found: HashSet<String> = answer
-            .entities()
-            .iter()
-            .filter_map(|e| e.get(group.property).map(Json::to_string))
-            .collect();
-        for (_, members) in group.members.iter().filter(|(id, _)| found.contains(*id)) {
-            for &(g, node) in members {
-                graphs[g].mark_existing(node);
-                there[g] |= node.index() == 0;
+            for (name, _) in &node.properties {
+                if !groups[i].list.contains(name) {
+                    groups[i].list.push(name);
+                }
             }
+            groups[i].members.entry(key(&node.identity.value)).or_default().push((g, id));
         }
     }
-    Ok(there)
+    groups
+}
+
+/// The first property of `node` that the database has otherwise. Numbers compare as numbers: the
+/// database does not tell 2 from 2.0.
+fn difference(node: &Node, object: &Json) -> Option<String> {
+    node.properties.iter().find_map(|(name, value)| {
+        let there = object.get(name).unwrap_or(&Json::Null);
+        let same = match value {
+            Value::Int(i) => there.as_i64() == Some(*i) || there.as_f64() == Some(*i as f64),
+            Value::Float(x) => there.as_f64() == Some(*x),
+            Value::Bool(b) => there.as_bool() == Some(*b),
+            Value::String(s) => there.as_str() == Some(s),
+        };
+        (!same).then(|| format!("`{name}` is {} here and {there} in the database", key(value)))
+    })
 }
 
 /// Objects that one Find command can ask for.
@@ -73,6 +107,8 @@ struct Group {
     class: String,
     set: Option<&'static str>,
     property: &'static str,
+    /// The properties to list.
+    list: Vec<&'static str>,
     /// By id as JSON text: which nodes of which graphs.
     members: HashMap<String, Vec<(usize, NodeId)>>,
 }
@@ -85,7 +121,7 @@ impl Group {
             ids.push(&graphs[g].nodes()[node.index()].identity.value);
         }
         let mut constraints = json!({ self.property: ["in", ids] });
-        let mut body = json!({"results": {"list": [self.property]}});
+        let mut body = json!({"results": {"list": self.list}});
         if self.kind == ObjectKind::Entity {
             body["with_class"] = json!(self.class);
         } else {

@@ -1,0 +1,79 @@
+//! What ends an ingestion. What costs one row only is a [`RowFailure`](crate::RowFailure).
+
+use std::path::{Path, PathBuf};
+
+use adb_model::{DbError, ensure::EnsureError};
+
+/// An ingestion that could not start, or could not go on.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(#[from] Box<ErrorKind>);
+
+/// Why.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A source can't be read.
+    #[error("{}: {source}", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A source is broken in a way that hides where its next row begins.
+    #[error("{}, line {line}, column {column}: {message}; rows before it were ingested, nothing after it can be read until this is mended", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// Model and database don't fit.
+    #[error(transparent)]
+    Ensure(EnsureError),
+    /// The database is gone, and waiting did not bring it back.
+    #[error("the database can't be reached: {0}; run it again to go on from here")]
+    Database(DbError),
+    /// A worker ended in a way that is our fault.
+    #[error("a worker of the pipeline broke off: {0}; this is a bug in adb")]
+    Worker(String),
+}
+
+impl Error {
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// Whether another attempt can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match &*self.0 {
+            ErrorKind::Database(e) => e.is_transient(),
+            ErrorKind::Ensure(e) => e.is_transient(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn source(path: &Path, source: std::io::Error) -> Self {
+        ErrorKind::Source { path: path.to_owned(), source }.into()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+impl From<EnsureError> for Error {
+    fn from(e: EnsureError) -> Self {
+        ErrorKind::Ensure(e).into()
+    }
+}

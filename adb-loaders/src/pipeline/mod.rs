@@ -1,0 +1,361 @@
+//! The pipeline: from rows to a database, in batches, in parallel, with a reason for each row that
+//! failed.
+//!
+//! ```text
+//! source → graph → probe → media, decode (threads) → embed → pack → write (tasks) → report
+//! ```
+//! Channels between the stages are bounded, so memory does not grow with the source. Every row
+//! that is read ends as exactly one of added, existed, failed.
+
+mod embed;
+mod prepare;
+mod probe;
+mod report;
+mod write;
+
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use adb_model::{
+    DataModel, Database, Embedder, EmbedderIdentity, Graph, NodeId, PreparedImage, SetSpec,
+    ensure::ensure,
+};
+use async_channel::{Receiver, Sender, bounded};
+use tokio::task::JoinSet;
+
+pub use report::{Progress, Report, RowFailure, Stages};
+
+use crate::{Error, ErrorKind, RowPlace, Source, SourceRow};
+use report::Tally;
+
+/// How the pipeline runs.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Threads that read, decode and resize pictures.
+    pub decoders: usize,
+    /// Pictures, or texts, that go to the embedder at once.
+    pub embed_batch: usize,
+    /// Rows in one request to the database, at most.
+    pub rows_per_request: usize,
+    /// Bytes of blobs in one request, at most (a single row may be larger).
+    pub bytes_per_request: usize,
+    /// Requests under way at once.
+    pub writers: usize,
+    /// How long an incomplete batch or request waits for more rows.
+    pub linger: Duration,
+    /// Attempts at a request that fails for a passing reason.
+    pub attempts: u32,
+    /// Pause after the first such failure; it doubles each time, up to 30 s.
+    pub backoff: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            decoders: std::thread::available_parallelism().map_or(2, usize::from),
+            embed_batch: 16,
+            rows_per_request: 100,
+            bytes_per_request: 16 << 20,
+            writers: 2,
+            linger: Duration::from_millis(200),
+            attempts: 6,
+            backoff: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Ends an ingestion early, with all that was begun brought to its end: for Ctrl-C.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Reads no more rows from here on.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to stop.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Brings a source's rows into a database.
+///
+/// ```no_run
+/// # use adb_loaders::{Ingest, JsonSource};
+/// # async fn example<Dish>(db: std::sync::Arc<dyn adb_model::Database>) -> Result<(), adb_loaders::Error>
+/// # where Dish: adb_model::DataModel + serde::de::DeserializeOwned + Send + 'static {
+/// let report = Ingest::new(db).run(JsonSource::<Dish>::open("dishes.json")?).await?;
+/// println!("{report}");
+/// # Ok(()) }
+/// ```
+pub struct Ingest {
+    db: Arc<dyn Database>,
+    embedders: Embedders,
+    options: Options,
+    progress: Arc<Progress>,
+    stop: Stop,
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// Who fills which set.
+#[derive(Clone, Default)]
+struct Embedders {
+    all: Option<Arc<dyn Embedder>>,
+    by_set: HashMap<String, Arc<dyn Embedder>>,
+}
+
+impl Embedders {
+    fn of(&self, set: &SetSpec) -> Option<&Arc<dyn Embedder>> {
+        self.by_set.get(set.name).or(self.all.as_ref())
+    }
+
+    fn identity(&self, set: &SetSpec) -> Option<&EmbedderIdentity> {
+        self.of(set).map(|e| e.identity())
+    }
+}
+
+impl Ingest {
+    /// Into `db`, with vectors that the rows bring themselves.
+    #[must_use]
+    pub fn new(db: Arc<dyn Database>) -> Self {
+        Self {
+            db,
+            embedders: Embedders::default(),
+            options: Options::default(),
+            progress: Arc::default(),
+            stop: Stop::default(),
+        }
+    }
+
+    /// Lets `embedder` fill every set that has none of its own.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedders.all = Some(embedder);
+        self
+    }
+
+    /// Lets `embedder` fill one set.
+    #[must_use]
+    pub fn embedder_for(mut self, set: impl Into<String>, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedders.by_set.insert(set.into(), embedder);
+        self
+    }
+
+    /// Sets how it runs.
+    #[must_use]
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Lets someone watch.
+    #[must_use]
+    pub fn progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// Lets someone end it early.
+    #[must_use]
+    pub fn stop_on(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Runs to the end of the source. Needs a tokio runtime with time.
+    ///
+    /// A second run over the same source adds nothing, reads no picture and embeds nothing: rows
+    /// are looked up by identity first. Rows that exist keep the properties that they have; where
+    /// the source says otherwise, the report counts them.
+    ///
+    /// # Errors
+    /// When it can't start (source, sets, indexes). What stops it on the way is in
+    /// [`Report::broken_off`], beside all that was accounted for until then.
+    pub async fn run<S>(self, source: S) -> Result<Report, Error>
+    where
+        S: Source,
+        S::Row: DataModel,
+    {
+        let started = Instant::now();
+        let schema = <S::Row as DataModel>::SCHEMA;
+        ensure(&*self.db, schema, |set| self.embedders.identity(set)).await?;
+
+        let options = &self.options;
+        let tally = Arc::new(Tally::new(self.progress.clone()));
+        let context = Arc::new(Context {
+            db: self.db,
+            embedders: self.embedders,
+            tally: tally.clone(),
+            options: options.clone(),
+            stop: self.stop,
+            fatal: Mutex::new(None),
+        });
+        self.progress.begin(source.size());
+        let media = source.media_root();
+
+        let (read_tx, read_rx) = bounded::<Item>(options.rows_per_request);
+        let (probed_tx, probed_rx) = bounded::<Item>(options.rows_per_request);
+        let (prepared_tx, prepared_rx) = bounded::<Item>(options.embed_batch * 2);
+        let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
+
+        let mut workers: JoinSet<()> = JoinSet::new();
+        workers.spawn_blocking({
+            let context = context.clone();
+            move || read_source(source, &context, &read_tx)
+        });
+        workers.spawn(probe::run(context.clone(), read_rx, probed_tx));
+        for _ in 0..options.decoders.max(1) {
+            let (context, media) = (context.clone(), media.clone());
+            let (rx, tx) = (probed_rx.clone(), prepared_tx.clone());
+            workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
+        }
+        drop((probed_rx, prepared_tx));
+        workers.spawn_blocking({
+            let context = context.clone();
+            move || embed::run(&context, &prepared_rx, &ready_tx)
+        });
+        for _ in 0..options.writers.max(1) {
+            workers.spawn(write::run(context.clone(), ready_rx.clone()));
+        }
+        drop(ready_rx);
+
+        while let Some(ended) = workers.join_next().await {
+            if let Err(e) = ended {
+                // A worker that panicked has closed its channels, so the others come to an end too.
+                context.fail(ErrorKind::Worker(e.to_string()).into());
+            }
+        }
+        let broken_off = context.take_fatal();
+        let stopped = context.stop.is_stopped();
+        self.progress.end();
+        Ok(tally.report(started.elapsed(), stopped, broken_off))
+    }
+}
+
+/// What all stages share.
+struct Context {
+    db: Arc<dyn Database>,
+    embedders: Embedders,
+    tally: Arc<Tally>,
+    options: Options,
+    stop: Stop,
+    /// What broke the whole run off, if anything did; the first counts.
+    fatal: Mutex<Option<Error>>,
+}
+
+impl Context {
+    fn fail(&self, error: Error) {
+        lock(&self.fatal).get_or_insert(error);
+    }
+
+    fn take_fatal(&self) -> Option<Error> {
+        lock(&self.fatal).take()
+    }
+
+    /// Why nothing more can be written, for the rows that are still under way.
+    fn is_broken(&self) -> Option<String> {
+        lock(&self.fatal).as_ref().map(|e| format!("not written: {e}"))
+    }
+}
+
+/// A poisoned lock means that another worker panicked while it held the lock; what it guards are
+/// plain counts and messages, and the panic itself is reported.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A row on its way.
+struct Item {
+    at: RowPlace,
+    graph: Graph,
+    /// Whether the probe found its root.
+    existed: bool,
+    /// How what exists differs from the row, if it does.
+    difference: Option<String>,
+    jobs: Vec<Job>,
+}
+
+/// A vector to be made.
+struct Job {
+    node: NodeId,
+    set: SetSpec,
+    input: JobInput,
+}
+
+enum JobInput {
+    Image(PreparedImage),
+    Text(String),
+}
+
+fn read_source<S>(source: S, context: &Context, to: &Sender<Item>)
+where
+    S: Source,
+    S::Row: DataModel,
+{
+    let tally = &context.tally;
+    let mut last = Instant::now();
+    let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
+        tally.stages.read.add(last.elapsed());
+        tally.row_read(bytes, &row.ignored);
+        let at = row.at;
+        let graph = row.value.and_then(|value| value.graph().map_err(|e| e.to_string()));
+        let go = match graph {
+            Err(reason) => {
+                tally.failed(at, reason);
+                ControlFlow::Continue(())
+            }
+            Ok(graph) => {
+                let item = Item { at, graph, existed: false, difference: None, jobs: Vec::new() };
+                match to.send_blocking(item) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(unsent) => {
+                        tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                        ControlFlow::Break(())
+                    }
+                }
+            }
+        };
+        last = Instant::now();
+        if context.stop.is_stopped() || context.is_broken().is_some() {
+            return ControlFlow::Break(());
+        }
+        go
+    });
+    if let Err(e) = result {
+        context.tally.source_broke(e);
+    }
+}
+
+/// Takes what is there, at least one, at most `most`; waits up to `linger` for more unless
+/// `enough`. Nothing means that no more will come.
+async fn gather(
+    from: &Receiver<Item>,
+    linger: Duration,
+    mut enough: impl FnMut(&[Item]) -> bool,
+) -> Option<Vec<Item>> {
+    let mut items = vec![from.recv().await.ok()?];
+    let deadline = tokio::time::Instant::now() + linger;
+    while !enough(&items) {
+        match tokio::time::timeout_at(deadline, from.recv()).await {
+            Ok(Ok(item)) => items.push(item),
+            _ => break,
+        }
+    }
+    Some(items)
+}

@@ -1,0 +1,67 @@
+//! Reading pictures, decoding and resizing them: on several threads, beside inference.
+
+use std::{collections::HashMap, time::Instant};
+
+use adb_model::{EmbedInput, Image};
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+
+use super::{Context, Item, Job, JobInput};
+use crate::MediaRoot;
+
+pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
+    while let Ok(mut item) = from.recv_blocking() {
+        let started = Instant::now();
+        let prepared = match context.is_broken() {
+            Some(reason) => Err(reason),
+            None => prepare(context, media, &mut item),
+        };
+        context.tally.stages.prepare.add(started.elapsed());
+        match prepared {
+            Err(reason) => context.tally.failed(item.at, reason),
+            Ok(()) => {
+                if let Err(unsent) = to.send_blocking(item) {
+                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                }
+            }
+        }
+    }
+}
+
+fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), String> {
+    // A picture that is both stored and embedded is read once.
+    let mut read: HashMap<String, Bytes> = HashMap::new();
+    for image in item.graph.images_mut() {
+        let bytes = match image.origin() {
+            Some(origin) => match read.get(&origin) {
+                Some(bytes) => bytes.clone(),
+                None => {
+                    let bytes = media.read(image)?;
+                    read.insert(origin, bytes.clone());
+                    bytes
+                }
+            },
+            None => media.read(image)?,
+        };
+        *image = Image::Bytes(bytes);
+    }
+    let mut jobs = Vec::new();
+    for (node, set, input) in item.graph.wanted().map_err(|e| e.to_string())? {
+        let embedder = context.embedders.of(&set).ok_or_else(|| {
+            format!(
+                "there is no vector for the set `{}`, and no embedder to make one; give the row a vector, or the ingestion an embedder",
+                set.name
+            )
+        })?;
+        let input = match input {
+            EmbedInput::Image(Image::Bytes(bytes)) => {
+                JobInput::Image(embedder.prepare_image(bytes).map_err(|e| e.to_string())?)
+            }
+            EmbedInput::Text(text) => JobInput::Text(text.clone()),
+            other => return Err(format!("nothing can be embedded from {other:?} yet")),
+        };
+        jobs.push(Job { node, set, input });
+    }
+    item.jobs = jobs;
+    Ok(())
+}

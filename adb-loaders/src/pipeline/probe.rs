@@ -1,0 +1,47 @@
+//! Looking rows up before any picture is read.
+
+use std::{sync::Arc, time::Duration};
+
+use adb_model::{
+    Graph,
+    probe::{Found, mark_existing},
+};
+use async_channel::{Receiver, Sender};
+
+use super::{Context, Item, gather, write::Patience};
+
+pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<Item>) {
+    let most = context.options.rows_per_request;
+    // A short wait: an embedder that idles costs more than a smaller probe.
+    let linger = Duration::from_millis(20);
+    while let Some(mut items) = gather(&from, linger, |items| items.len() >= most).await {
+        let mut graphs: Vec<&mut Graph> = items.iter_mut().map(|item| &mut item.graph).collect();
+        let found = look_up(&context, &mut graphs).await;
+        match found {
+            Ok(found) => {
+                for (mut item, found) in items.into_iter().zip(found) {
+                    item.existed = found.exists;
+                    item.difference = found.difference;
+                    if let Err(unsent) = to.send(item).await {
+                        context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                    }
+                }
+            }
+            Err(reason) => {
+                for item in items {
+                    context.tally.failed(item.at, reason.clone());
+                }
+            }
+        }
+    }
+}
+
+async fn look_up(context: &Context, graphs: &mut [&mut Graph]) -> Result<Vec<Found>, String> {
+    let mut patience = Patience::new(context);
+    loop {
+        match mark_existing(&*context.db, graphs).await {
+            Ok(found) => return Ok(found),
+            Err(e) => patience.after(e).await?,
+        }
+    }
+}

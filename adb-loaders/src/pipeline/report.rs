@@ -1,0 +1,331 @@
+//! What became of the rows: counts while it runs, a report at the end.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::lock;
+use crate::{Error, RowPlace};
+
+/// Counts that can be read from another thread while an ingestion runs.
+#[derive(Debug, Default)]
+pub struct Progress {
+    source_size: AtomicU64,
+    source_read: AtomicU64,
+    rows: AtomicU64,
+    embedded: AtomicU64,
+    added: AtomicU64,
+    existed: AtomicU64,
+    failed: AtomicU64,
+    ended: AtomicBool,
+}
+
+macro_rules! readable {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(&self) -> u64 {
+            self.$name.load(Ordering::Relaxed)
+        }
+    )*};
+}
+
+impl Progress {
+    readable! {
+        /// The source's size in bytes; 0 when unknown.
+        source_size;
+        /// Bytes of the source read so far.
+        source_read;
+        /// Rows read.
+        rows;
+        /// Vectors made.
+        embedded;
+        /// Rows added.
+        added;
+        /// Rows that were there already.
+        existed;
+        /// Rows that failed.
+        failed;
+    }
+
+    /// Rows that have come to their end.
+    #[must_use]
+    pub fn finished(&self) -> u64 {
+        self.added() + self.existed() + self.failed()
+    }
+
+    /// Whether the ingestion has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    pub(super) fn begin(&self, size: Option<u64>) {
+        self.source_size.store(size.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+}
+
+/// A row that did not go in, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFailure {
+    /// Where it stands.
+    pub at: RowPlace,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for RowFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.at, self.reason)
+    }
+}
+
+/// Time spent in each stage, summed over its threads.
+#[derive(Debug, Default)]
+pub(super) struct StageClocks {
+    pub(super) read: Clock,
+    pub(super) prepare: Clock,
+    pub(super) embed: Clock,
+    pub(super) write: Clock,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Clock(AtomicU64);
+
+impl Clock {
+    pub(super) fn add(&self, time: Duration) {
+        self.0.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// Time spent in each stage, summed over its threads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Reading and parsing the source.
+    pub read: Duration,
+    /// Reading, decoding and resizing pictures.
+    pub prepare: Duration,
+    /// Inference.
+    pub embed: Duration,
+    /// Waiting for the database.
+    pub write: Duration,
+}
+
+/// Failures that a report keeps whole; the rest is counted.
+const FAILURES_KEPT: usize = 10_000;
+
+/// The books of one run.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) stages: StageClocks,
+    progress: Arc<Progress>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    failures: Vec<RowFailure>,
+    differing: u64,
+    first_difference: Option<RowFailure>,
+    ignored: BTreeMap<String, u64>,
+    source_error: Option<Error>,
+    objects: u64,
+    connections: u64,
+}
+
+impl Tally {
+    pub(super) fn new(progress: Arc<Progress>) -> Self {
+        Self { stages: StageClocks::default(), progress, kept: Mutex::default() }
+    }
+
+    pub(super) fn row_read(&self, bytes: u64, ignored: &[String]) {
+        self.progress.rows.fetch_add(1, Ordering::Relaxed);
+        self.progress.source_read.store(bytes, Ordering::Relaxed);
+        if !ignored.is_empty() {
+            let mut kept = lock(&self.kept);
+            for key in ignored {
+                *kept.ignored.entry(key.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    pub(super) fn failed(&self, at: RowPlace, reason: String) {
+        tracing::warn!(row = %at, reason, "row failed");
+        self.progress.failed.fetch_add(1, Ordering::Relaxed);
+        let mut kept = lock(&self.kept);
+        if kept.failures.len() < FAILURES_KEPT {
+            kept.failures.push(RowFailure { at, reason });
+        }
+    }
+
+    pub(super) fn added(&self) {
+        self.progress.added.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn existed(&self, at: RowPlace, difference: Option<String>) {
+        self.progress.existed.fetch_add(1, Ordering::Relaxed);
+        if let Some(reason) = difference {
+            let mut kept = lock(&self.kept);
+            kept.differing += 1;
+            kept.first_difference.get_or_insert(RowFailure { at, reason });
+        }
+    }
+
+    pub(super) fn embedded(&self, vectors: u64) {
+        self.progress.embedded.fetch_add(vectors, Ordering::Relaxed);
+    }
+
+    pub(super) fn written(&self, objects: u64, connections: u64) {
+        let mut kept = lock(&self.kept);
+        kept.objects += objects;
+        kept.connections += connections;
+    }
+
+    pub(super) fn source_broke(&self, error: Error) {
+        lock(&self.kept).source_error.get_or_insert(error);
+    }
+
+    pub(super) fn report(&self, time: Duration, stopped: bool, fatal: Option<Error>) -> Report {
+        let mut kept = std::mem::take(&mut *lock(&self.kept));
+        kept.failures.sort_by_key(|f| f.at.row);
+        Report {
+            rows: self.progress.rows(),
+            added: self.progress.added(),
+            existed: self.progress.existed(),
+            failed: self.progress.failed(),
+            embedded: self.progress.embedded(),
+            objects_added: kept.objects,
+            connections_added: kept.connections,
+            failures: kept.failures,
+            differing: kept.differing,
+            first_difference: kept.first_difference,
+            ignored_keys: kept.ignored,
+            time,
+            stages: Stages {
+                read: self.stages.read.get(),
+                prepare: self.stages.prepare.get(),
+                embed: self.stages.embed.get(),
+                write: self.stages.write.get(),
+            },
+            stopped,
+            broken_off: fatal.or(kept.source_error),
+        }
+    }
+}
+
+/// What became of every row.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// Rows read. Always the sum of the next three.
+    pub rows: u64,
+    /// Rows whose object was added.
+    pub added: u64,
+    /// Rows whose object was there already.
+    pub existed: u64,
+    /// Rows that failed.
+    pub failed: u64,
+    /// Vectors made.
+    pub embedded: u64,
+    /// Objects added: roots, children and descriptors.
+    pub objects_added: u64,
+    /// Connections added.
+    pub connections_added: u64,
+    /// Each failed row with its reason, by row; at most 10,000 of them.
+    pub failures: Vec<RowFailure>,
+    /// Rows that exist with other properties than the source has. They were left as they are.
+    pub differing: u64,
+    /// The first of these, and how it differs.
+    pub first_difference: Option<RowFailure>,
+    /// Source keys that no field takes, and how many rows have them.
+    pub ignored_keys: BTreeMap<String, u64>,
+    /// From start to end.
+    pub time: Duration,
+    /// Time by stage, summed over threads.
+    pub stages: Stages,
+    /// Whether it was told to stop before the source's end.
+    pub stopped: bool,
+    /// What ended it before the source's end, if something did.
+    pub broken_off: Option<Error>,
+}
+
+impl Report {
+    /// Whether each row read has its outcome.
+    #[must_use]
+    pub fn adds_up(&self) -> bool {
+        self.rows == self.added + self.existed + self.failed
+    }
+
+    /// 0: all well; 1: it broke off; 3: some rows failed; 130: told to stop.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            _ if self.broken_off.is_some() || !self.adds_up() => 1,
+            _ if self.failed > 0 => 3,
+            _ if self.stopped => 130,
+            _ => 0,
+        }
+    }
+}
+
+/// Failures that the summary spells out; the rest is in [`Report::failures`].
+const FAILURES_SHOWN: usize = 20;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for failure in self.failures.iter().take(FAILURES_SHOWN) {
+            writeln!(f, "failed: {failure}")?;
+        }
+        let more = self.failed.saturating_sub(FAILURES_SHOWN as u64);
+        if more > 0 {
+            writeln!(f, "failed: {more} more rows")?;
+        }
+        for (key, rows) in &self.ignored_keys {
+            writeln!(f, "note: no field takes the key `{key}` ({rows} rows have it)")?;
+        }
+        if let Some(first) = &self.first_difference {
+            writeln!(
+                f,
+                "note: {} rows exist with other properties than the source has, and were left as they are; the first is {first}",
+                self.differing
+            )?;
+        }
+        if let Some(error) = &self.broken_off {
+            writeln!(f, "broken off: {error}")?;
+        }
+        if self.stopped {
+            writeln!(f, "stopped before the end; run it again to go on from here")?;
+        }
+        writeln!(
+            f,
+            "{} rows read = {} added + {} existed + {} failed{}",
+            self.rows,
+            self.added,
+            self.existed,
+            self.failed,
+            if self.adds_up() { "" } else { " (THIS DOES NOT ADD UP: a bug in adb)" },
+        )?;
+        write!(
+            f,
+            "{} objects and {} connections added, {} vectors made, in {:.1} s",
+            self.objects_added,
+            self.connections_added,
+            self.embedded,
+            self.time.as_secs_f64()
+        )
+    }
+}
