@@ -194,9 +194,13 @@ impl Ingest {
     {
         let started = Instant::now();
         let schema = <S::Row as DataModel>::SCHEMA;
-        ensure(&*self.db, schema, |set| self.embedders.identity(set)).await?;
-
         let options = &self.options;
+        let mut backoff = write::Backoff::new(options);
+        while let Err(e) = ensure(&*self.db, schema, |set| self.embedders.identity(set)).await {
+            if !(e.is_transient() && backoff.wait(None).await) {
+                return Err(e.into());
+            }
+        }
         let tally = Arc::new(Tally::new(self.progress.clone()));
         let context = Arc::new(Context {
             db: self.db,

@@ -12,7 +12,7 @@ use std::{
 use adb_model::{Answer, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, gather};
+use super::{Context, Item, Options, gather};
 use crate::ErrorKind;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
@@ -149,16 +149,38 @@ fn outcome(
     Ok(root)
 }
 
-/// Waits between attempts at what fails for a passing reason.
+/// Pauses between attempts, doubling each time.
+pub(super) struct Backoff {
+    pause: Duration,
+    left: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(options: &Options) -> Self {
+        Self { pause: options.backoff, left: options.attempts.saturating_sub(1) }
+    }
+
+    /// Waits until the next attempt; false when there is none left.
+    pub(super) async fn wait(&mut self, retry_after: Option<Duration>) -> bool {
+        if self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        tokio::time::sleep(retry_after.unwrap_or_else(|| jittered(self.pause))).await;
+        self.pause = (self.pause * 2).min(Duration::from_secs(30));
+        true
+    }
+}
+
+/// Decides, for one request, whether a failure is worth another attempt.
 pub(super) struct Patience<'c> {
     context: &'c Context,
-    pause: Duration,
-    tries: u32,
+    backoff: Backoff,
 }
 
 impl<'c> Patience<'c> {
     pub(super) fn new(context: &'c Context) -> Self {
-        Self { context, pause: context.options.backoff, tries: 1 }
+        Self { context, backoff: Backoff::new(&context.options) }
     }
 
     /// Waits until the next attempt. Every Add of ours is guarded, so a request whose fate is
@@ -167,22 +189,14 @@ impl<'c> Patience<'c> {
     /// When another attempt is of no use, the whole run is broken off, and the reason given back
     /// is for the rows at hand.
     pub(super) async fn after(&mut self, error: DbError) -> Result<(), String> {
-        let context = self.context;
-        let tries = self.tries;
-        if !error.is_transient()
-            || tries >= context.options.attempts
-            || context.is_broken().is_some()
-        {
-            let reason = format!("not written: {error}");
-            context.fail(ErrorKind::Database(error).into());
-            return Err(reason);
+        let broken = self.context.is_broken().is_some();
+        if error.is_transient() && !broken && self.backoff.wait(error.retry_after()).await {
+            tracing::warn!(%error, "the database failed; trying again");
+            return Ok(());
         }
-        let wait = error.retry_after().unwrap_or_else(|| jittered(self.pause));
-        tracing::warn!(%error, tries, ?wait, "the database failed; trying again");
-        tokio::time::sleep(wait).await;
-        self.pause = (self.pause * 2).min(Duration::from_secs(30));
-        self.tries += 1;
-        Ok(())
+        let reason = format!("not written: {error}");
+        self.context.fail(ErrorKind::Database(error).into());
+        Err(reason)
     }
 }
 

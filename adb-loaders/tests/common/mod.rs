@@ -1,0 +1,235 @@
+//! A model without the macro, an embedder without weights, a database without a disk.
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use adb_model::{
+    BoxFuture, ClipVitB16, DataModel, Database, DbError, EmbedError, EmbedSource, Embedder,
+    EmbedderIdentity, Embedding, Engine, Fate, Field, FieldPlace, FieldRole, FieldSchema,
+    GraphBuilder, Image, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PreparedImage,
+    Property, Refusal, Request, Response, SetSpec, ValueType, graph::Entered,
+};
+use serde_json::{Map, Value as Json, json};
+
+const LETTERS: SetSpec = {
+    let mut set = SetSpec::new::<ClipVitB16>("letters", Metric::Cosine, Engine::Flat);
+    set.dimensions = 4;
+    set
+};
+
+/// What `#[derive(DataModel)]` would write, by hand: this crate does not know the macro.
+#[derive(serde::Deserialize)]
+pub struct Dish {
+    dish_id: u64,
+    name: String,
+    url: Image,
+    look: Embedding<4>,
+}
+
+impl DataModel for Dish {
+    const SCHEMA: &'static ModelSchema = &ModelSchema {
+        name: "Dish",
+        class: "Dish",
+        kind: ObjectKind::Image,
+        doc: "",
+        fields: &[
+            field("dish_id", FieldRole::Id(ValueType::Int)),
+            field("name", FieldRole::of(<String as Field>::KIND, false)),
+            field("url", FieldRole::Image { optional: false }),
+            field("look", FieldRole::Embedding { set: LETTERS, from: Some("url") }),
+        ],
+    };
+
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        let at = |field| FieldPlace { model: "Dish", field, property: field };
+        let id = self.dish_id.to_value().map_err(|e| at("dish_id").error(e.into()))?;
+        let node = match graph.enter(ObjectKind::Image, "Dish", "dish_id", id)? {
+            Entered::Known(node) => return Ok(node),
+            Entered::New(node) => node,
+        };
+        self.name.add(graph, node, at("name"))?;
+        self.url.add(graph, node, at("url"))?;
+        let vector = adb_model::EmbeddingField::vector(&self.look);
+        graph.descriptor(node, "look", LETTERS, vector, self.url.input())?;
+        Ok(node)
+    }
+}
+
+const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
+    FieldSchema { name, key: name, property: name, doc: "", role }
+}
+
+pub fn dishes(n: u64) -> Vec<Json> {
+    (0..n)
+        .map(|i| json!({"dish_id": i, "name": format!("dish {i}"), "url": format!("images/{i}.png")}))
+        .collect()
+}
+
+/// `dishes.json` beside `images/`, a row on each line.
+pub fn write_dishes(rows: &[Json]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("images")).unwrap();
+    for i in 0..rows.len() {
+        std::fs::write(dir.path().join(format!("images/{i}.png")), format!("picture {i}")).unwrap();
+    }
+    let lines: Vec<String> = rows.iter().map(Json::to_string).collect();
+    let text = format!("[\n{}\n]\n", lines.join(",\n"));
+    std::fs::write(dir.path().join("dishes.json"), text).unwrap();
+    dir
+}
+
+/// Its vectors are the first four bytes; some texts make it fail.
+pub struct Letters(EmbedderIdentity);
+
+impl Default for Letters {
+    fn default() -> Self {
+        Self::with_hash("0123456789abcdef")
+    }
+}
+
+impl Letters {
+    pub fn with_hash(hash: &str) -> Self {
+        Self(EmbedderIdentity {
+            name: "letters".into(),
+            hash: hash.into(),
+            dimensions: 4,
+            images: true,
+            texts: true,
+        })
+    }
+
+    fn broken(&self) -> EmbedError {
+        EmbedError::Inference { embedder: "letters".into(), message: "I was told to".into() }
+    }
+}
+
+impl Embedder for Letters {
+    fn identity(&self) -> &EmbedderIdentity {
+        &self.0
+    }
+
+    fn prepare_image(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError> {
+        match encoded {
+            b"unreadable" => Err(EmbedError::Unreadable("unreadable".into())),
+            b"breaks the batch" => Ok(PreparedImage(Box::new([f32::INFINITY; 4]))),
+            b"not a number" => Ok(PreparedImage(Box::new([f32::NAN; 4]))),
+            _ => Ok(PreparedImage(encoded.iter().take(4).map(|b| f32::from(*b)).collect())),
+        }
+    }
+
+    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if images.iter().any(|i| i.0[0] == f32::INFINITY) {
+            return Err(self.broken());
+        }
+        Ok(images.into_iter().map(|i| i.0.into_vec()).collect())
+    }
+
+    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(texts.iter().map(|t| t.bytes().take(4).map(f32::from).collect()).collect())
+    }
+}
+
+/// Just enough of a database for the requests of this pipeline; it also plays its faults.
+#[derive(Default)]
+pub struct Fake {
+    /// Class (or set), identity as JSON → properties.
+    objects: Mutex<Vec<(String, Map<String, Json>)>>,
+    requests: AtomicU64,
+    /// Fails every second request in a passing way, half of those after applying them.
+    pub flaky: AtomicBool,
+    /// Fails all requests from this one on; 0 stands for never.
+    pub dies_after: AtomicU64,
+}
+
+impl Fake {
+    pub fn objects(&self, class: &str) -> usize {
+        self.objects.lock().unwrap().iter().filter(|(c, _)| c == class).count()
+    }
+
+    pub fn set_filler(&self, set: &str) -> String {
+        let objects = self.objects.lock().unwrap();
+        let found = objects.iter().find(|(c, p)| c == "_DescriptorSet" && p["_name"] == set);
+        found.unwrap().1["adb_embedder"].as_str().unwrap().to_owned()
+    }
+
+    fn answer(&self, request: &Request) -> Response {
+        let commands: Vec<Map<String, Json>> = serde_json::from_slice(&request.commands).unwrap();
+        if String::from_utf8_lossy(&request.commands).contains("refuse me")
+            && commands.iter().any(|c| c.contains_key("AddImage"))
+        {
+            return Response::Refused(Refusal::error(Some(0), "I was told to"));
+        }
+        let mut objects = self.objects.lock().unwrap();
+        let mut answers = Vec::new();
+        for command in &commands {
+            let (name, body) = command.iter().next().unwrap();
+            let body = match name.as_str() {
+                "CreateIndex" => json!({"status": 0}),
+                "FindDescriptorSet" => {
+                    let sets = objects.iter().filter(|(c, _)| c == "_DescriptorSet");
+                    let found: Vec<Json> = sets.map(|(_, p)| json!(p)).collect();
+                    json!({"status": 0, "entities": found})
+                }
+                "AddDescriptorSet" => {
+                    let mut properties = body["properties"].as_object().unwrap().clone();
+                    properties.insert("_name".into(), body["name"].clone());
+                    properties.insert("_dimensions".into(), body["dimensions"].clone());
+                    properties.insert("_metrics".into(), json!([body["metric"]]));
+                    objects.push(("_DescriptorSet".into(), properties));
+                    json!({"status": 0})
+                }
+                "AddImage" | "AddDescriptor" => {
+                    let class = name.replace("Add", "_");
+                    let guard = body["if_not_found"].as_object().unwrap();
+                    let there = objects
+                        .iter()
+                        .any(|(c, p)| *c == class && guard.iter().all(|(k, v)| p[k] == v[1]));
+                    if !there {
+                        objects.push((class, body["properties"].as_object().unwrap().clone()));
+                    }
+                    json!({"status": if there { 2 } else { 0 }})
+                }
+                "FindImage" | "FindDescriptor" => {
+                    let class = name.replace("Find", "_");
+                    let constraints = body["constraints"].as_object().unwrap();
+                    let holds = |p: &Map<String, Json>| {
+                        constraints.iter().all(|(k, v)| match v[0].as_str() {
+                            Some("in") => v[1].as_array().unwrap().contains(&p[k]),
+                            _ => p[k] == v[1],
+                        })
+                    };
+                    let found: Vec<Json> = objects
+                        .iter()
+                        .filter(|(c, p)| *c == class && holds(p))
+                        .map(|(_, p)| json!(p))
+                        .collect();
+                    json!({"status": 0, "returned": found.len(), "entities": found})
+                }
+                other => panic!("this fake does not know {other}"),
+            };
+            answers.push(json!({ name: body }));
+        }
+        Response::Done { answers, blobs: Vec::new() }
+    }
+}
+
+impl Database for Fake {
+    fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+        Box::pin(async move {
+            let n = self.requests.fetch_add(1, Ordering::Relaxed);
+            let dies = self.dies_after.load(Ordering::Relaxed);
+            if dies > 0 && n >= dies {
+                return Err(DbError::transient("gone"));
+            }
+            if self.flaky.load(Ordering::Relaxed) && n > 3 && n % 2 == 0 {
+                if n % 4 == 0 {
+                    self.answer(&request);
+                }
+                return Err(DbError::transient("try again").with_fate(Fate::Unknown));
+            }
+            Ok(self.answer(&request))
+        })
+    }
+}
