@@ -10,6 +10,7 @@ mod media;
 pub mod pipeline;
 #[cfg(feature = "progress")]
 pub mod progress;
+mod retry;
 pub mod source;
 
 pub use error::{Error, ErrorKind};

@@ -24,15 +24,15 @@ use std::{
 };
 
 use adb_model::{
-    DataModel, Database, Embedder, EmbedderIdentity, Graph, NodeId, PreparedImage, SetSpec,
-    ensure::ensure,
+    DataModel, Database, DbError, Embedder, EmbedderIdentity, Graph, NodeId, PreparedImage,
+    SetSpec, ensure::ensure,
 };
 use async_channel::{Receiver, Sender, bounded};
 use tokio::task::JoinSet;
 
 pub use report::{Progress, Report, RowFailure, Stages};
 
-use crate::{Error, ErrorKind, RowPlace, Source, SourceRow};
+use crate::{Error, ErrorKind, RowPlace, Source, SourceRow, retry::Retrying};
 use report::Tally;
 
 /// How the pipeline runs.
@@ -195,15 +195,16 @@ impl Ingest {
         let started = Instant::now();
         let schema = <S::Row as DataModel>::SCHEMA;
         let options = &self.options;
-        let mut backoff = write::Backoff::new(options);
-        while let Err(e) = ensure(&*self.db, schema, |set| self.embedders.identity(set)).await {
-            if !(e.is_transient() && backoff.wait(None).await) {
-                return Err(e.into());
-            }
-        }
+        let db = Retrying {
+            inner: self.db,
+            attempts: options.attempts.max(1),
+            backoff: options.backoff,
+        };
+        ensure(&db, schema, |set| self.embedders.identity(set)).await?;
+
         let tally = Arc::new(Tally::new(self.progress.clone()));
         let context = Arc::new(Context {
-            db: self.db,
+            db,
             embedders: self.embedders,
             tally: tally.clone(),
             options: options.clone(),
@@ -254,7 +255,7 @@ impl Ingest {
 
 /// What all stages share.
 struct Context {
-    db: Arc<dyn Database>,
+    db: Retrying,
     embedders: Embedders,
     tally: Arc<Tally>,
     options: Options,
@@ -266,6 +267,13 @@ struct Context {
 impl Context {
     fn fail(&self, error: Error) {
         lock(&self.fatal).get_or_insert(error);
+    }
+
+    /// Gives up on the database; the answer is the reason for the rows at hand.
+    fn break_off(&self, error: DbError) -> String {
+        let reason = format!("not written: {error}");
+        self.fail(ErrorKind::Database(error).into());
+        reason
     }
 
     fn take_fatal(&self) -> Option<Error> {

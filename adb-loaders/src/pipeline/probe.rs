@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adb_model::{
-    Graph,
-    probe::{Found, mark_existing},
-};
+use adb_model::{Graph, probe::mark_existing};
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, gather, write::Patience};
+use super::{Context, Item, gather};
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<Item>) {
     let most = context.options.rows_per_request;
@@ -16,7 +13,7 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<
     let linger = Duration::from_millis(20);
     while let Some(mut items) = gather(&from, linger, |items| items.len() >= most).await {
         let mut graphs: Vec<&mut Graph> = items.iter_mut().map(|item| &mut item.graph).collect();
-        let found = look_up(&context, &mut graphs).await;
+        let found = mark_existing(&context.db, &mut graphs).await;
         match found {
             Ok(found) => {
                 for (mut item, found) in items.into_iter().zip(found) {
@@ -27,21 +24,12 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<
                     }
                 }
             }
-            Err(reason) => {
+            Err(e) => {
+                let reason = context.break_off(e);
                 for item in items {
                     context.tally.failed(item.at, reason.clone());
                 }
             }
-        }
-    }
-}
-
-async fn look_up(context: &Context, graphs: &mut [&mut Graph]) -> Result<Vec<Found>, String> {
-    let mut patience = Patience::new(context);
-    loop {
-        match mark_existing(&*context.db, graphs).await {
-            Ok(found) => return Ok(found),
-            Err(e) => patience.after(e).await?,
         }
     }
 }

@@ -1,19 +1,12 @@
 //! Writing: rows are packed into requests; a refused request is halved until the guilty row stands
 //! alone.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    ops::Range,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::Arc, time::Instant};
 
-use adb_model::{Answer, DbError, Lowering, Request, Response};
+use adb_model::{Answer, Database as _, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, Options, gather};
-use crate::ErrorKind;
+use super::{Context, Item, gather};
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
     let options = &context.options;
@@ -44,8 +37,9 @@ async fn write(context: &Context, items: Vec<Item>) {
             }
             continue;
         }
-        match execute(context, &request).await {
-            Err(reason) => {
+        match context.db.execute(request).await {
+            Err(e) => {
+                let reason = context.break_off(e);
                 for (item, _) in part {
                     context.tally.failed(item.at, reason.clone());
                 }
@@ -66,16 +60,6 @@ async fn write(context: &Context, items: Vec<Item>) {
                     parts.push(rows);
                 }
             }
-        }
-    }
-}
-
-async fn execute(context: &Context, request: &Request) -> Result<Response, String> {
-    let mut patience = Patience::new(context);
-    loop {
-        match context.db.execute(request.clone()).await {
-            Ok(response) => return Ok(response),
-            Err(e) => patience.after(e).await?,
         }
     }
 }
@@ -147,62 +131,4 @@ fn outcome(
         }
     }
     Ok(root)
-}
-
-/// Pauses between attempts, doubling each time.
-pub(super) struct Backoff {
-    pause: Duration,
-    left: u32,
-}
-
-impl Backoff {
-    pub(super) fn new(options: &Options) -> Self {
-        Self { pause: options.backoff, left: options.attempts.saturating_sub(1) }
-    }
-
-    /// Waits until the next attempt; false when there is none left.
-    pub(super) async fn wait(&mut self, retry_after: Option<Duration>) -> bool {
-        if self.left == 0 {
-            return false;
-        }
-        self.left -= 1;
-        tokio::time::sleep(retry_after.unwrap_or_else(|| jittered(self.pause))).await;
-        self.pause = (self.pause * 2).min(Duration::from_secs(30));
-        true
-    }
-}
-
-/// Decides, for one request, whether a failure is worth another attempt.
-pub(super) struct Patience<'c> {
-    context: &'c Context,
-    backoff: Backoff,
-}
-
-impl<'c> Patience<'c> {
-    pub(super) fn new(context: &'c Context) -> Self {
-        Self { context, backoff: Backoff::new(&context.options) }
-    }
-
-    /// Waits until the next attempt. Every Add of ours is guarded, so a request whose fate is
-    /// unknown can be sent again without adding anything twice.
-    ///
-    /// When another attempt is of no use, the whole run is broken off, and the reason given back
-    /// is for the rows at hand.
-    pub(super) async fn after(&mut self, error: DbError) -> Result<(), String> {
-        let broken = self.context.is_broken().is_some();
-        if error.is_transient() && !broken && self.backoff.wait(error.retry_after()).await {
-            tracing::warn!(%error, "the database failed; trying again");
-            return Ok(());
-        }
-        let reason = format!("not written: {error}");
-        self.context.fail(ErrorKind::Database(error).into());
-        Err(reason)
-    }
-}
-
-/// Between a half and the whole, so that writers that failed together don't return together. The
-/// standard library's hasher keys are random enough for that.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
 }

@@ -1,10 +1,12 @@
 //! A model without the macro, an embedder without weights, a database without a disk.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use adb_loaders::Stop;
 use adb_model::{
     BoxFuture, ClipVitB16, DataModel, Database, DbError, EmbedError, EmbedSource, Embedder,
     EmbedderIdentity, Embedding, Engine, Fate, Field, FieldPlace, FieldRole, FieldSchema,
@@ -21,7 +23,7 @@ const LETTERS: SetSpec = {
 
 /// What `#[derive(DataModel)]` would write, by hand: this crate does not know the macro.
 #[derive(serde::Deserialize)]
-pub struct Dish {
+pub(crate) struct Dish {
     dish_id: u64,
     name: String,
     url: Image,
@@ -61,14 +63,14 @@ const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
     FieldSchema { name, key: name, property: name, doc: "", role }
 }
 
-pub fn dishes(n: u64) -> Vec<Json> {
+pub(crate) fn dishes(n: u64) -> Vec<Json> {
     (0..n)
         .map(|i| json!({"dish_id": i, "name": format!("dish {i}"), "url": format!("images/{i}.png")}))
         .collect()
 }
 
 /// `dishes.json` beside `images/`, a row on each line.
-pub fn write_dishes(rows: &[Json]) -> tempfile::TempDir {
+pub(crate) fn write_dishes(rows: &[Json]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("images")).unwrap();
     for i in 0..rows.len() {
@@ -81,7 +83,7 @@ pub fn write_dishes(rows: &[Json]) -> tempfile::TempDir {
 }
 
 /// Its vectors are the first four bytes; some texts make it fail.
-pub struct Letters(EmbedderIdentity);
+pub(crate) struct Letters(EmbedderIdentity, Option<Stop>);
 
 impl Default for Letters {
     fn default() -> Self {
@@ -90,14 +92,19 @@ impl Default for Letters {
 }
 
 impl Letters {
-    pub fn with_hash(hash: &str) -> Self {
-        Self(EmbedderIdentity {
+    pub(crate) fn with_hash(hash: &str) -> Self {
+        let identity = EmbedderIdentity {
             name: "letters".into(),
             hash: hash.into(),
             dimensions: 4,
             images: true,
             texts: true,
-        })
+        };
+        Self(identity, None)
+    }
+
+    pub(crate) fn stopping(stop: Stop) -> Self {
+        Self(Self::default().0, Some(stop))
     }
 
     fn broken(&self) -> EmbedError {
@@ -120,6 +127,9 @@ impl Embedder for Letters {
     }
 
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+        if let Some(stop) = &self.1 {
+            stop.stop();
+        }
         if images.iter().any(|i| i.0[0] == f32::INFINITY) {
             return Err(self.broken());
         }
@@ -133,22 +143,22 @@ impl Embedder for Letters {
 
 /// Just enough of a database for the requests of this pipeline; it also plays its faults.
 #[derive(Default)]
-pub struct Fake {
+pub(crate) struct Fake {
     /// Class (or set), identity as JSON → properties.
     objects: Mutex<Vec<(String, Map<String, Json>)>>,
     requests: AtomicU64,
     /// Fails every second request in a passing way, half of those after applying them.
-    pub flaky: AtomicBool,
+    pub(crate) flaky: AtomicBool,
     /// Fails all requests from this one on; 0 stands for never.
-    pub dies_after: AtomicU64,
+    pub(crate) dies_after: AtomicU64,
 }
 
 impl Fake {
-    pub fn objects(&self, class: &str) -> usize {
+    pub(crate) fn objects(&self, class: &str) -> usize {
         self.objects.lock().unwrap().iter().filter(|(c, _)| c == class).count()
     }
 
-    pub fn set_filler(&self, set: &str) -> String {
+    pub(crate) fn set_filler(&self, set: &str) -> String {
         let objects = self.objects.lock().unwrap();
         let found = objects.iter().find(|(c, p)| c == "_DescriptorSet" && p["_name"] == set);
         found.unwrap().1["adb_embedder"].as_str().unwrap().to_owned()
@@ -223,8 +233,8 @@ impl Database for Fake {
             if dies > 0 && n >= dies {
                 return Err(DbError::transient("gone"));
             }
-            if self.flaky.load(Ordering::Relaxed) && n > 3 && n % 2 == 0 {
-                if n % 4 == 0 {
+            if self.flaky.load(Ordering::Relaxed) && n > 3 && n.is_multiple_of(2) {
+                if n.is_multiple_of(4) {
                     self.answer(&request);
                 }
                 return Err(DbError::transient("try again").with_fate(Fate::Unknown));
