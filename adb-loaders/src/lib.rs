@@ -8,10 +8,10 @@
 mod error;
 mod media;
 pub mod pipeline;
-#[cfg(feature = "progress")]
-pub mod progress;
 mod retry;
 pub mod source;
+#[cfg(feature = "terminal")]
+pub mod terminal;
 
 pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;

@@ -45,6 +45,7 @@ async fn a_second_run_adds_nothing_and_embeds_nothing() {
     let second = ingest(&db, &dir).await;
     assert_eq!((second.rows, second.added, second.existed), (250, 0, 250), "{second}");
     assert_eq!((second.embedded, second.objects_added, second.connections_added), (0, 0, 0));
+    assert!(second.to_string().contains("nothing to do"), "{second}");
 }
 
 #[tokio::test]

@@ -248,7 +248,6 @@ impl Ingest {
         }
         let broken_off = context.take_fatal();
         let stopped = context.stop.is_stopped();
-        self.progress.end();
         Ok(tally.report(started.elapsed(), stopped, broken_off))
     }
 }

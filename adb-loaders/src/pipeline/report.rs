@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +23,6 @@ pub struct Progress {
     added: AtomicU64,
     existed: AtomicU64,
     failed: AtomicU64,
-    ended: AtomicBool,
 }
 
 macro_rules! readable {
@@ -60,18 +59,8 @@ impl Progress {
         self.added() + self.existed() + self.failed()
     }
 
-    /// Whether the ingestion has ended.
-    #[must_use]
-    pub fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
     pub(super) fn begin(&self, size: Option<u64>) {
         self.source_size.store(size.unwrap_or(0), Ordering::Relaxed);
-    }
-
-    pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
     }
 }
 
@@ -319,6 +308,15 @@ impl fmt::Display for Report {
             self.failed,
             if self.adds_up() { "" } else { " (THIS DOES NOT ADD UP: a bug in adb)" },
         )?;
+        if self.rows > 0
+            && self.existed == self.rows
+            && self.objects_added + self.connections_added + self.embedded == 0
+        {
+            return write!(
+                f,
+                "nothing to do: every row was there already; nothing was added, nothing embedded"
+            );
+        }
         write!(
             f,
             "{} objects and {} connections added, {} vectors made, in {:.1} s",
