@@ -1,0 +1,124 @@
+//! The grammar of `#[adb(…)]`: keys, each alone, with `= value` or with a list of keys in
+//! brackets. What the keys mean is not known here.
+
+use proc_macro2::TokenTree;
+use quote::ToTokens;
+use syn::{
+    Attribute, Ident, Lit, MacroDelimiter, Meta, Token, Type,
+    ext::IdentExt,
+    parenthesized,
+    parse::{ParseStream, Parser},
+    token::Paren,
+};
+
+use crate::ctxt::Ctxt;
+
+/// `key`, `key = value` or `key(…)`.
+pub(crate) struct Item {
+    pub(crate) key: Ident,
+    pub(crate) value: Value,
+}
+
+/// What follows a key.
+pub(crate) enum Value {
+    /// Nothing.
+    None,
+    /// `= "text"`, `= 1`.
+    Lit(Lit),
+    /// `= Name`, `= a::path<Of<Types>>`.
+    Type(Box<Type>),
+    /// `(…)`
+    List(Vec<Item>),
+}
+
+/// All items of all `#[adb(…)]` among the attributes. What can't be read is reported and left out.
+pub(crate) fn items(cx: &Ctxt, attributes: &[Attribute]) -> Vec<Item> {
+    let mut all = Vec::new();
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("adb")) {
+        match &attribute.meta {
+            Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Paren(_)) => {
+                let parsed = (|input: ParseStream<'_>| Ok(sequence(cx, input)))
+                    .parse2(list.tokens.clone());
+                match parsed {
+                    Ok(items) => all.extend(items),
+                    Err(e) => cx.push(e),
+                }
+            }
+            other => {
+                cx.error_help(other, "this says nothing to adb", "the form is `#[adb(…)]`");
+            }
+        }
+    }
+    all
+}
+
+/// Items with commas between them, up to the end. After a fault it goes on behind the next comma.
+fn sequence(cx: &Ctxt, input: ParseStream<'_>) -> Vec<Item> {
+    let mut items = Vec::new();
+    while !input.is_empty() {
+        match item(cx, input) {
+            Ok(item) => items.push(item),
+            Err(e) => {
+                cx.push(e);
+                skip_to_comma(input);
+            }
+        }
+        if !input.is_empty()
+            && let Err(e) = input.parse::<Token![,]>()
+        {
+            cx.push(e);
+            skip_to_comma(input);
+            // Either the comma is there now, or the end is.
+            let _ = input.parse::<Token![,]>();
+        }
+    }
+    items
+}
+
+fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
+    let key = input.call(Ident::parse_any)?;
+    let value = if input.peek(Token![=]) {
+        let equals = input.parse::<Token![=]>()?;
+        if input.is_empty() || input.peek(Token![,]) {
+            let mut tokens = key.to_token_stream();
+            equals.to_tokens(&mut tokens);
+            return Err(syn::Error::new_spanned(tokens, format!("`{key} =` lacks its value")));
+        }
+        if input.peek(Lit) {
+            Value::Lit(input.parse()?)
+        } else {
+            Value::Type(Box::new(input.parse()?))
+        }
+    } else if input.peek(Paren) {
+        let content;
+        parenthesized!(content in input);
+        Value::List(sequence(cx, &content))
+    } else {
+        Value::None
+    };
+    Ok(Item { key, value })
+}
+
+fn skip_to_comma(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        // Any one token can be taken as a tree.
+        let _ = input.parse::<TokenTree>();
+    }
+}
+
+/// Doc comments, joined; the space after `///` is not part of the text.
+pub(crate) fn doc(attributes: &[Attribute]) -> String {
+    let lines = attributes.iter().filter_map(|a| match &a.meta {
+        Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
+            syn::Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let mut doc = String::new();
+    for line in lines.flat_map(|l| l.lines().map(str::to_owned).collect::<Vec<_>>()) {
+        doc.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
+        doc.push('\n');
+    }
+    doc.trim().to_owned()
+}

@@ -1,0 +1,157 @@
+//! Words: the keys that we know, the nearest of them to one that we don't, and which names the
+//! database takes.
+
+/// A list of keys and where it holds.
+pub(crate) struct Keys {
+    /// As an error names the place: `on a field`.
+    pub(crate) place: &'static str,
+    /// Keys that do something.
+    pub(crate) known: &'static [&'static str],
+    /// Keys that will do something one day.
+    pub(crate) later: &'static [&'static str],
+    /// What people write who think of another library, and our word for it.
+    pub(crate) synonyms: &'static [(&'static str, &'static str)],
+}
+
+/// `#[adb(…)]` on a data model.
+pub(crate) const STRUCT: Keys = Keys {
+    place: "on a data model",
+    known: &["entity", "image", "class", "crate"],
+    later: &[
+        "video",
+        "blob",
+        "clip",
+        "frame",
+        "bounding_box",
+        "polygon",
+        "region",
+        "rename_all",
+        "untyped",
+        "was",
+    ],
+    synonyms: &[("name", "class"), ("table", "class"), ("type", "class"), ("user_type", "class")],
+};
+
+/// `#[adb(…)]` on a field.
+pub(crate) const FIELD: Keys = Keys {
+    place: "on a field",
+    known: &["id", "index", "rename", "embed", "connect", "skip"],
+    later: &["flatten", "with", "default", "regions", "clips", "frames", "was"],
+    synonyms: &[
+        ("key", "id"),
+        ("primary_key", "id"),
+        ("pk", "id"),
+        ("name", "rename"),
+        ("property", "rename"),
+        ("ignore", "skip"),
+        ("link", "connect"),
+        ("edge", "connect"),
+        ("relation", "connect"),
+        ("embedding", "embed"),
+        ("vector", "embed"),
+    ],
+};
+
+/// `embed(…)`.
+pub(crate) const EMBED: Keys = Keys {
+    place: "in `embed(…)`",
+    known: &["from", "set", "embedder", "metric", "engine"],
+    later: &[],
+    synonyms: &[
+        ("model", "embedder"),
+        ("source", "from"),
+        ("field", "from"),
+        ("name", "set"),
+        ("descriptor_set", "set"),
+        ("distance", "metric"),
+        ("index", "engine"),
+    ],
+};
+
+/// `#[adb(…)]` on a descriptor set.
+pub(crate) const SET: Keys = Keys {
+    place: "on a descriptor set",
+    known: &["name", "embedder", "metric", "engine", "crate"],
+    later: &["was"],
+    synonyms: &[
+        ("set", "name"),
+        ("class", "name"),
+        ("model", "embedder"),
+        ("distance", "metric"),
+        ("index", "engine"),
+    ],
+};
+
+/// Variants of `adb::Metric`.
+pub(crate) const METRICS: &[&str] = &["Cosine", "InnerProduct", "L2"];
+/// What the query language and other libraries call them.
+pub(crate) const METRIC_SYNONYMS: &[(&str, &str)] =
+    &[("CS", "Cosine"), ("IP", "InnerProduct"), ("Dot", "InnerProduct"), ("Euclidean", "L2")];
+
+/// Variants of `adb::Engine`.
+pub(crate) const ENGINES: &[&str] = &["Flat", "Ivf", "Hnsw"];
+
+/// The word that was meant, if one is near.
+pub(crate) fn nearest<'a>(
+    given: &str,
+    known: impl IntoIterator<Item = &'a str>,
+    synonyms: &[(&str, &'a str)],
+) -> Option<&'a str> {
+    if let Some((_, meant)) = synonyms.iter().find(|(s, _)| s.eq_ignore_ascii_case(given)) {
+        return Some(meant);
+    }
+    let lower = given.to_ascii_lowercase();
+    known
+        .into_iter()
+        .map(|k| (strsim::jaro_winkler(&lower, &k.to_ascii_lowercase()), k))
+        .filter(|(nearness, _)| *nearness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}
+
+/// Words in backticks, with commas between.
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the database does not take a name.
+pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() {
+        Some("is empty")
+    } else if name.starts_with('_') {
+        Some("starts with `_`, which the database keeps for its own names")
+    } else if name.len() > 64 {
+        Some("is longer than 64 bytes")
+    } else if name.chars().any(char::is_control) {
+        Some("contains a control character")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_errors_find_their_word() {
+        let field = |given| nearest(given, FIELD.known.iter().copied(), FIELD.synonyms);
+        assert_eq!(field("idd"), Some("id"));
+        assert_eq!(field("Index"), Some("index"));
+        assert_eq!(field("conect"), Some("connect"));
+        assert_eq!(field("primary_key"), Some("id"));
+        assert_eq!(field("xyzzy"), None);
+        assert_eq!(nearest("cosin", METRICS.iter().copied(), METRIC_SYNONYMS), Some("Cosine"));
+        assert_eq!(nearest("HNSW", ENGINES.iter().copied(), &[]), Some("Hnsw"));
+    }
+
+    #[test]
+    fn names_the_database_takes() {
+        assert!(name_fault("dish name").is_none());
+        assert!(name_fault(&"é".repeat(32)).is_none());
+        assert!(name_fault(&"é".repeat(33)).is_some());
+        assert!(name_fault("_Image").is_some());
+        assert!(name_fault("").is_some());
+        assert!(name_fault("a\nb").is_some());
+    }
+}
