@@ -17,6 +17,8 @@ use crate::ctxt::Ctxt;
 pub(crate) struct Item {
     pub(crate) key: Ident,
     pub(crate) value: Value,
+    /// Whether part of a list could not be read, and is left out of it.
+    pub(crate) unread: bool,
 }
 
 /// What follows a key.
@@ -37,8 +39,8 @@ pub(crate) fn items(cx: &Ctxt, attributes: &[Attribute]) -> Vec<Item> {
     for attribute in attributes.iter().filter(|a| a.path().is_ident("adb")) {
         match &attribute.meta {
             Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Paren(_)) => {
-                let parsed = (|input: ParseStream<'_>| Ok(sequence(cx, input)))
-                    .parse2(list.tokens.clone());
+                let parsed =
+                    (|input: ParseStream<'_>| Ok(sequence(cx, input))).parse2(list.tokens.clone());
                 match parsed {
                     Ok(items) => all.extend(items),
                     Err(e) => cx.push(e),
@@ -76,6 +78,7 @@ fn sequence(cx: &Ctxt, input: ParseStream<'_>) -> Vec<Item> {
 }
 
 fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
+    let errors = cx.count();
     let key = input.call(Ident::parse_any)?;
     let value = if input.peek(Token![=]) {
         let equals = input.parse::<Token![=]>()?;
@@ -96,7 +99,7 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
     } else {
         Value::None
     };
-    Ok(Item { key, value })
+    Ok(Item { key, value, unread: cx.count() > errors })
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {

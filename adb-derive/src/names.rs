@@ -90,6 +90,9 @@ pub(crate) const METRIC_SYNONYMS: &[(&str, &str)] =
 
 /// Variants of `adb::Engine`.
 pub(crate) const ENGINES: &[&str] = &["Flat", "Ivf", "Hnsw"];
+/// What the query language and other libraries call them.
+pub(crate) const ENGINE_SYNONYMS: &[(&str, &str)] =
+    &[("FaissFlat", "Flat"), ("exact", "Flat"), ("FaissIVFFlat", "Ivf")];
 
 /// The word that was meant, if one is near.
 pub(crate) fn nearest<'a>(
@@ -129,6 +132,15 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a property can't have a name that the database would take.
+pub(crate) fn reserved(name: &str) -> Option<&'static str> {
+    if matches!(name, "user_type" | "edge_id") || name.starts_with("adb_") {
+        Some("is one that adb writes itself, as are `user_type`, `edge_id` and all of `adb_…`")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,5 +165,7 @@ mod tests {
         assert!(name_fault("_Image").is_some());
         assert!(name_fault("").is_some());
         assert!(name_fault("a\nb").is_some());
+        assert!(reserved("adb_id").is_some() && reserved("edge_id").is_some());
+        assert!(reserved("id").is_none() && reserved("adb").is_none());
     }
 }

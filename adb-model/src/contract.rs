@@ -24,7 +24,11 @@ pub trait EmbedderSpec {
     message = "`{Self}` does not produce `{V}`",
     label = "the field holds `{V}`, this embedder does not produce it"
 )]
-pub trait Produces<V>: EmbedderSpec {}
+pub trait Produces<V>: EmbedderSpec {
+    /// What the macro names so that the compiler checks the bound where the user wrote it.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
 
 /// `E: Accepts<S>`: embedder `E` can read a field of type `S`, such as [`Image`] or [`String`].
 #[diagnostic::on_unimplemented(
@@ -32,7 +36,11 @@ pub trait Produces<V>: EmbedderSpec {}
     label = "this embedder can't read a `{S}`",
     note = "images are read from an `Image` field, text from a `String` field"
 )]
-pub trait Accepts<S: ?Sized>: EmbedderSpec {}
+pub trait Accepts<S: ?Sized>: EmbedderSpec {
+    /// As in [`Produces`].
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
 
 macro_rules! presets {
     ($($(#[$doc:meta])* $ty:ident = $name:literal, $dims:literal, [$($source:ty),*];)*) => {$(
@@ -59,6 +67,19 @@ presets! {
     /// components. Modest, and not CLIP.
     Starter512 = "starter-512", 512, [Image, String];
 }
+
+/// Fits everything: stands in a set whose declaration has an error, so that the models that use it
+/// have none.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct AnyEmbedder;
+
+impl EmbedderSpec for AnyEmbedder {
+    const NAME: &'static str = "";
+    const DIMENSIONS: usize = 0;
+}
+impl<V> Produces<V> for AnyEmbedder {}
+impl<S: ?Sized> Accepts<S> for AnyEmbedder {}
 
 /// How nearness is measured in a descriptor set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

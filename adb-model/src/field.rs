@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property,
+    EmbedInput, Embedding, Image, ModelSchema, Property, SetSpec,
     error::{ModelError, ModelErrorKind},
     graph::{GraphBuilder, NodeId},
     schema::FieldKind,
@@ -93,6 +93,50 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// What a list, or an embedding without `embed`, would have to be to stand as a plain field.
+/// Nothing implements it: it is here for the compiler's words.
+#[diagnostic::on_unimplemented(
+    message = "a field of type `{Self}` needs `#[adb(…)]` to say what it is",
+    label = "not a property: those hold one value, not many",
+    note = "several child models: `#[adb(connect = \"HasPart\")]`; a list of texts or numbers: \
+            make each a child model, or keep the list as one text",
+    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors",
+    note = "a field that the database need not see: `#[adb(skip)]`"
+)]
+#[doc(hidden)]
+pub trait NotAProperty: Sized {
+    #[doc(hidden)]
+    const KIND: FieldKind;
+    #[doc(hidden)]
+    fn add(&self, graph: &mut GraphBuilder, node: NodeId, at: FieldPlace)
+    -> Result<(), ModelError>;
+}
+
+macro_rules! not_properties {
+    ($([$($params:tt)*] $ty:ty;)*) => {$(
+        #[doc(hidden)]
+        impl<$($params)*> Field for $ty
+        where
+            Self: NotAProperty,
+        {
+            const KIND: FieldKind = <Self as NotAProperty>::KIND;
+            fn add(
+                &self,
+                graph: &mut GraphBuilder,
+                node: NodeId,
+                at: FieldPlace,
+            ) -> Result<(), ModelError> {
+                NotAProperty::add(self, graph, node, at)
+            }
+        }
+    )*};
+}
+not_properties! {
+    [T] Vec<T>;
+    [T, const N: usize] [T; N];
+    [const N: usize] Embedding<N>;
+}
+
 /// A field with `#[adb(embed(…))]`: an [`Embedding`], or an `Option` of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't hold an embedding",
@@ -102,12 +146,48 @@ impl<T: Field> Field for Option<T> {
 pub trait EmbeddingField {
     /// The vector's type, without `Option`.
     type Vector;
+    /// Whether an object may be without one.
+    const OPTIONAL: bool;
     /// The vector, when the caller gave one.
     fn vector(&self) -> Option<Arc<[f32]>>;
+
+    /// Adds the descriptor for a field that is made from another, or given all the same.
+    ///
+    /// # Errors
+    /// When a given vector does not fit the set.
+    fn add_from(
+        &self,
+        source: Option<EmbedInput>,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        graph.descriptor(owner, at.property, set, self.vector(), source)
+    }
+
+    /// Adds the descriptor for a field that only the caller can fill.
+    ///
+    /// # Errors
+    /// When the vector does not fit the set, or is missing and not an `Option`.
+    fn add_given(
+        &self,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        let vector = self.vector();
+        if vector.is_none() && !Self::OPTIONAL {
+            return Err(at.error(ModelErrorKind::NoVector { set: set.name }));
+        }
+        graph.descriptor(owner, at.property, set, vector, None)
+    }
 }
 
 impl<const N: usize> EmbeddingField for Embedding<N> {
     type Vector = Self;
+    const OPTIONAL: bool = false;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.shared()
     }
@@ -115,6 +195,7 @@ impl<const N: usize> EmbeddingField for Embedding<N> {
 
 impl<T: EmbeddingField> EmbeddingField for Option<T> {
     type Vector = T::Vector;
+    const OPTIONAL: bool = true;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.as_ref().and_then(EmbeddingField::vector)
     }
@@ -152,20 +233,6 @@ impl<T: EmbedSource> EmbedSource for Option<T> {
     fn input(&self) -> Option<EmbedInput> {
         self.as_ref().and_then(EmbedSource::input)
     }
-}
-
-/// Adds a descriptor for an embedding field.
-///
-/// # Errors
-/// When a given vector does not fit the set.
-pub fn add_embedding<S: DescriptorSet>(
-    graph: &mut GraphBuilder,
-    owner: NodeId,
-    at: FieldPlace,
-    vector: &impl EmbeddingField,
-    input: Option<EmbedInput>,
-) -> Result<(), ModelError> {
-    graph.descriptor(owner, at.property, S::SPEC, vector.vector(), input)
 }
 
 /// A struct with `#[derive(DataModel)]`.

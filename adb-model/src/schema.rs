@@ -139,6 +139,25 @@ pub enum FieldKind {
     },
 }
 
+impl FieldKind {
+    /// How many are pictures: those that are always there, those that may be absent.
+    #[must_use]
+    pub const fn pictures(kinds: &[FieldKind]) -> (usize, usize) {
+        let (mut required, mut optional) = (0, 0);
+        // Iterators can't be used in constants yet.
+        let mut i = 0;
+        while i < kinds.len() {
+            match kinds[i] {
+                FieldKind::Image { optional: false } => required += 1,
+                FieldKind::Image { optional: true } => optional += 1,
+                FieldKind::Property { .. } => {}
+            }
+            i += 1;
+        }
+        (required, optional)
+    }
+}
+
 impl ModelSchema {
     /// The identifying field. The macro refuses models without one.
     #[must_use]
