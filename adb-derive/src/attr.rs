@@ -47,7 +47,7 @@ pub(crate) fn items(cx: &Ctxt, attributes: &[Attribute]) -> Vec<Item> {
                 }
             }
             other => {
-                cx.error_help(other, "this says nothing to adb", "the form is `#[adb(…)]`");
+                cx.error_help(other, "there are no keys to read here", "the form is `#[adb(…)]`");
             }
         }
     }

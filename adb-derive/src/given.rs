@@ -45,7 +45,10 @@ pub(crate) fn flag(cx: &Ctxt, item: Item) -> Option<Given<()>> {
 pub(crate) fn text(cx: &Ctxt, item: Item) -> Option<Given<LitStr>> {
     match item.value {
         Value::Lit(Lit::Str(text)) => Some(Given { key: item.key, value: text }),
-        _ => wrong(cx, &item, "takes a text", &format!("write `{} = \"…\"`", item.key)),
+        _ => {
+            let text = word(&item.value).map_or_else(|| "…".to_owned(), Ident::to_string);
+            wrong(cx, &item, "takes a text", &format!("write `{} = \"{text}\"`", item.key))
+        }
     }
 }
 
@@ -54,7 +57,8 @@ pub(crate) fn ty(cx: &Ctxt, item: Item) -> Option<Given<Type>> {
     match item.value {
         Value::Type(ty) => Some(Given { key: item.key, value: *ty }),
         _ => {
-            let help = format!("write `{} = Name`, without quotes", item.key);
+            let name = unquoted(&item.value).unwrap_or_else(|| "Name".to_owned());
+            let help = format!("write `{} = {name}`, without quotes", item.key);
             wrong(cx, &item, "takes a type", &help)
         }
     }
@@ -65,7 +69,8 @@ pub(crate) fn field(cx: &Ctxt, item: Item) -> Option<Given<Ident>> {
     match word(&item.value) {
         Some(field) => Some(Given { key: item.key, value: field.clone() }),
         None => {
-            let help = format!("write `{} = field`, without quotes", item.key);
+            let field = unquoted(&item.value).unwrap_or_else(|| "field".to_owned());
+            let help = format!("write `{} = {field}`, without quotes", item.key);
             wrong(cx, &item, "takes the name of a field", &help)
         }
     }
@@ -118,7 +123,7 @@ pub(crate) fn list(cx: &Ctxt, item: Item, form: &str) -> Option<Given<Vec<Item>>
     match item.value {
         // An empty list may also be the rest of one that could not be read.
         Value::List(items) => Some(Given { key: item.key, value: items }),
-        _ => wrong(cx, &item, "takes a list in brackets", &format!("write `{form}`")),
+        _ => wrong(cx, &item, "takes keys in brackets", &format!("write `{form}`")),
     }
 }
 
@@ -145,6 +150,14 @@ fn word(value: &Value) -> Option<&Ident> {
             Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// What a text holds, when that could stand without its quotes.
+fn unquoted(value: &Value) -> Option<String> {
+    match value {
+        Value::Lit(Lit::Str(text)) => text.parse::<Path>().ok().map(|_| text.value()),
         _ => None,
     }
 }

@@ -44,6 +44,8 @@ pub(crate) const FIELD: Keys = Keys {
         ("name", "rename"),
         ("property", "rename"),
         ("ignore", "skip"),
+        ("idx", "index"),
+        ("indexed", "index"),
         ("link", "connect"),
         ("edge", "connect"),
         ("relation", "connect"),
@@ -106,10 +108,18 @@ pub(crate) fn nearest<'a>(
     let lower = given.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|k| (strsim::jaro_winkler(&lower, &k.to_ascii_lowercase()), k))
-        .filter(|(nearness, _)| *nearness > 0.8)
+        .map(|k| (nearness(&lower, &k.to_ascii_lowercase()), k))
+        .filter(|(nearness, _)| *nearness > 0.0)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
+}
+
+/// From 0, too far to be meant, to 1. Words that begin alike are near, and words that differ in a
+/// few letters, such as `foto` and `photo`.
+fn nearness(given: &str, known: &str) -> f64 {
+    let alike = strsim::jaro_winkler(given, known);
+    let few_edits = strsim::normalized_damerau_levenshtein(given, known) >= 0.6;
+    if alike > 0.8 || few_edits { alike } else { 0.0 }
 }
 
 /// Words in backticks, with commas between.
@@ -135,7 +145,7 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
 /// Why a property can't have a name that the database would take.
 pub(crate) fn reserved(name: &str) -> Option<&'static str> {
     if matches!(name, "user_type" | "edge_id") || name.starts_with("adb_") {
-        Some("is one that adb writes itself, as are `user_type`, `edge_id` and all of `adb_…`")
+        Some("is one of adb's own: `user_type`, `edge_id`, and all that begin with `adb_`")
     } else {
         None
     }
@@ -153,6 +163,7 @@ mod tests {
         assert_eq!(field("conect"), Some("connect"));
         assert_eq!(field("primary_key"), Some("id"));
         assert_eq!(field("xyzzy"), None);
+        assert_eq!(nearest("foto", ["id", "photo", "look", "other"], &[]), Some("photo"));
         assert_eq!(nearest("cosin", METRICS.iter().copied(), METRIC_SYNONYMS), Some("Cosine"));
         assert_eq!(nearest("HNSW", ENGINES.iter().copied(), &[]), Some("Hnsw"));
     }

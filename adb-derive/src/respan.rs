@@ -1,7 +1,12 @@
-//! The same tokens, elsewhere.
+//! Where tokens stand: errors are shown there.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::ToTokens;
+
+/// The place of `span` for code of ours: it is the macro's, so no lint takes it for the user's.
+pub(crate) fn located(span: Span) -> Span {
+    Span::call_site().located_at(span)
+}
 
 /// Tokens as if they stood at `span`: an error about them is shown there.
 pub(crate) fn respan(tokens: &impl ToTokens, span: Span) -> TokenStream {

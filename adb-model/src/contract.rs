@@ -10,6 +10,7 @@ use crate::{Embedding, Image};
 /// An embedder as the compiler sees it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an embedder",
+    label = "not an embedder",
     note = "name one of `adb::presets`, or implement `adb::EmbedderSpec` for a type of your own"
 )]
 pub trait EmbedderSpec {
@@ -42,31 +43,57 @@ pub trait Accepts<S: ?Sized>: EmbedderSpec {
     const CHECKED: () = ();
 }
 
-macro_rules! presets {
-    ($($(#[$doc:meta])* $ty:ident = $name:literal, $dims:literal, [$($source:ty),*];)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $ty;
-        impl EmbedderSpec for $ty {
-            const NAME: &'static str = $name;
-            const DIMENSIONS: usize = $dims;
-        }
-        impl Produces<Embedding<$dims>> for $ty {}
-        $(impl Accepts<$source> for $ty {})*
-    )*};
-}
+// The presets are written out, not made by a macro: the compiler shows these lines to whoever
+// gets a dimension wrong.
 
-presets! {
-    /// CLIP ViT-B/32 (OpenAI's weights): images and text, 512 components.
-    ClipVitB32 = "clip-vit-b-32", 512, [Image, String];
-    /// CLIP ViT-B/16 (OpenAI's weights): images and text, 512 components.
-    ClipVitB16 = "clip-vit-b-16", 512, [Image, String];
-    /// CLIP ViT-L/14 (OpenAI's weights): images and text, 768 components.
-    ClipVitL14 = "clip-vit-l-14", 768, [Image, String];
-    /// The starter that `tools/models` builds from package registries: images and text, 512
-    /// components. Modest, and not CLIP.
-    Starter512 = "starter-512", 512, [Image, String];
+/// CLIP ViT-B/32 (OpenAI's weights): images and text, 512 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitB32;
+
+impl EmbedderSpec for ClipVitB32 {
+    const NAME: &'static str = "clip-vit-b-32";
+    const DIMENSIONS: usize = 512;
 }
+impl Produces<Embedding<512>> for ClipVitB32 {}
+impl Accepts<Image> for ClipVitB32 {}
+impl Accepts<String> for ClipVitB32 {}
+
+/// CLIP ViT-B/16 (OpenAI's weights): images and text, 512 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitB16;
+
+impl EmbedderSpec for ClipVitB16 {
+    const NAME: &'static str = "clip-vit-b-16";
+    const DIMENSIONS: usize = 512;
+}
+impl Produces<Embedding<512>> for ClipVitB16 {}
+impl Accepts<Image> for ClipVitB16 {}
+impl Accepts<String> for ClipVitB16 {}
+
+/// CLIP ViT-L/14 (OpenAI's weights): images and text, 768 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitL14;
+
+impl EmbedderSpec for ClipVitL14 {
+    const NAME: &'static str = "clip-vit-l-14";
+    const DIMENSIONS: usize = 768;
+}
+impl Produces<Embedding<768>> for ClipVitL14 {}
+impl Accepts<Image> for ClipVitL14 {}
+impl Accepts<String> for ClipVitL14 {}
+
+/// The starter that `tools/models` builds from package registries: images and text, 512
+/// components. Modest, and not CLIP.
+#[derive(Debug, Clone, Copy)]
+pub struct Starter512;
+
+impl EmbedderSpec for Starter512 {
+    const NAME: &'static str = "starter-512";
+    const DIMENSIONS: usize = 512;
+}
+impl Produces<Embedding<512>> for Starter512 {}
+impl Accepts<Image> for Starter512 {}
+impl Accepts<String> for Starter512 {}
 
 /// Fits everything: stands in a set whose declaration has an error, so that the models that use it
 /// have none.

@@ -13,7 +13,9 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
     label = "not a string, a number, a boolean, an `Image`, or an `Option` of one",
-    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
+    note = "a child model or several: `#[adb(connect = \"HasPart\")]`; a list of texts or numbers: \
+            make each a child model, or keep the list as one text",
+    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors",
     note = "a field that the database need not see takes `#[adb(skip)]`",
     note = "a type of your own can implement `adb::Property`"
 )]
@@ -91,50 +93,6 @@ impl<T: Field> Field for Option<T> {
     ) -> Result<(), ModelError> {
         self.as_ref().map_or(Ok(()), |value| value.add(graph, node, at))
     }
-}
-
-/// What a list, or an embedding without `embed`, would have to be to stand as a plain field.
-/// Nothing implements it: it is here for the compiler's words.
-#[diagnostic::on_unimplemented(
-    message = "a field of type `{Self}` needs `#[adb(…)]` to say what it is",
-    label = "not a property: those hold one value, not many",
-    note = "several child models: `#[adb(connect = \"HasPart\")]`; a list of texts or numbers: \
-            make each a child model, or keep the list as one text",
-    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors",
-    note = "a field that the database need not see: `#[adb(skip)]`"
-)]
-#[doc(hidden)]
-pub trait NotAProperty: Sized {
-    #[doc(hidden)]
-    const KIND: FieldKind;
-    #[doc(hidden)]
-    fn add(&self, graph: &mut GraphBuilder, node: NodeId, at: FieldPlace)
-    -> Result<(), ModelError>;
-}
-
-macro_rules! not_properties {
-    ($([$($params:tt)*] $ty:ty;)*) => {$(
-        #[doc(hidden)]
-        impl<$($params)*> Field for $ty
-        where
-            Self: NotAProperty,
-        {
-            const KIND: FieldKind = <Self as NotAProperty>::KIND;
-            fn add(
-                &self,
-                graph: &mut GraphBuilder,
-                node: NodeId,
-                at: FieldPlace,
-            ) -> Result<(), ModelError> {
-                NotAProperty::add(self, graph, node, at)
-            }
-        }
-    )*};
-}
-not_properties! {
-    [T] Vec<T>;
-    [T, const N: usize] [T; N];
-    [const N: usize] Embedding<N>;
 }
 
 /// A field with `#[adb(embed(…))]`: an [`Embedding`], or an `Option` of one.
@@ -311,40 +269,50 @@ impl<T: DataModel> Children for T {
     }
 }
 
-macro_rules! children_through {
-    ($($wrapper:ty, $many:expr, |$value:ident| $each:expr;)*) => {$(
-        impl<T: Children> Children for $wrapper {
-            const MANY: bool = $many;
-            fn schema() -> &'static ModelSchema {
-                T::schema()
-            }
-            fn add(
-                &self,
-                graph: &mut GraphBuilder,
-                parent: NodeId,
-                connection: &'static str,
-            ) -> Result<(), ModelError> {
-                let $value = self;
-                $each.into_iter().try_for_each(|child| child.add(graph, parent, connection))
-            }
-        }
-    )*};
-}
-children_through! {
-    Option<T>, T::MANY, |value| value;
-    Vec<T>, true, |value| value;
+/// One child or none.
+impl<T: Children> Children for Option<T> {
+    const MANY: bool = T::MANY;
+    fn schema() -> &'static ModelSchema {
+        T::schema()
+    }
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, connection))
+    }
 }
 
-/// A pointer to a model is that model: an `Arc` shared by two parents is one node all the same,
-/// by its id.
-macro_rules! models_behind_pointers {
-    ($($pointer:ident),*) => {$(
-        impl<T: DataModel> DataModel for $pointer<T> {
-            const SCHEMA: &'static ModelSchema = T::SCHEMA;
-            fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
-                (**self).build(graph)
-            }
-        }
-    )*};
+/// An edge to each child.
+impl<T: Children> Children for Vec<T> {
+    const MANY: bool = true;
+    fn schema() -> &'static ModelSchema {
+        T::schema()
+    }
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, connection))
+    }
 }
-models_behind_pointers!(Box, Arc);
+
+/// A box with a model in it is that model.
+impl<T: DataModel> DataModel for Box<T> {
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+}
+
+/// A pointer to a model is that model; shared by two parents, it is one node by its id.
+impl<T: DataModel> DataModel for Arc<T> {
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+}

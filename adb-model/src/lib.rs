@@ -32,11 +32,9 @@ pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
-pub use field::{
-    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, NotAProperty,
-};
+pub use field::{Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace};
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
 pub use lower::Lowering;
 pub use media::Image;
 pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
-pub use value::{IdProperty, Property, Value, ValueError, ValueType};
+pub use value::{IdProperty, ManyValues, Property, Value, ValueError, ValueType};

@@ -126,7 +126,7 @@ fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
     let why = if field.id.is_some() {
         "`index` is not needed here: an id is always indexed"
     } else if field.embed.is_some() {
-        "`index` is for properties: how a descriptor set is searched says its `engine`"
+        "`index` is for properties: how vectors are searched is the `engine` of their set"
     } else if field.connect.is_some() {
         "`index` is for properties: connections are indexed as they need it"
     } else if field.skip.is_some() {

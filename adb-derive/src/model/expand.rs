@@ -4,14 +4,17 @@
 //! the compiler puts its error.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
 use super::{
     bounds,
     meaning::{Field, Kind, Model, Role, Set},
 };
-use crate::{respan::respan, set::expand::spec};
+use crate::{
+    respan::{located, respan},
+    set::expand::spec,
+};
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let Model { krate, ident, .. } = model;
@@ -75,7 +78,7 @@ fn one_picture(model: &Model, span: Span) -> TokenStream {
         "`{model}` is an image, so its picture can't be an `Option`: take `#[adb(image)]` away, \
          and an entity with an optional picture remains"
     );
-    quote_spanned! {span=>
+    quote_spanned! {located(span)=>
         match _adb::FieldKind::pictures(&[#(<#stored as _adb::Field>::KIND),*]) {
             (1, 0) => {}
             (0, 0) => ::core::panic!(#none),
@@ -123,7 +126,7 @@ fn role(field: &Field) -> TokenStream {
         }
         Role::Stored { index: Some(span) } => {
             let message = format!("`{}` is a picture: only properties have an index", field.name);
-            let check = quote_spanned! {*span=>
+            let check = quote_spanned! {located(*span)=>
                 if let _adb::FieldKind::Image { .. } = <#ty as _adb::Field>::KIND {
                     ::core::panic!(#message)
                 }
@@ -139,7 +142,7 @@ fn role(field: &Field) -> TokenStream {
             let span = guilty(set).span();
             let accepts = from.as_ref().map(|from| {
                 let source = respan(&from.ty, from.named.span());
-                quote_spanned! {span=>
+                quote_spanned! {located(span)=>
                     let () = <#embedder as _adb::Accepts<
                         <#source as _adb::EmbedSource>::Modality
                     >>::CHECKED;
@@ -152,10 +155,13 @@ fn role(field: &Field) -> TokenStream {
                 }
                 None => quote!(::core::option::Option::None),
             };
-            quote! {{
+            let produces = quote_spanned! {located(span)=>
                 let () = <#embedder as _adb::Produces<
                     <#ty as _adb::EmbeddingField>::Vector
                 >>::CHECKED;
+            };
+            quote! {{
+                #produces
                 #accepts
                 _adb::FieldRole::Embedding { set: #spec, from: #from }
             }}
@@ -174,7 +180,7 @@ fn role(field: &Field) -> TokenStream {
 pub(crate) fn embedder(set: &Set) -> (TokenStream, (TokenStream, TokenStream)) {
     match set {
         Set::Type(ty) => (
-            quote!(<#ty as _adb::DescriptorSet>::Embedder),
+            quote_spanned!(located(ty.span())=> <#ty as _adb::DescriptorSet>::Embedder),
             (ty.to_token_stream(), quote!(#ty: _adb::DescriptorSet)),
         ),
         Set::Inline(set) => {
@@ -187,7 +193,7 @@ pub(crate) fn embedder(set: &Set) -> (TokenStream, (TokenStream, TokenStream)) {
 fn set_spec(set: &Set) -> TokenStream {
     match set {
         Set::Type(ty) => quote!(<#ty as _adb::DescriptorSet>::SPEC),
-        Set::Inline(set) => spec(set),
+        Set::Inline(set) => spec(set, &set.embedder.to_token_stream()),
     }
 }
 
@@ -206,10 +212,10 @@ fn build(model: &Model) -> TokenStream {
         let Field { ident, ty, property, .. } = field;
         let at = place(model, field);
         quote! {
-            let id = <#ty as _adb::IdProperty>::id(&self.#ident, #at)?;
-            let node = match graph.enter(#kind, #class, #property, id)? {
-                _adb::Entered::New(node) => node,
-                _adb::Entered::Known(node) => return ::core::result::Result::Ok(node),
+            let __id = <#ty as _adb::IdProperty>::id(&self.#ident, #at)?;
+            let __node = match __graph.enter(#kind, #class, #property, __id)? {
+                _adb::Entered::New(__node) => __node,
+                _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
             };
         }
     });
@@ -217,11 +223,11 @@ fn build(model: &Model) -> TokenStream {
     quote! {
         fn build(
             &self,
-            graph: &mut _adb::GraphBuilder,
+            __graph: &mut _adb::GraphBuilder,
         ) -> ::core::result::Result<_adb::NodeId, _adb::ModelError> {
             #(#enter)*
             #(#adds)*
-            ::core::result::Result::Ok(node)
+            ::core::result::Result::Ok(__node)
         }
     }
 }
@@ -233,29 +239,29 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
     Some(match &field.role {
         Role::Id => return None,
         Role::Stored { .. } => {
-            quote!(<#ty as _adb::Field>::add(&self.#ident, graph, node, #at)?;)
+            quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
         }
         Role::Embedding { from: None, set } => {
             let spec = set_spec(set);
-            quote!(<#ty as _adb::EmbeddingField>::add_given(&self.#ident, graph, node, #at, #spec)?;)
+            quote!(<#ty as _adb::EmbeddingField>::add_given(&self.#ident, __graph, __node, #at, #spec)?;)
         }
         Role::Embedding { from: Some(from), set } => {
             let spec = set_spec(set);
             let source_ty = respan(&from.ty, from.named.span());
-            let source = format_ident!("{}", from.named);
+            let source = &from.named;
             quote! {
                 <#ty as _adb::EmbeddingField>::add_from(
                     &self.#ident,
                     <#source_ty as _adb::EmbedSource>::input(&self.#source),
-                    graph,
-                    node,
+                    __graph,
+                    __node,
                     #at,
                     #spec,
                 )?;
             }
         }
         Role::Children { connection } => {
-            quote!(<#ty as _adb::Children>::add(&self.#ident, graph, node, #connection)?;)
+            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #connection)?;)
         }
     })
 }

@@ -8,7 +8,9 @@ use crate::{declaration::SetDeclaration, krate};
 
 pub(crate) fn expand(written: &Written, declaration: &SetDeclaration) -> TokenStream {
     let embedder = declaration.embedder.to_token_stream();
-    implementation(written, &embedder, &spec(declaration))
+    // Through the trait: an embedder that is none is one error, not two.
+    let spec = spec(declaration, &quote!(<Self as _adb::DescriptorSet>::Embedder));
+    implementation(written, &embedder, &spec)
 }
 
 /// Beside errors: a set, so that nothing else is said of the models that use it.
@@ -24,8 +26,8 @@ pub(crate) fn stand_in(written: &Written) -> TokenStream {
 }
 
 /// A declaration as a constant expression.
-pub(crate) fn spec(declaration: &SetDeclaration) -> TokenStream {
-    let SetDeclaration { name, embedder, metric, engine } = declaration;
+pub(crate) fn spec(declaration: &SetDeclaration, embedder: &TokenStream) -> TokenStream {
+    let SetDeclaration { name, metric, engine, .. } = declaration;
     let (metric, engine) = (format_ident!("{metric}"), format_ident!("{engine}"));
     quote!(_adb::SetSpec::new::<#embedder>(#name, _adb::Metric::#metric, _adb::Engine::#engine))
 }

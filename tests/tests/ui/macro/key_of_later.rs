@@ -1,0 +1,16 @@
+use adb::prelude::*;
+
+#[derive(DataModel)]
+#[adb(video)]
+struct Talk {
+    #[adb(id)]
+    id: u64,
+    #[adb(flatten)]
+    rest: Rest,
+    #[adb(default)]
+    title: String,
+}
+
+struct Rest;
+
+fn main() {}
