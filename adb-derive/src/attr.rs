@@ -90,7 +90,7 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
         if input.peek(Lit) {
             Value::Lit(input.parse()?)
         } else {
-            Value::Type(Box::new(input.parse()?))
+            Value::Type(Box::new(ungrouped(input.parse()?)))
         }
     } else if input.peek(Paren) {
         let content;
@@ -100,6 +100,14 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
         Value::None
     };
     Ok(Item { key, value, unread: cx.count() > errors })
+}
+
+/// A type that a declarative macro passed on stands in a group.
+fn ungrouped(ty: Type) -> Type {
+    match ty {
+        Type::Group(group) => ungrouped(*group.elem),
+        ty => ty,
+    }
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {

@@ -33,15 +33,21 @@ fn metas(attributes: &[Attribute]) -> impl Iterator<Item = Meta> {
 /// `key = "…"`, or the `deserialize` of `key(serialize = "…", deserialize = "…")`.
 fn for_reading(meta: &Meta, key: &str) -> Option<LitStr> {
     match meta {
-        Meta::NameValue(pair) if pair.path.is_ident(key) => match &pair.value {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-            _ => None,
-        },
+        Meta::NameValue(pair) if pair.path.is_ident(key) => text(&pair.value),
         Meta::List(list) if list.path.is_ident(key) => list
             .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
             .ok()?
             .iter()
             .find_map(|inner| for_reading(inner, "deserialize")),
+        _ => None,
+    }
+}
+
+/// A literal; one that a declarative macro passed on stands in a group.
+fn text(value: &Expr) -> Option<LitStr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+        Expr::Group(group) => text(&group.expr),
         _ => None,
     }
 }

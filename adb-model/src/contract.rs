@@ -178,6 +178,12 @@ impl SetSpec {
     pub const fn new<E: EmbedderSpec>(name: &'static str, metric: Metric, engine: Engine) -> Self {
         Self { name, dimensions: E::DIMENSIONS, metric, engine, embedder: E::NAME }
     }
+
+    /// The set `name`, filled by the embedder of `S`: for `S`'s own declaration.
+    #[must_use]
+    pub const fn of<S: DescriptorSet>(name: &'static str, metric: Metric, engine: Engine) -> Self {
+        Self::new::<S::Embedder>(name, metric, engine)
+    }
 }
 
 /// A descriptor set, declared once with `#[derive(DescriptorSet)]` and shared by all models that

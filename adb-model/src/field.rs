@@ -13,11 +13,11 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
     label = "not a string, a number, a boolean, an `Image`, or an `Option` of one",
-    note = "a child model or several: `#[adb(connect = \"HasPart\")]`; a list of texts or numbers: \
-            make each a child model, or keep the list as one text",
-    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors",
-    note = "a field that the database need not see takes `#[adb(skip)]`",
-    note = "a type of your own can implement `adb::Property`"
+    note = "a child model, or a list of them: `#[adb(connect = \"HasPart\")]`",
+    note = "a list of texts or numbers: a property holds one value, so make each a child model, or keep the list as one `String`, such as JSON",
+    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors yourself",
+    note = "a type of your own that is one value: implement `adb::Property` for it",
+    note = "a field that the database need not see: `#[adb(skip)]`"
 )]
 pub trait Field {
     /// What the type is stored as.
@@ -50,6 +50,8 @@ impl FieldPlace {
     }
 }
 
+// Who has neither is told of fields, which is what the macro speaks of.
+#[diagnostic::do_not_recommend]
 impl<T: Property> Field for T {
     const KIND: FieldKind = FieldKind::Property { value_type: T::TYPE, optional: false };
     fn add(

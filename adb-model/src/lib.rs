@@ -37,4 +37,4 @@ pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
 pub use lower::Lowering;
 pub use media::Image;
 pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
-pub use value::{IdProperty, ManyValues, Property, Value, ValueError, ValueType};
+pub use value::{IdProperty, Property, Value, ValueError, ValueType};

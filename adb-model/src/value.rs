@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Embedding, FieldPlace, ModelError};
+use crate::{FieldPlace, ModelError};
 
 /// One property value, as the query language knows it.
 ///
@@ -170,44 +170,6 @@ pub trait IdProperty: Property {
     fn id(&self, at: FieldPlace) -> Result<Value, ModelError> {
         self.to_value().map_err(|e| at.error(e.into()))
     }
-}
-
-/// What a type that is no property at all would have to be. Nothing implements it: it is here for
-/// the compiler's words.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` holds many values, and a property holds one",
-    label = "not a property: say what it is with `#[adb(…)]`",
-    note = "several child models: `#[adb(connect = \"HasPart\")]`",
-    note = "a list of texts or numbers: make each a child model, or keep the list as one text, such as JSON",
-    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors",
-    note = "a field that the database need not see: `#[adb(skip)]`"
-)]
-#[doc(hidden)]
-pub trait ManyValues {
-    #[doc(hidden)]
-    const TYPE: ValueType;
-    #[doc(hidden)]
-    fn to_value(&self) -> Result<Value, ValueError>;
-}
-
-macro_rules! many_values {
-    ($([$($params:tt)*] $ty:ty;)*) => {$(
-        #[doc(hidden)]
-        impl<$($params)*> Property for $ty
-        where
-            Self: ManyValues,
-        {
-            const TYPE: ValueType = <Self as ManyValues>::TYPE;
-            fn to_value(&self) -> Result<Value, ValueError> {
-                ManyValues::to_value(self)
-            }
-        }
-    )*};
-}
-many_values! {
-    [T] Vec<T>;
-    [T, const N: usize] [T; N];
-    [const N: usize] Embedding<N>;
 }
 
 macro_rules! integers {

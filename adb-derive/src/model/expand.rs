@@ -193,7 +193,10 @@ pub(crate) fn embedder(set: &Set) -> (TokenStream, (TokenStream, TokenStream)) {
 fn set_spec(set: &Set) -> TokenStream {
     match set {
         Set::Type(ty) => quote!(<#ty as _adb::DescriptorSet>::SPEC),
-        Set::Inline(set) => spec(set, &set.embedder.to_token_stream()),
+        Set::Inline(set) => {
+            let embedder = &set.embedder;
+            spec(set, &quote!(new::<#embedder>))
+        }
     }
 }
 

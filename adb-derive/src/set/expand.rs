@@ -8,8 +8,8 @@ use crate::{declaration::SetDeclaration, krate};
 
 pub(crate) fn expand(written: &Written, declaration: &SetDeclaration) -> TokenStream {
     let embedder = declaration.embedder.to_token_stream();
-    // Through the trait: an embedder that is none is one error, not two.
-    let spec = spec(declaration, &quote!(<Self as _adb::DescriptorSet>::Embedder));
+    // Not with the embedder's own type: one that is none would be two errors.
+    let spec = spec(declaration, &quote!(of::<Self>));
     implementation(written, &embedder, &spec)
 }
 
@@ -25,11 +25,11 @@ pub(crate) fn stand_in(written: &Written) -> TokenStream {
     implementation(written, &embedder, &spec)
 }
 
-/// A declaration as a constant expression.
-pub(crate) fn spec(declaration: &SetDeclaration, embedder: &TokenStream) -> TokenStream {
+/// A declaration as a constant expression, made by one of `SetSpec`'s functions.
+pub(crate) fn spec(declaration: &SetDeclaration, make: &TokenStream) -> TokenStream {
     let SetDeclaration { name, metric, engine, .. } = declaration;
     let (metric, engine) = (format_ident!("{metric}"), format_ident!("{engine}"));
-    quote!(_adb::SetSpec::new::<#embedder>(#name, _adb::Metric::#metric, _adb::Engine::#engine))
+    quote!(_adb::SetSpec::#make(#name, _adb::Metric::#metric, _adb::Engine::#engine))
 }
 
 fn implementation(written: &Written, embedder: &TokenStream, spec: &TokenStream) -> TokenStream {
