@@ -205,3 +205,71 @@ impl ModelSchema {
             || (self.class == other.class && self.kind == other.kind && self.name == other.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClipVitB16, ClipVitL14, Engine, Metric};
+
+    const LOOKS: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
+    const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
+
+    const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
+        FieldSchema { name, key: name, property: name, doc: "", role }
+    }
+
+    const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
+        FieldRole::Children { connection: "Has", many: false, model }
+    }
+
+    static DISH: ModelSchema = ModelSchema {
+        name: "Dish",
+        class: "Dish",
+        kind: ObjectKind::Image,
+        doc: "",
+        fields: &[
+            field("id", FieldRole::Id(ValueType::Int)),
+            field("look", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("smell", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("part", child(|| &PART)),
+        ],
+    };
+    static PART: ModelSchema = ModelSchema {
+        name: "Part",
+        class: "Part",
+        kind: ObjectKind::Entity,
+        doc: "",
+        fields: &[
+            field("look", FieldRole::Embedding { set: OTHER, from: None }),
+            field("part", child(|| &PART)),
+            field("dish", child(|| &DISH)),
+        ],
+    };
+
+    #[test]
+    fn cycles_are_walked_once() {
+        let names: Vec<_> = PART.reachable().iter().map(|m| m.name).collect();
+        assert_eq!(names, ["Part", "Dish"]);
+    }
+
+    #[test]
+    fn one_declaration_is_one_set_and_two_that_differ_are_two() {
+        assert_eq!(DISH.sets(), [LOOKS, OTHER]);
+    }
+
+    #[test]
+    fn the_id_is_found() {
+        assert_eq!(DISH.id().unwrap().name, "id");
+        assert!(PART.id().is_none());
+    }
+
+    #[test]
+    fn pictures_are_counted_by_whether_they_may_be_absent() {
+        const TEXT: FieldKind =
+            FieldKind::Property { value_type: ValueType::String, optional: true };
+        const ALWAYS: FieldKind = FieldKind::Image { optional: false };
+        const PERHAPS: FieldKind = FieldKind::Image { optional: true };
+        assert_eq!(FieldKind::pictures(&[TEXT]), (0, 0));
+        assert_eq!(FieldKind::pictures(&[ALWAYS, TEXT, PERHAPS, ALWAYS]), (2, 1));
+    }
+}

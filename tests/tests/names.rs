@@ -1,5 +1,4 @@
 //! Names: serde's in sources, adb's in the database. serde itself is asked what it makes of them.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use adb::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ macro_rules! rules {
     ($($test:ident: $rule:literal;)*) => {$(
         #[test]
         fn $test() {
+            #[expect(non_snake_case, reason = "serde's rules are asked about odd names, too")]
             #[derive(Default, DataModel, Serialize, Deserialize)]
             #[serde(rename_all = $rule, deny_unknown_fields)]
             struct Named {
@@ -21,7 +21,6 @@ macro_rules! rules {
                 r#type: String,
                 two__underscores: bool,
                 trailing_: bool,
-                #[allow(non_snake_case)]
                 camelCase: bool,
                 with_2_digits: f64,
                 #[serde(rename = "as it IS")]

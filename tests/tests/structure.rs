@@ -1,5 +1,4 @@
 //! Values that refer to each other, and values that are refused.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use syn::{Generics, Ident, WhereClause, WherePredicate};
 
 use super::{
     expand::embedder,
-    meaning::{Field, Model, Role},
+    meaning::{Embedding, Field, Model, Role},
 };
 
 /// The model's own bounds, and one for each field whose type depends on a parameter.
@@ -37,7 +37,8 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
         Role::Id => vec![on_type(quote!(#ty: _adb::IdProperty))],
         Role::Stored { .. } => vec![on_type(quote!(#ty: _adb::Field))],
         Role::Children { .. } => vec![on_type(quote!(#ty: _adb::Children))],
-        Role::Embedding { from, set } => {
+        Role::Embedding(embedding) => {
+            let Embedding { from, set } = &**embedding;
             let (embedder, set_bound) = embedder(set);
             let mut needs = vec![
                 on_type(quote!(#ty: _adb::EmbeddingField)),

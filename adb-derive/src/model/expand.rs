@@ -9,7 +9,7 @@ use syn::{Type, spanned::Spanned};
 
 use super::{
     bounds,
-    meaning::{Field, Kind, Model, Role, Set},
+    meaning::{Embedding, Field, Kind, Model, Role, Set, Source},
 };
 use crate::{
     respan::{located, respan},
@@ -136,7 +136,8 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::of(<#ty as _adb::Field>::KIND, true)
             }}
         }
-        Role::Embedding { from, set } => {
+        Role::Embedding(embedding) => {
+            let Embedding { from, set } = &**embedding;
             let (embedder, _) = embedder(set);
             let spec = set_spec(set);
             let span = guilty(set).span();
@@ -244,18 +245,32 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
         Role::Stored { .. } => {
             quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
         }
-        Role::Embedding { from: None, set } => {
-            let spec = set_spec(set);
-            quote!(<#ty as _adb::EmbeddingField>::add_given(&self.#ident, __graph, __node, #at, #spec)?;)
+        Role::Embedding(embedding) => add_embedding(field, embedding, &at),
+        Role::Children { connection } => {
+            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #connection)?;)
         }
-        Role::Embedding { from: Some(from), set } => {
-            let spec = set_spec(set);
-            let source_ty = respan(&from.ty, from.named.span());
-            let source = &from.named;
+    })
+}
+
+fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> TokenStream {
+    let Field { ident, ty, .. } = field;
+    let spec = set_spec(&embedding.set);
+    match &embedding.from {
+        None => quote! {
+            <#ty as _adb::EmbeddingField>::add_given(
+                &self.#ident,
+                __graph,
+                __node,
+                #at,
+                #spec,
+            )?;
+        },
+        Some(Source { named, ty: source }) => {
+            let source = respan(source, named.span());
             quote! {
                 <#ty as _adb::EmbeddingField>::add_from(
                     &self.#ident,
-                    <#source_ty as _adb::EmbedSource>::input(&self.#source),
+                    <#source as _adb::EmbedSource>::input(&self.#named),
                     __graph,
                     __node,
                     #at,
@@ -263,10 +278,7 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
                 )?;
             }
         }
-        Role::Children { connection } => {
-            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #connection)?;)
-        }
-    })
+    }
 }
 
 fn place(model: &Model, field: &Field) -> TokenStream {

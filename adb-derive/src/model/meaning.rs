@@ -42,17 +42,19 @@ pub(crate) enum Role {
         /// Where an index is asked for.
         index: Option<Span>,
     },
-    Embedding {
-        from: Option<From>,
-        set: Set,
-    },
+    Embedding(Box<Embedding>),
     Children {
         connection: String,
     },
 }
 
+pub(crate) struct Embedding {
+    pub(crate) from: Option<Source>,
+    pub(crate) set: Set,
+}
+
 /// The field that vectors are made from.
-pub(crate) struct From {
+pub(crate) struct Source {
     /// As `from = …` has it.
     pub(crate) named: Ident,
     pub(crate) ty: Type,
@@ -89,7 +91,7 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
             Some(from) => Some(source(model, &from.value)?),
             None => None,
         };
-        Role::Embedding { from, set: set(cx, &embed.value)? }
+        Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)? }))
     } else if let Some(connect) = &written.connect {
         Role::Children { connection: connect.value.value() }
     } else {
@@ -106,8 +108,8 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
     })
 }
 
-fn source(model: &WrittenModel, named: &Ident) -> Option<From> {
-    Some(From { named: named.clone(), ty: model.field(named)?.ty.clone() })
+fn source(model: &WrittenModel, named: &Ident) -> Option<Source> {
+    Some(Source { named: named.clone(), ty: model.field(named)?.ty.clone() })
 }
 
 fn set(cx: &Ctxt, embed: &WrittenEmbed) -> Option<Set> {
