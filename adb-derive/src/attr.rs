@@ -119,7 +119,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
 
 /// Doc comments, joined; the space after `///` is not part of the text.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|a| match &a.meta {
+    let texts = attributes.iter().filter_map(|a| match &a.meta {
         Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
             syn::Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
@@ -127,9 +127,42 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
         _ => None,
     });
     let mut doc = String::new();
-    for line in lines.flat_map(|l| l.lines().map(str::to_owned).collect::<Vec<_>>()) {
-        doc.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
-        doc.push('\n');
+    for text in texts {
+        // Not `lines`, which has none for an empty text: those divide paragraphs.
+        for line in text.split('\n') {
+            doc.push_str(line.strip_prefix(' ').unwrap_or(line).trim_end());
+            doc.push('\n');
+        }
     }
     doc.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doc_comments_are_joined_without_their_margin() {
+        let model: syn::DeriveInput = syn::parse_quote! {
+            /// A photo
+            /// of a dish.
+            ///
+            ///   indented
+            #[doc = "and so on"]
+            struct Dish;
+        };
+        assert_eq!(doc(&model.attrs), "A photo\nof a dish.\n\n  indented\nand so on");
+    }
+
+    #[test]
+    fn reading_goes_on_behind_a_fault() {
+        let cx = Ctxt::new();
+        let field: syn::Field =
+            syn::parse_quote!(#[adb(a = , b c d, e(f = ), g = "h")] #[other(x)] field: u8);
+        let items = items(&cx, &field.attrs);
+        let keys: Vec<_> = items.iter().map(|i| i.key.to_string()).collect();
+        assert_eq!(keys, ["b", "e", "g"]);
+        assert!(items[1].unread && !items[2].unread);
+        assert_eq!(cx.finish(None::<()>).unwrap_err().len(), 3);
+    }
 }

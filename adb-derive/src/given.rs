@@ -129,12 +129,17 @@ pub(crate) fn list(cx: &Ctxt, item: Item, form: &str) -> Option<Given<Vec<Item>>
 
 /// Says that a key is not known, and what was perhaps meant.
 pub(crate) fn unknown(cx: &Ctxt, keys: &Keys, item: &Item) {
-    let Keys { place, known, later, synonyms } = keys;
+    let Keys { place, known, later, serdes, synonyms } = keys;
     let key = item.key.to_string();
     let expected = names::list(known.iter().copied());
     if later.contains(&key.as_str()) {
         let help = format!("what works {place} now: {expected}");
         cx.error_help(&item.key, format_args!("`{key}` is not supported yet"), help);
+        return;
+    }
+    if serdes.contains(&key.as_str()) {
+        let help = format!("rows are read by serde: `#[serde({key})]`");
+        cx.error_help(&item.key, format_args!("`{key}` is a key of serde's"), help);
         return;
     }
     let message = format!("unknown key `{key}` {place}, expected one of {expected}");

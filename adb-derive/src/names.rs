@@ -9,6 +9,8 @@ pub(crate) struct Keys {
     pub(crate) known: &'static [&'static str],
     /// Keys that will do something one day.
     pub(crate) later: &'static [&'static str],
+    /// Keys of serde's that are not ours: rows are read by serde.
+    pub(crate) serdes: &'static [&'static str],
     /// What people write who think of another library, and our word for it.
     pub(crate) synonyms: &'static [(&'static str, &'static str)],
 }
@@ -16,7 +18,8 @@ pub(crate) struct Keys {
 /// `#[adb(…)]` on a data model.
 pub(crate) const STRUCT: Keys = Keys {
     place: "on a data model",
-    known: &["entity", "image", "class", "crate"],
+    known: &["entity", "image", "class", "rename_all", "crate"],
+    serdes: &["deny_unknown_fields", "default"],
     later: &[
         "video",
         "blob",
@@ -25,7 +28,6 @@ pub(crate) const STRUCT: Keys = Keys {
         "bounding_box",
         "polygon",
         "region",
-        "rename_all",
         "untyped",
         "was",
     ],
@@ -36,7 +38,8 @@ pub(crate) const STRUCT: Keys = Keys {
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &["id", "index", "rename", "embed", "connect", "skip"],
-    later: &["flatten", "with", "default", "regions", "clips", "frames", "was"],
+    serdes: &["default", "alias", "skip_serializing_if"],
+    later: &["flatten", "with", "regions", "clips", "frames", "was"],
     synonyms: &[
         ("key", "id"),
         ("primary_key", "id"),
@@ -59,6 +62,7 @@ pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
     known: &["from", "set", "embedder", "metric", "engine"],
     later: &[],
+    serdes: &[],
     synonyms: &[
         ("model", "embedder"),
         ("source", "from"),
@@ -75,6 +79,7 @@ pub(crate) const SET: Keys = Keys {
     place: "on a descriptor set",
     known: &["name", "embedder", "metric", "engine", "crate"],
     later: &["was"],
+    serdes: &[],
     synonyms: &[
         ("set", "name"),
         ("class", "name"),

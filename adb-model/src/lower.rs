@@ -254,10 +254,10 @@ mod tests {
     }
 
     /// An image with a given vector, and an ingredient.
-    fn dish(id: i64, photo: Image) -> Graph {
+    fn dish(id: i64, photo: &Image) -> Graph {
         let mut builder = GraphBuilder::new();
         let dish = new(&mut builder, ObjectKind::Image, "Dish", id);
-        builder.image(dish, "photo", &photo);
+        builder.image(dish, "photo", photo);
         let vector = Some([0.5; 512].as_slice().into());
         builder.descriptor(dish, "look", SET, vector, None).unwrap();
         let rice = new(&mut builder, ObjectKind::Entity, "Ingredient", 1);
@@ -276,8 +276,8 @@ mod tests {
     #[test]
     fn refs_run_over_the_whole_request_and_blobs_follow_their_commands() {
         let mut lowering = Lowering::new();
-        assert_eq!(lowering.push(&dish(1, read(b"one"))).unwrap(), 0..4);
-        assert_eq!(lowering.push(&dish(2, read(b"two"))).unwrap(), 4..8);
+        assert_eq!(lowering.push(&dish(1, &read(b"one"))).unwrap(), 0..4);
+        assert_eq!(lowering.push(&dish(2, &read(b"two"))).unwrap(), 4..8);
         let request = lowering.finish();
         let all = commands(&request);
         assert_eq!(all[4]["AddImage"]["_ref"], 4);
@@ -295,12 +295,12 @@ mod tests {
     fn what_fails_leaves_the_request_as_it_was() {
         let lower = |with_fault: bool| {
             let mut lowering = Lowering::new();
-            lowering.push(&dish(1, read(b"one"))).unwrap();
+            lowering.push(&dish(1, &read(b"one"))).unwrap();
             if with_fault {
-                let error = lowering.push(&dish(2, Image::Path("two.png".into()))).unwrap_err();
+                let error = lowering.push(&dish(2, &Image::Path("two.png".into()))).unwrap_err();
                 assert_eq!(error.to_string(), "the image `two.png` has not been read (Dish)");
             }
-            lowering.push(&dish(3, read(b"three"))).unwrap();
+            lowering.push(&dish(3, &read(b"three"))).unwrap();
             lowering.finish()
         };
         let (with, without) = (lower(true), lower(false));
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn what_exists_is_found_and_sends_no_blob() {
-        let mut graph = dish(1, Image::Path("not read.png".into()));
+        let mut graph = dish(1, &Image::Path("not read.png".into()));
         for id in graph.node_ids().take(2) {
             graph.mark_existing(id);
         }

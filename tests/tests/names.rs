@@ -83,3 +83,62 @@ fn adb_names_the_property_and_serde_the_key() {
     let properties: Vec<_> = root.properties.iter().map(|(name, _)| *name).collect();
     assert_eq!(properties, ["name", "ofCuisine"]);
 }
+
+#[derive(DataModel, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[adb(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Loud {
+    #[adb(id)]
+    dish_id: u64,
+    #[serde(rename = "title")]
+    dish_name: String,
+    #[adb(rename = "kitchen")]
+    of_cuisine: String,
+}
+
+#[test]
+fn properties_have_a_rule_of_their_own() {
+    let names: Vec<_> = Loud::SCHEMA.fields.iter().map(|f| (f.key, f.property)).collect();
+    assert_eq!(names, [("dishId", "DISH-ID"), ("title", "DISH-NAME"), ("ofCuisine", "kitchen")]);
+    let row = r#"{"dishId": 1, "title": "dal", "ofCuisine": "Indian"}"#;
+    let graph = serde_json::from_str::<Loud>(row).unwrap().graph().unwrap();
+    assert_eq!(graph.root().unwrap().identity.property, "DISH-ID");
+}
+
+/// Other keys of serde's stand beside adb's.
+#[derive(DataModel, Deserialize)]
+struct Lenient {
+    #[adb(id)]
+    id: u64,
+    #[serde(default = "nameless")]
+    name: String,
+    #[serde(deserialize_with = "trimmed")]
+    note: String,
+    #[serde(skip)]
+    counter: u32,
+    #[serde(flatten)]
+    #[adb(skip)]
+    rest: serde_json::Map<String, serde_json::Value>,
+}
+
+fn nameless() -> String {
+    "nameless".to_owned()
+}
+
+fn trimmed<'de, D: serde::Deserializer<'de>>(d: D) -> Result<String, D::Error> {
+    Ok(String::deserialize(d)?.trim().to_owned())
+}
+
+#[test]
+fn what_serde_makes_of_a_row_is_stored() {
+    let row = r#"{"id": 1, "note": " hot ", "more": true}"#;
+    let lenient: Lenient = serde_json::from_str(row).unwrap();
+    assert_eq!(lenient.rest["more"], true);
+    let graph = lenient.graph().unwrap();
+    let stored: Vec<_> =
+        graph.root().unwrap().properties.iter().map(|(n, v)| (*n, v.to_string())).collect();
+    assert_eq!(
+        stored,
+        [("name", "nameless".into()), ("note", "hot".into()), ("counter", "0".into())]
+    );
+}

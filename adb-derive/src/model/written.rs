@@ -8,7 +8,7 @@ use syn::{
 
 use crate::{
     attr::{self, Item, Value},
-    case::RenameRule,
+    case::{RULES, RenameRule},
     ctxt::Ctxt,
     declaration::WrittenSet,
     given::{self, Given, keep},
@@ -24,6 +24,7 @@ pub(crate) struct WrittenModel {
     pub(crate) entity: Option<Given<()>>,
     pub(crate) image: Option<Given<()>>,
     pub(crate) class: Option<Given<LitStr>>,
+    pub(crate) rename_all: Option<Given<RenameRule>>,
     pub(crate) fields: Vec<WrittenField>,
     /// Whether some attribute could not be read: what seems to be missing may have been there.
     pub(crate) unread: bool,
@@ -36,6 +37,8 @@ pub(crate) struct WrittenField {
     pub(crate) doc: String,
     /// Its key in a source, which is serde's matter.
     pub(crate) key: String,
+    /// Its property's name after the model's `rename_all`.
+    pub(crate) by_rule: Option<String>,
     /// `flatten`, if serde is told so.
     pub(crate) flatten: Option<syn::Meta>,
     pub(crate) id: Option<Given<()>>,
@@ -70,7 +73,11 @@ impl WrittenModel {
 impl WrittenField {
     /// The name under which it is stored.
     pub(crate) fn property(&self) -> String {
-        self.rename.as_ref().map_or_else(|| self.key.clone(), |r| r.value.value())
+        match (&self.rename, &self.by_rule) {
+            (Some(renamed), _) => renamed.value.value(),
+            (None, Some(by_rule)) => by_rule.clone(),
+            (None, None) => self.key.clone(),
+        }
     }
 
     /// Whether the database sees that name.
@@ -91,6 +98,7 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         entity: None,
         image: None,
         class: None,
+        rename_all: None,
         fields: Vec::new(),
         unread: false,
     };
@@ -100,13 +108,15 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
             "entity" => keep(cx, &mut model.entity, given::flag(cx, item)),
             "image" => keep(cx, &mut model.image, given::flag(cx, item)),
             "class" => keep(cx, &mut model.class, given::text(cx, item)),
+            "rename_all" => keep(cx, &mut model.rename_all, read_rule(cx, item)),
             _ => given::unknown(cx, &names::STRUCT, &item),
         }
     }
-    let rule = serde_names::rename_all(&input.attrs);
+    let for_keys = serde_names::rename_all(&input.attrs);
+    let for_properties = model.rename_all.as_ref().map(|r| r.value);
     let fields = fields(cx, input);
     model.unread = cx.count() > errors;
-    model.fields = fields.map(|field| read_field(cx, field, rule)).collect();
+    model.fields = fields.map(|field| read_field(cx, field, for_keys, for_properties)).collect();
     model
 }
 
@@ -137,12 +147,36 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> impl Iterator<Item = &'a syn
     named.into_iter().flatten()
 }
 
-fn read_field(cx: &Ctxt, field: &syn::Field, rule: Option<RenameRule>) -> WrittenField {
+/// One of serde's rules, for the properties' names.
+fn read_rule(cx: &Ctxt, item: Item) -> Option<Given<RenameRule>> {
+    let given = given::text(cx, item)?;
+    let text = given.value.value();
+    if let Some(value) = RenameRule::by_name(&text) {
+        return Some(Given { key: given.key, value });
+    }
+    let expected = names::list(RULES.iter().copied());
+    let message = format!("unknown rule `{text}`, expected one of {expected}");
+    match names::nearest(&text, RULES.iter().copied(), &[]) {
+        Some(meant) => {
+            cx.error_help(&given.value, message, format_args!("did you mean `{meant}`?"));
+        }
+        None => cx.error(&given.value, message),
+    }
+    None
+}
+
+fn read_field(
+    cx: &Ctxt,
+    field: &syn::Field,
+    for_keys: Option<RenameRule>,
+    for_properties: Option<RenameRule>,
+) -> WrittenField {
     let errors = cx.count();
     // Fields of a struct with named fields have names.
     let ident = field.ident.clone().unwrap_or_else(|| format_ident!("_", span = field.span()));
     let mut written = WrittenField {
-        key: source_key(&ident, &field.attrs, rule),
+        key: source_key(&ident, &field.attrs, for_keys),
+        by_rule: for_properties.map(|rule| rule.apply(&ident.unraw().to_string())),
         ident,
         ty: field.ty.clone(),
         doc: attr::doc(&field.attrs),

@@ -7,6 +7,7 @@ struct Talk {
     id: u64,
     #[adb(flatten)]
     rest: Rest,
+    // Not later, but serde's.
     #[adb(default)]
     title: String,
 }
