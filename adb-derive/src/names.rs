@@ -9,6 +9,8 @@ pub(crate) struct Keys {
     pub(crate) known: &'static [&'static str],
     /// Keys that will do something one day.
     pub(crate) later: &'static [&'static str],
+    /// Keys of serde's that are not ours: rows are read by serde.
+    pub(crate) serdes: &'static [&'static str],
     /// What people write who think of another library, and our word for it.
     pub(crate) synonyms: &'static [(&'static str, &'static str)],
 }
@@ -16,7 +18,8 @@ pub(crate) struct Keys {
 /// `#[adb(…)]` on a data model.
 pub(crate) const STRUCT: Keys = Keys {
     place: "on a data model",
-    known: &["entity", "image", "class", "crate"],
+    known: &["entity", "image", "class", "rename_all", "crate"],
+    serdes: &["deny_unknown_fields", "default"],
     later: &[
         "video",
         "blob",
@@ -25,7 +28,6 @@ pub(crate) const STRUCT: Keys = Keys {
         "bounding_box",
         "polygon",
         "region",
-        "rename_all",
         "untyped",
         "was",
     ],
@@ -36,7 +38,8 @@ pub(crate) const STRUCT: Keys = Keys {
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &["id", "index", "rename", "embed", "connect", "skip"],
-    later: &["flatten", "with", "default", "regions", "clips", "frames", "was"],
+    serdes: &["default", "alias", "skip_serializing_if"],
+    later: &["flatten", "with", "regions", "clips", "frames", "was"],
     synonyms: &[
         ("key", "id"),
         ("primary_key", "id"),
@@ -44,6 +47,8 @@ pub(crate) const FIELD: Keys = Keys {
         ("name", "rename"),
         ("property", "rename"),
         ("ignore", "skip"),
+        ("idx", "index"),
+        ("indexed", "index"),
         ("link", "connect"),
         ("edge", "connect"),
         ("relation", "connect"),
@@ -57,6 +62,7 @@ pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
     known: &["from", "set", "embedder", "metric", "engine"],
     later: &[],
+    serdes: &[],
     synonyms: &[
         ("model", "embedder"),
         ("source", "from"),
@@ -73,6 +79,7 @@ pub(crate) const SET: Keys = Keys {
     place: "on a descriptor set",
     known: &["name", "embedder", "metric", "engine", "crate"],
     later: &["was"],
+    serdes: &[],
     synonyms: &[
         ("set", "name"),
         ("class", "name"),
@@ -90,6 +97,9 @@ pub(crate) const METRIC_SYNONYMS: &[(&str, &str)] =
 
 /// Variants of `adb::Engine`.
 pub(crate) const ENGINES: &[&str] = &["Flat", "Ivf", "Hnsw"];
+/// What the query language and other libraries call them.
+pub(crate) const ENGINE_SYNONYMS: &[(&str, &str)] =
+    &[("FaissFlat", "Flat"), ("exact", "Flat"), ("FaissIVFFlat", "Ivf")];
 
 /// The word that was meant, if one is near.
 pub(crate) fn nearest<'a>(
@@ -103,10 +113,18 @@ pub(crate) fn nearest<'a>(
     let lower = given.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|k| (strsim::jaro_winkler(&lower, &k.to_ascii_lowercase()), k))
-        .filter(|(nearness, _)| *nearness > 0.8)
+        .map(|k| (nearness(&lower, &k.to_ascii_lowercase()), k))
+        .filter(|(nearness, _)| *nearness > 0.0)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
+}
+
+/// From 0, too far to be meant, to 1. Words that begin alike are near, and words that differ in a
+/// few letters, such as `foto` and `photo`.
+fn nearness(given: &str, known: &str) -> f64 {
+    let alike = strsim::jaro_winkler(given, known);
+    let few_edits = strsim::normalized_damerau_levenshtein(given, known) >= 0.6;
+    if alike > 0.8 || few_edits { alike } else { 0.0 }
 }
 
 /// Words in backticks, with commas between.
@@ -129,6 +147,15 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a property can't have a name that the database would take.
+pub(crate) fn reserved(name: &str) -> Option<&'static str> {
+    if matches!(name, "user_type" | "edge_id") || name.starts_with("adb_") {
+        Some("is one of adb's own: `user_type`, `edge_id`, and all that begin with `adb_`")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +168,7 @@ mod tests {
         assert_eq!(field("conect"), Some("connect"));
         assert_eq!(field("primary_key"), Some("id"));
         assert_eq!(field("xyzzy"), None);
+        assert_eq!(nearest("foto", ["id", "photo", "look", "other"], &[]), Some("photo"));
         assert_eq!(nearest("cosin", METRICS.iter().copied(), METRIC_SYNONYMS), Some("Cosine"));
         assert_eq!(nearest("HNSW", ENGINES.iter().copied(), &[]), Some("Hnsw"));
     }
@@ -153,5 +181,7 @@ mod tests {
         assert!(name_fault("_Image").is_some());
         assert!(name_fault("").is_some());
         assert!(name_fault("a\nb").is_some());
+        assert!(reserved("adb_id").is_some() && reserved("edge_id").is_some());
+        assert!(reserved("id").is_none() && reserved("adb").is_none());
     }
 }

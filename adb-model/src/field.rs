@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property,
+    EmbedInput, Embedding, Image, ModelSchema, Property, SetSpec,
     error::{ModelError, ModelErrorKind},
     graph::{GraphBuilder, NodeId},
     schema::FieldKind,
@@ -13,9 +13,11 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
     label = "not a string, a number, a boolean, an `Image`, or an `Option` of one",
-    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
-    note = "a field that the database need not see takes `#[adb(skip)]`",
-    note = "a type of your own can implement `adb::Property`"
+    note = "a child model, or a list of them: `#[adb(connect = \"HasPart\")]`",
+    note = "a list of texts or numbers: a property holds one value, so make each a child model, or keep the list as one `String`, such as JSON",
+    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors yourself",
+    note = "a type of your own that is one value: implement `adb::Property` for it",
+    note = "a field that the database need not see: `#[adb(skip)]`"
 )]
 pub trait Field {
     /// What the type is stored as.
@@ -48,6 +50,8 @@ impl FieldPlace {
     }
 }
 
+// Who has neither is told of fields, which is what the macro speaks of.
+#[diagnostic::do_not_recommend]
 impl<T: Property> Field for T {
     const KIND: FieldKind = FieldKind::Property { value_type: T::TYPE, optional: false };
     fn add(
@@ -102,12 +106,48 @@ impl<T: Field> Field for Option<T> {
 pub trait EmbeddingField {
     /// The vector's type, without `Option`.
     type Vector;
+    /// Whether an object may be without one.
+    const OPTIONAL: bool;
     /// The vector, when the caller gave one.
     fn vector(&self) -> Option<Arc<[f32]>>;
+
+    /// Adds the descriptor for a field that is made from another, or given all the same.
+    ///
+    /// # Errors
+    /// When a given vector does not fit the set.
+    fn add_from(
+        &self,
+        source: Option<EmbedInput>,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        graph.descriptor(owner, at.property, set, self.vector(), source)
+    }
+
+    /// Adds the descriptor for a field that only the caller can fill.
+    ///
+    /// # Errors
+    /// When the vector does not fit the set, or is missing and not an `Option`.
+    fn add_given(
+        &self,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        let vector = self.vector();
+        if vector.is_none() && !Self::OPTIONAL {
+            return Err(at.error(ModelErrorKind::NoVector { set: set.name }));
+        }
+        graph.descriptor(owner, at.property, set, vector, None)
+    }
 }
 
 impl<const N: usize> EmbeddingField for Embedding<N> {
     type Vector = Self;
+    const OPTIONAL: bool = false;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.shared()
     }
@@ -115,6 +155,7 @@ impl<const N: usize> EmbeddingField for Embedding<N> {
 
 impl<T: EmbeddingField> EmbeddingField for Option<T> {
     type Vector = T::Vector;
+    const OPTIONAL: bool = true;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.as_ref().and_then(EmbeddingField::vector)
     }
@@ -152,20 +193,6 @@ impl<T: EmbedSource> EmbedSource for Option<T> {
     fn input(&self) -> Option<EmbedInput> {
         self.as_ref().and_then(EmbedSource::input)
     }
-}
-
-/// Adds a descriptor for an embedding field.
-///
-/// # Errors
-/// When a given vector does not fit the set.
-pub fn add_embedding<S: DescriptorSet>(
-    graph: &mut GraphBuilder,
-    owner: NodeId,
-    at: FieldPlace,
-    vector: &impl EmbeddingField,
-    input: Option<EmbedInput>,
-) -> Result<(), ModelError> {
-    graph.descriptor(owner, at.property, S::SPEC, vector.vector(), input)
 }
 
 /// A struct with `#[derive(DataModel)]`.
@@ -244,40 +271,50 @@ impl<T: DataModel> Children for T {
     }
 }
 
-macro_rules! children_through {
-    ($($wrapper:ty, $many:expr, |$value:ident| $each:expr;)*) => {$(
-        impl<T: Children> Children for $wrapper {
-            const MANY: bool = $many;
-            fn schema() -> &'static ModelSchema {
-                T::schema()
-            }
-            fn add(
-                &self,
-                graph: &mut GraphBuilder,
-                parent: NodeId,
-                connection: &'static str,
-            ) -> Result<(), ModelError> {
-                let $value = self;
-                $each.into_iter().try_for_each(|child| child.add(graph, parent, connection))
-            }
-        }
-    )*};
-}
-children_through! {
-    Option<T>, T::MANY, |value| value;
-    Vec<T>, true, |value| value;
+/// One child or none.
+impl<T: Children> Children for Option<T> {
+    const MANY: bool = T::MANY;
+    fn schema() -> &'static ModelSchema {
+        T::schema()
+    }
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, connection))
+    }
 }
 
-/// A pointer to a model is that model: an `Arc` shared by two parents is one node all the same,
-/// by its id.
-macro_rules! models_behind_pointers {
-    ($($pointer:ident),*) => {$(
-        impl<T: DataModel> DataModel for $pointer<T> {
-            const SCHEMA: &'static ModelSchema = T::SCHEMA;
-            fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
-                (**self).build(graph)
-            }
-        }
-    )*};
+/// An edge to each child.
+impl<T: Children> Children for Vec<T> {
+    const MANY: bool = true;
+    fn schema() -> &'static ModelSchema {
+        T::schema()
+    }
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        connection: &'static str,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, connection))
+    }
 }
-models_behind_pointers!(Box, Arc);
+
+/// A box with a model in it is that model.
+impl<T: DataModel> DataModel for Box<T> {
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+}
+
+/// A pointer to a model is that model; shared by two parents, it is one node by its id.
+impl<T: DataModel> DataModel for Arc<T> {
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+}

@@ -24,17 +24,15 @@ mod value;
 
 pub use answer::Answer;
 pub use contract::{
-    Accepts, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine, Metric,
-    Produces, SetSpec, Starter512,
+    Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
+    Metric, Produces, SetSpec, Starter512,
 };
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
-pub use field::{
-    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, add_embedding,
-};
+pub use field::{Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace};
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
 pub use lower::Lowering;
 pub use media::Image;

@@ -139,6 +139,25 @@ pub enum FieldKind {
     },
 }
 
+impl FieldKind {
+    /// How many are pictures: those that are always there, those that may be absent.
+    #[must_use]
+    pub const fn pictures(kinds: &[FieldKind]) -> (usize, usize) {
+        let (mut required, mut optional) = (0, 0);
+        // Iterators can't be used in constants yet.
+        let mut i = 0;
+        while i < kinds.len() {
+            match kinds[i] {
+                FieldKind::Image { optional: false } => required += 1,
+                FieldKind::Image { optional: true } => optional += 1,
+                FieldKind::Property { .. } => {}
+            }
+            i += 1;
+        }
+        (required, optional)
+    }
+}
+
 impl ModelSchema {
     /// The identifying field. The macro refuses models without one.
     #[must_use]
@@ -184,5 +203,73 @@ impl ModelSchema {
     fn is(&self, other: &ModelSchema) -> bool {
         std::ptr::eq(self, other)
             || (self.class == other.class && self.kind == other.kind && self.name == other.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClipVitB16, ClipVitL14, Engine, Metric};
+
+    const LOOKS: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
+    const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
+
+    const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
+        FieldSchema { name, key: name, property: name, doc: "", role }
+    }
+
+    const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
+        FieldRole::Children { connection: "Has", many: false, model }
+    }
+
+    static DISH: ModelSchema = ModelSchema {
+        name: "Dish",
+        class: "Dish",
+        kind: ObjectKind::Image,
+        doc: "",
+        fields: &[
+            field("id", FieldRole::Id(ValueType::Int)),
+            field("look", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("smell", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("part", child(|| &PART)),
+        ],
+    };
+    static PART: ModelSchema = ModelSchema {
+        name: "Part",
+        class: "Part",
+        kind: ObjectKind::Entity,
+        doc: "",
+        fields: &[
+            field("look", FieldRole::Embedding { set: OTHER, from: None }),
+            field("part", child(|| &PART)),
+            field("dish", child(|| &DISH)),
+        ],
+    };
+
+    #[test]
+    fn cycles_are_walked_once() {
+        let names: Vec<_> = PART.reachable().iter().map(|m| m.name).collect();
+        assert_eq!(names, ["Part", "Dish"]);
+    }
+
+    #[test]
+    fn one_declaration_is_one_set_and_two_that_differ_are_two() {
+        assert_eq!(DISH.sets(), [LOOKS, OTHER]);
+    }
+
+    #[test]
+    fn the_id_is_found() {
+        assert_eq!(DISH.id().unwrap().name, "id");
+        assert!(PART.id().is_none());
+    }
+
+    #[test]
+    fn pictures_are_counted_by_whether_they_may_be_absent() {
+        const TEXT: FieldKind =
+            FieldKind::Property { value_type: ValueType::String, optional: true };
+        const ALWAYS: FieldKind = FieldKind::Image { optional: false };
+        const PERHAPS: FieldKind = FieldKind::Image { optional: true };
+        assert_eq!(FieldKind::pictures(&[TEXT]), (0, 0));
+        assert_eq!(FieldKind::pictures(&[ALWAYS, TEXT, PERHAPS, ALWAYS]), (2, 1));
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{FieldPlace, ModelError};
+
 /// One property value, as the query language knows it.
 ///
 /// ```
@@ -134,8 +136,8 @@ pub enum ValueError {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
-    label = "not a string, a number, a boolean or an `Option` of one",
-    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
+    label = "not a string, a number, a boolean, or an `Option` of one",
+    note = "a child model: `#[adb(connect = \"HasPart\")]`",
     note = "a field that the database need not see takes `#[adb(skip)]`",
     note = "a type of your own can implement `adb::Property`"
 )]
@@ -157,7 +159,18 @@ pub trait Property {
     label = "an id is an integer or a string",
     note = "floats don't compare exactly, and an `Option` may be absent: such a row could not be found again"
 )]
-pub trait IdProperty: Property {}
+pub trait IdProperty: Property {
+    /// The type of the stored id.
+    const ID_TYPE: ValueType = <Self as Property>::TYPE;
+
+    /// The id as it is stored.
+    ///
+    /// # Errors
+    /// When the database can't hold it: see [`ValueError`].
+    fn id(&self, at: FieldPlace) -> Result<Value, ModelError> {
+        self.to_value().map_err(|e| at.error(e.into()))
+    }
+}
 
 macro_rules! integers {
     ($($t:ty),*) => {$(
