@@ -115,7 +115,7 @@ impl Options {
             Some(core) => core,
             None => {
                 let root = directory.root().to_owned();
-                let core = Arc::new(Core::start(directory, self)?);
+                let core = Arc::new(Core::start(&directory, self)?);
                 open.insert(root, Arc::downgrade(&core));
                 core
             }
@@ -195,12 +195,12 @@ struct Core {
 }
 
 impl Core {
-    fn start(directory: Directory, options: &Options) -> Result<Self, Error> {
+    fn start(directory: &Directory, options: &Options) -> Result<Self, Error> {
         let (mut writer, mut reader) = (None, None);
-        match existing(&directory)? {
+        match existing(directory)? {
             Some(store) => reader = Some(store),
             None if options.read_only => return Err(directory.error(ErrorKind::Missing)),
-            None => match make(&directory)? {
+            None => match make(directory)? {
                 Made::ByUs(lock, open) => writer = Some((lock, open)),
                 Made::ByAnother(store) => reader = Some(store),
             },

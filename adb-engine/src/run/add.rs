@@ -32,7 +32,7 @@ use super::{
 const MAX_EDGES: usize = 1_000_000;
 
 impl Run<'_> {
-    pub(super) fn add(&mut self, add: Add) -> Result<Map<String, Json>, Fail> {
+    pub(super) fn add(&mut self, add: &Add) -> Result<Map<String, Json>, Fail> {
         // A blob belongs to its command whether it is stored or not.
         let blob = match add.detail {
             Detail::Blob | Detail::Descriptor { .. } => Some(self.blob()?),
@@ -94,7 +94,10 @@ impl Run<'_> {
         Ok(body(&[]))
     }
 
-    pub(super) fn add_connection(&mut self, add: AddConnection) -> Result<Map<String, Json>, Fail> {
+    pub(super) fn add_connection(
+        &mut self,
+        add: &AddConnection,
+    ) -> Result<Map<String, Json>, Fail> {
         let (sources, targets) = (self.refs.some_ends(add.src)?, self.refs.some_ends(add.dst)?);
         check_edges(sources.objects.len(), targets.objects.len())?;
         let (mut edges, mut made) = (Vec::new(), false);

@@ -100,7 +100,7 @@ impl<'a> Run<'a> {
     pub(crate) fn all(mut self, commands: Vec<Named>) -> Result<Done, Undone> {
         let mut answers = Vec::with_capacity(commands.len());
         for (i, Named { name, command }) in commands.into_iter().enumerate() {
-            match self.command(command) {
+            match self.command(&command) {
                 Ok(body) => {
                     let mut answer = Map::with_capacity(1);
                     answer.insert(name, Json::Object(body));
@@ -113,14 +113,14 @@ impl<'a> Run<'a> {
         Ok(Done { answers, blobs: self.blobs_out })
     }
 
-    fn command(&mut self, command: Command) -> Result<Map<String, Json>, Fail> {
+    fn command(&mut self, command: &Command) -> Result<Map<String, Json>, Fail> {
         match command {
-            Command::Add(add) => self.add(*add),
-            Command::AddConnection(add) => self.add_connection(*add),
-            Command::Find(find) => self.find(&find),
-            Command::CreateIndex(index) => self.create_index(&index),
-            Command::RemoveIndex(index) => self.remove_index(&index),
-            Command::GetSchema(what) => self.schema(&what),
+            Command::Add(add) => self.add(add),
+            Command::AddConnection(add) => self.add_connection(add),
+            Command::Find(find) => self.find(find),
+            Command::CreateIndex(index) => self.create_index(index),
+            Command::RemoveIndex(index) => self.remove_index(index),
+            Command::GetSchema(what) => self.schema(what),
             Command::GetStatus => Ok(body(&[
                 ("info", json!("OK")),
                 ("system", json!("adb")),

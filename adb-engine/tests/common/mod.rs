@@ -1,5 +1,6 @@
 //! Databases in temporary directories, and short ways to ask them.
 #![allow(dead_code, reason = "every test takes what it needs")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 use std::path::Path;
 
