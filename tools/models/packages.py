@@ -21,6 +21,7 @@ PINS = {
     "tokenizers": [((3, 10), "0.23.3", 3.4e6), ((3, 9), "0.22.2", 3.3e6)],
     "onnxruntime": [((3, 11), "1.31.1", 24e6), ((3, 10), "1.23.2", 17e6), ((3, 9), "1.19.2", 13e6)],
     "pillow": [((3, 11), "13.0.0", 7e6), ((3, 10), "12.3.0", 7e6), ((3, 9), "11.3.0", 7e6)],
+    "resvg_py": [((3, 10), "0.5.0", 1.5e6)],  # for tools/sample, which draws the demo's pictures
 }
 
 # What writes the bundle, and what runs it. They are apart, so that a user who only wants the
@@ -33,8 +34,9 @@ def _pin(name):
     for lowest, version, about in PINS[name]:
         if sys.version_info[:2] >= lowest:
             return f"{name}=={version}", about
-    raise Fail(f"Python {sys.version.split()[0]} is too old for these tools\n"
-               "  mend: use Python 3.9 or newer")
+    lowest = ".".join(map(str, PINS[name][-1][0]))
+    raise Fail(f"Python {sys.version.split()[0]} is too old for the package {name}\n"
+               f"  mend: use Python {lowest} or newer")
 
 
 def _install(names, target, scratch):
