@@ -26,6 +26,7 @@ pub struct OnnxEmbedder {
     cache: Cache,
     threads: usize,
     preparer: Option<Preparer>,
+    tokenizer: OnceLock<Result<Tokenizer, Arc<Error>>>,
     image: OnceLock<Result<ImageSide, Arc<Error>>>,
     text: OnceLock<Result<TextSide, Arc<Error>>>,
 }
@@ -54,7 +55,6 @@ struct ImageSide {
 
 struct TextSide {
     graph: Graph,
-    tokenizer: Tokenizer,
     ids: Port,
     mask: Option<Port>,
 }
@@ -67,8 +67,8 @@ impl OnnxEmbedder {
     pub fn new(bundle: Bundle, cache: Cache) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
-        let (image, text) = (OnceLock::new(), OnceLock::new());
-        Self { bundle, cache, threads, preparer, image, text }
+        let (tokenizer, image, text) = Default::default();
+        Self { bundle, cache, threads, preparer, tokenizer, image, text }
     }
 
     /// Sets how many threads compute one batch.
@@ -93,6 +93,7 @@ impl OnnxEmbedder {
             self.image_side(tower)?;
         }
         if let Some(tower) = self.bundle.manifest().text.as_ref().filter(|_| texts) {
+            self.tokenizer(tower)?;
             self.text_side(tower)?;
         }
         Ok(())
@@ -104,10 +105,15 @@ impl OnnxEmbedder {
     /// When the bundle has no text side, or its tokenizer can't be read.
     pub fn token_ids(&self, texts: &[&str]) -> Result<Vec<Vec<i64>>, EmbedError> {
         let tower = self.bundle.manifest().text.as_ref().ok_or_else(|| self.lacks("text"))?;
-        let tokenizer =
-            Tokenizer::open(&self.bundle, &tower.tokenizer).map_err(|e| self.failed(e))?;
-        let tokens = tokenizer.encode(texts);
+        let tokens = self.tokenizer(tower).map_err(|e| self.failed(e))?.encode(texts);
         Ok(tokens.ids.chunks(tokens.width.max(1)).map(<[i64]>::to_vec).collect())
+    }
+
+    fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Arc<Error>> {
+        let opened = self.tokenizer.get_or_init(|| {
+            Tokenizer::open(&self.bundle, &tower.tokenizer).map_err(Arc::new)
+        });
+        opened.as_ref().map_err(Arc::clone)
     }
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Arc<Error>> {
@@ -126,7 +132,6 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Arc<Error>> {
         let side = self.text.get_or_init(|| {
-            let tokenizer = Tokenizer::open(&self.bundle, &tower.tokenizer)?;
             let runner = self.open(&tower.file, &tower.weights)?;
             let fits = || {
                 let (ids, mask) = text_inputs(&runner.inputs, tower)?;
@@ -135,7 +140,7 @@ impl OnnxEmbedder {
                 Ok((ids, mask, output.name.clone(), batch))
             };
             let (ids, mask, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
-            Ok(TextSide { graph: Graph { runner, output, batch }, tokenizer, ids, mask })
+            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask })
         });
         side.as_ref().map_err(Arc::clone)
     }
@@ -241,9 +246,10 @@ impl Embedder for OnnxEmbedder {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
+        let tokenizer = self.tokenizer(tower).map_err(|e| self.failed(e))?;
         let side = self.text_side(tower).map_err(|e| self.failed(e))?;
         self.infer(&side.graph, texts.len(), |range| {
-            let tokens = side.tokenizer.encode(&texts[range.clone()]);
+            let tokens = tokenizer.encode(&texts[range.clone()]);
             let shape = vec![range.len() as i64, tokens.width as i64];
             let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
             if let Some(mask) = &side.mask {
