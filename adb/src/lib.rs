@@ -32,8 +32,17 @@
 //!
 //! What the attributes mean: [`DataModel`](macro@DataModel), [`DescriptorSet`](macro@DescriptorSet).
 
+#[cfg(feature = "engine")]
+mod connect;
+
 pub use adb_derive::{DataModel, DescriptorSet};
+#[cfg(feature = "loaders")]
+pub use adb_loaders as loaders;
+#[cfg(feature = "loaders")]
+pub use adb_loaders::embedders;
 pub use adb_model::*;
+#[cfg(feature = "engine")]
+pub use connect::{ConnectError, connect};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
 pub mod prelude {
