@@ -32,7 +32,9 @@
 //!
 //! What the attributes mean: [`DataModel`](macro@DataModel), [`DescriptorSet`](macro@DescriptorSet).
 
+#[doc(inline)]
 pub use adb_derive::{DataModel, DescriptorSet};
+#[doc(inline)]
 pub use adb_model::*;
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
