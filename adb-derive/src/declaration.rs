@@ -1,5 +1,6 @@
 //! A declaration of a descriptor set, on a type of its own or inside `embed(…)`.
 
+use quote::ToTokens;
 use syn::{LitStr, Type};
 
 use crate::{
@@ -42,8 +43,30 @@ impl WrittenSet {
         keep(cx, &mut self.engine, given::choice(cx, item, ENGINES, ENGINE_SYNONYMS));
     }
 
-    /// The declaration; nothing when a part is missing or its name is none, which `missing` and
-    /// the name's rule have reported.
+    /// Whether both say the same, as far as can be told from what is written.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        let said = |set: &Self| {
+            let embedder = set.embedder.as_ref().map(|e| e.value.to_token_stream().to_string());
+            (embedder, set.metric(), set.engine())
+        };
+        said(self) == said(other)
+    }
+
+    /// The name as written, if there is one.
+    pub(crate) fn name_token(&self) -> Option<&LitStr> {
+        self.name.as_ref().map(|n| &n.value)
+    }
+
+    fn metric(&self) -> &'static str {
+        self.metric.as_ref().map_or(DEFAULT_METRIC, |m| m.value)
+    }
+
+    fn engine(&self) -> &'static str {
+        self.engine.as_ref().map_or(DEFAULT_ENGINE, |e| e.value)
+    }
+
+    /// The declaration; nothing when a part is missing or its name is none, which is
+    /// reported: a missing part by a rule of who declares, the name here.
     pub(crate) fn declaration(&self, cx: &Ctxt) -> Option<SetDeclaration> {
         let name = self.name.as_ref()?;
         if let Some(fault) = names::name_fault(&name.value.value()) {
@@ -53,8 +76,8 @@ impl WrittenSet {
         Some(SetDeclaration {
             name: name.value.value(),
             embedder: self.embedder.as_ref()?.value.clone(),
-            metric: self.metric.as_ref().map_or(DEFAULT_METRIC, |m| m.value),
-            engine: self.engine.as_ref().map_or(DEFAULT_ENGINE, |e| e.value),
+            metric: self.metric(),
+            engine: self.engine(),
         })
     }
 }

@@ -18,8 +18,8 @@ pub(crate) fn respan(tokens: &impl ToTokens, span: Span) -> TokenStream {
                     let inner = each(group.stream(), span);
                     token = TokenTree::Group(Group::new(group.delimiter(), inner));
                 }
-                // Names keep the place where they are looked up.
-                token.set_span(token.span().resolved_at(token.span()).located_at(span));
+                // A name is still looked up where it was written: `$crate` has to be.
+                token.set_span(token.span().located_at(span));
                 token
             })
             .collect()

@@ -1,6 +1,6 @@
 //! What the macros write, as files that people can read: `snapshots/`.
 //!
-//! After a deliberate change, `UPDATE_SNAPSHOTS=1 cargo test -p adb-derive` writes them anew; read
+//! After a deliberate change, `UPDATE_GOLDEN=1 cargo test -p adb-derive` writes them anew; read
 //! the difference.
 
 use std::path::Path;
@@ -15,7 +15,7 @@ fn assert_snapshot(name: &str, expansion: TokenStream) {
     let file = syn::parse2(expansion).expect("an expansion is a list of items");
     let text = prettyplease::unparse(&file);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name);
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();

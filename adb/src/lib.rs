@@ -35,11 +35,13 @@
 #[cfg(feature = "engine")]
 mod connect;
 
+#[doc(inline)]
 pub use adb_derive::{DataModel, DescriptorSet};
 #[cfg(feature = "loaders")]
 pub use adb_loaders as loaders;
 #[cfg(feature = "loaders")]
 pub use adb_loaders::embedders;
+#[doc(inline)]
 pub use adb_model::*;
 #[cfg(feature = "engine")]
 pub use connect::{ConnectError, connect};

@@ -30,6 +30,7 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         }
     }
     property_names_differ(cx, model);
+    inline_sets_agree(cx, model);
 }
 
 fn one_kind(cx: &Ctxt, model: &WrittenModel) {
@@ -253,5 +254,27 @@ fn an_inline_set_has_an_embedder(cx: &Ctxt, embed: &WrittenEmbed) {
             name.value.to_token_stream()
         );
         cx.error_help(&name.value, "a set that is declared here needs its `embedder`", help);
+    }
+}
+
+/// Two declarations of one set in one model; those of different models meet at run time.
+fn inline_sets_agree(cx: &Ctxt, model: &WrittenModel) {
+    let embeds = model.fields.iter().filter_map(|f| f.embed.as_ref()).map(|e| &e.value);
+    let mut seen: HashMap<String, &WrittenEmbed> = HashMap::new();
+    for embed in embeds.filter(|e| !e.unread && e.inline.embedder.is_some()) {
+        let Some(name) = &embed.inline.name else { continue };
+        let Some(first) = seen.get(&name.value.value()) else {
+            seen.insert(name.value.value(), embed);
+            continue;
+        };
+        if !embed.inline.agrees_with(&first.inline) {
+            let message = format!(
+                "the set {} is declared twice, and differently\nhelp: declare it once, as a type \
+                 with `#[derive(DescriptorSet)]`, and name that: `set = TheType`",
+                name.value.to_token_stream()
+            );
+            let also = "it is first declared here";
+            cx.error_pair((&name.value, message), (first.inline.name_token(), also));
+        }
     }
 }
