@@ -44,9 +44,10 @@ fn rows(first: i64, n: i64, noise: &mut Noise) -> Request {
         let reference = 3 * (i - first) + 1;
         let mut properties = json!({"id": i, "user_type": "Face"});
         for p in 2..PROPERTIES {
-            properties[format!("attribute_{p}")] = json!(noise.next() % 2 == 0);
+            properties[format!("attribute_{p}")] = json!(noise.next().is_multiple_of(2));
         }
-        let guard = |key: &str, value: Json| json!({key: ["==", value], "user_type": ["==", "Face"]});
+        let guard =
+            |key: &str, value: Json| json!({key: ["==", value], "user_type": ["==", "Face"]});
         commands.push(json!({"AddImage": {"_ref": reference, "properties": properties, "if_not_found": guard("id", json!(i))}}));
         blobs.push(noise.image());
         let look = format!("Face/{i}/look");
@@ -82,10 +83,11 @@ async fn main() {
     .await;
     let mut noise = Noise(1);
     let mut next = 0;
-    for (per_request, requests, clients) in [(1, 2000, 1), (1, 4000, 32), (100, 50, 1), (100, 100, 4)] {
-        let prepared: Vec<Request> = (0..requests)
-            .map(|r| rows(next + r * per_request, per_request, &mut noise))
-            .collect();
+    for (per_request, requests, clients) in
+        [(1, 2000, 1), (1, 4000, 32), (100, 50, 1), (100, 100, 4)]
+    {
+        let prepared: Vec<Request> =
+            (0..requests).map(|r| rows(next + r * per_request, per_request, &mut noise)).collect();
         next += requests * per_request;
         let (send, receive) = async_channel::bounded(requests as usize);
         for request in prepared {
@@ -115,7 +117,8 @@ async fn main() {
     }
     let mut times: Vec<Duration> = Vec::new();
     for _ in 0..21 {
-        let find = json!([{"FindDescriptor": {"set": "faces", "k_neighbors": 10, "distances": true}}]);
+        let find =
+            json!([{"FindDescriptor": {"set": "faces", "k_neighbors": 10, "distances": true}}]);
         let request = Request::json(&find).with_blob(vector_bytes(&noise.vector()));
         let start = Instant::now();
         done(&engine, request).await;

@@ -1,5 +1,5 @@
 //! Readers beside the writer, groups of requests, futures that are dropped.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod common;
 
@@ -95,7 +95,9 @@ async fn readers_do_not_wait_for_the_writer() {
     let engine = Arc::new(engine);
     let held = hold_up_the_writer(dir.path());
     let writer = engine.clone();
-    let write = tokio::spawn(async move { send(&*writer, json!([{"AddEntity": {"class": "C"}}]), vec![]).await });
+    let write = tokio::spawn(async move {
+        send(&*writer, json!([{"AddEntity": {"class": "C"}}]), vec![]).await
+    });
     until_sent().await;
     assert_eq!(count(&*engine, "C").await, 1);
     assert!(!write.is_finished());
@@ -159,7 +161,9 @@ async fn a_dropped_future_undoes_nothing_and_closing_finishes_what_was_sent() {
     let held = hold_up_the_writer(dir.path());
     for _ in 0..5 {
         let engine = engine.clone();
-        let write = tokio::spawn(async move { send(&*engine, json!([{"AddEntity": {"class": "C"}}]), vec![]).await });
+        let write = tokio::spawn(async move {
+            send(&*engine, json!([{"AddEntity": {"class": "C"}}]), vec![]).await
+        });
         until_sent().await;
         write.abort();
         assert!(write.await.unwrap_err().is_cancelled());

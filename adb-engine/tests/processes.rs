@@ -1,5 +1,10 @@
 //! Several processes over one directory: who may write, who sees what, and what a kill leaves.
-#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests fail by panicking, and tell their parent by printing"
+)]
 
 mod common;
 
@@ -257,7 +262,8 @@ fn directories_that_are_no_database_of_ours() {
     assert!(matches!(open(&dir).kind(), ErrorKind::NotOurs));
 
     let dir = tempfile::tempdir().unwrap();
-    std::fs::write(dir.path().join(file), "not a database at all, but long enough".repeat(99)).unwrap();
+    std::fs::write(dir.path().join(file), "not a database at all, but long enough".repeat(99))
+        .unwrap();
     assert!(matches!(open(&dir).kind(), ErrorKind::Foreign { .. }));
 
     let dir = tempfile::tempdir().unwrap();
@@ -281,6 +287,17 @@ fn directories_that_are_no_database_of_ours() {
     assert!(matches!(missing.kind(), ErrorKind::Missing));
     drop(Engine::open(dir.path()).unwrap());
     drop(Engine::options().read_only(true).open(dir.path()).unwrap());
+}
+
+#[tokio::test]
+async fn closing_leaves_no_log() {
+    let db = Db::new();
+    add_letter(&db.engine, 1).await;
+    nearest_letter(&db.engine).await;
+    assert!(db.path().join("adb.sqlite-wal").exists());
+    let Db { engine, dir } = db;
+    drop(engine);
+    assert!(!dir.path().join("adb.sqlite-wal").exists());
 }
 
 #[test]
