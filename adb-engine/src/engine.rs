@@ -191,7 +191,8 @@ struct Core {
     directory: Directory,
     reads: Sender<Job>,
     writes: Sender<Job>,
-    threads: Vec<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<()>>,
 }
 
 impl Core {
@@ -207,7 +208,9 @@ impl Core {
         }
         let (reads, read_jobs) = async_channel::bounded(QUEUE);
         let (writes, write_jobs) = async_channel::bounded(QUEUE);
-        let mut core = Self { directory: directory.clone(), reads, writes, threads: Vec::new() };
+        let directory = directory.clone();
+        let mut core =
+            Self { directory: directory.clone(), reads, writes, readers: Vec::new(), writer: None };
         let vectors = Arc::new(VectorCache::default());
         let (lock, open) = writer.unzip();
         let writer = Writer {
@@ -217,7 +220,7 @@ impl Core {
             lock,
             open,
         };
-        core.spawn("adb-writer", move || writer.work(&write_jobs))?;
+        core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),
@@ -226,29 +229,35 @@ impl Core {
                 store: reader.take(),
             };
             let jobs = read_jobs.clone();
-            core.spawn("adb-reader", move || reader.work(&jobs))?;
+            let thread = core.spawn("adb-reader", move || reader.work(&jobs))?;
+            core.readers.push(thread);
         }
         Ok(core)
     }
 
-    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let thread =
-            thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| {
-                self.directory.error(ErrorKind::Io { doing: "starting a thread", source })
-            })?;
-        self.threads.push(thread);
-        Ok(())
+    fn spawn(
+        &self,
+        name: &str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>, Error> {
+        thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| {
+            self.directory.error(ErrorKind::Io { doing: "starting a thread", source })
+        })
     }
 }
 
-/// What was sent is finished; then the files are closed and the lock is free.
+/// What was sent is finished; then the files are closed and the lock is free. The writer goes
+/// last: only its connection can move the log into the database.
 impl Drop for Core {
     fn drop(&mut self) {
         self.reads.close();
-        self.writes.close();
-        for thread in self.threads.drain(..) {
+        for reader in self.readers.drain(..) {
             // A panic has been answered where it happened.
-            let _ = thread.join();
+            let _ = reader.join();
+        }
+        self.writes.close();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
         }
     }
 }
