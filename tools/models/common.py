@@ -34,6 +34,10 @@ def run(main):
     except Fail as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read our output has had enough; Python must not complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         print(f"error: {error}\n  mend: check the free space and the rights there, then run again",
               file=sys.stderr)

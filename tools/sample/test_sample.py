@@ -6,6 +6,8 @@ import unittest
 
 import render
 
+NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
+
 
 class Sample(unittest.TestCase):
     def setUp(self):
@@ -40,10 +42,9 @@ class Sample(unittest.TestCase):
 
     def test_drawings_hold_no_text_and_no_other_file(self):
         for path in (render.SAMPLE / "svg").iterdir():
-            drawing = path.read_text(encoding="utf-8")
+            drawing = path.read_text(encoding="utf-8").replace(NAMESPACE, "")
             for tag in ("<text", "<image", "<foreignObject", "http://", "https://"):
-                count = drawing.count(tag)
-                self.assertEqual(count, tag == "http://", f"{tag} in {path}")  # the namespace
+                self.assertNotIn(tag, drawing, path)
 
 
 if __name__ == "__main__":
