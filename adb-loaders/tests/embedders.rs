@@ -133,7 +133,8 @@ fn names_of_inputs_and_outputs_may_be_left_out() {
 
 #[test]
 fn a_bundle_that_does_not_fit_its_graph_says_how() {
-    let cases: [(&str, fn(&mut serde_json::Value)); 4] = [
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(&str, Change); 4] = [
         ("has no output `y` but text_embeds", |m| m["text"]["output"] = "y".into()),
         ("has no input `mask` but input_ids", |m| m["text"]["inputs"]["mask"] = "mask".into()),
         ("has the shape [1, 24], and [1, 25] was expected", |m| m["dimensions"] = 25.into()),

@@ -12,8 +12,8 @@ use super::{Merge, Vocabulary};
 const MERGES: usize = 49_152 - 256 - 2;
 
 /// How text is cut into words: contractions, letters, single digits, all the rest.
-#[expect(clippy::expect_used, reason = "the pattern is constant, and every test compiles it")]
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    // The pattern is constant, and every test compiles it.
     Regex::new(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+").expect("a valid pattern")
 });
 
@@ -300,7 +300,10 @@ mod tests {
         for (text, words) in [
             ("v\na b c\n", "`a b c` is no merge"),
             ("v\na xyz\n", "`xyz` is not in its vocabulary"),
-            ("{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", "no tokenizer.json with a BPE"),
+            (
+                "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}",
+                "no tokenizer.json with a BPE",
+            ),
             (
                 "{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}",
                 "don't end in `</w>`",
