@@ -1,5 +1,5 @@
 //! A tiny bundle from `tools/fixture`, run by tract: what it must give was computed elsewhere.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::{fs, path::PathBuf};
 

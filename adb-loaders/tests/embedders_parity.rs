@@ -1,6 +1,7 @@
 //! CLIP's own tokenizer and image pipeline gave the references in `../shared/data/clip`. Without
 //! them this says so and passes; `embedders.rs` tests the same with a fixture that is always there.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::print_stdout, reason = "figures are for the one who reads the test's output")]
 
 use std::{
     collections::HashMap,

@@ -462,7 +462,7 @@ mod tests {
                 m.as_object_mut().unwrap().remove("text");
             }),
             ("it has 4 bytes, its bundle.json says 5", |m| {
-                m["files"]["text.onnx"]["bytes"] = json!(5)
+                m["files"]["text.onnx"]["bytes"] = json!(5);
             }),
             ("no room", |m| m["text"]["tokenizer"]["context"] = json!(2)),
         ];

@@ -1,9 +1,5 @@
 //! Embedders that a model hub has, by name.
 
-use super::{
-    Filter, ImageTower, Manifest, Preprocess, Resize, TextTower, TokenizerSpec, bundle::FORMAT,
-};
-
 /// A bundle that can be put together from a model hub's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,16 +15,6 @@ pub struct Preset {
     /// What it is.
     pub description: &'static str,
 }
-
-/// A file of a repository → its name in the bundle.
-pub(super) const FILES: [(&str, &str); 3] = [
-    ("onnx/vision_model.onnx", IMAGE),
-    ("onnx/text_model.onnx", TEXT),
-    ("tokenizer.json", TOKENIZER),
-];
-const IMAGE: &str = "image.onnx";
-const TEXT: &str = "text.onnx";
-const TOKENIZER: &str = "tokenizer.json";
 
 /// OpenAI's CLIP models, as ONNX exports with one graph for each side.
 ///
@@ -70,38 +56,5 @@ impl Preset {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Preset> {
         PRESETS.iter().find(|preset| preset.name == name)
-    }
-
-    /// The description of its bundle; files are still to be listed.
-    pub(super) fn manifest(&self, source: String) -> Manifest {
-        Manifest {
-            format: FORMAT,
-            name: self.name.into(),
-            description: self.description.into(),
-            dimensions: self.dimensions,
-            normalize: true,
-            image: Some(ImageTower {
-                file: IMAGE.into(),
-                weights: Vec::new(),
-                input: None,
-                output: None,
-                preprocess: Preprocess {
-                    resize: Resize { shortest_edge: 224, filter: Filter::Bicubic },
-                    center_crop: 224,
-                    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-                    std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-                },
-            }),
-            text: Some(TextTower {
-                file: TEXT.into(),
-                weights: Vec::new(),
-                inputs: None,
-                output: None,
-                tokenizer: TokenizerSpec::ClipBpe { file: TOKENIZER.into(), context: 77 },
-            }),
-            source,
-            licence: "MIT (OpenAI CLIP)".into(),
-            files: Default::default(),
-        }
     }
 }

@@ -13,12 +13,11 @@ use ureq::{
     http::{HeaderMap, Response},
 };
 
-use super::{Download, Hub, OnDownload};
-use crate::embedders::{
-    Bundle, Cache, Error, FileEntry,
-    bundle::sha256,
-    preset::{FILES, Preset},
+use super::{
+    Download, Hub, OnDownload,
+    contents::{FILES, manifest},
 };
+use crate::embedders::{Bundle, Cache, Error, FileEntry, bundle::sha256, preset::Preset};
 
 /// A connection that gives nothing for so long is dropped, and the download goes on with another.
 const STALLED: Duration = Duration::from_secs(30);
@@ -77,7 +76,7 @@ impl<'a> Transfer<'a> {
             "{} at {revision}, from the model hub {}",
             self.preset.repository, self.hub.endpoint
         );
-        let mut manifest = self.preset.manifest(source);
+        let mut manifest = manifest(self.preset, source);
         for remote in &remotes {
             let tell = |done: u64| {
                 self.on_download.tell(&Download {

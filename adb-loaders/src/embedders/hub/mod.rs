@@ -1,6 +1,8 @@
 //! Bundles from a model hub.
 
 #[cfg(feature = "hub")]
+mod contents;
+#[cfg(feature = "hub")]
 mod http;
 
 use std::{env, fmt, sync::Arc, time::Duration};
@@ -34,8 +36,8 @@ impl OnDownload {
         Self(Arc::new(f))
     }
 
-    #[cfg(feature = "hub")]
-    fn tell(&self, download: &Download) {
+    /// Tells it.
+    pub fn tell(&self, download: &Download) {
         (self.0)(download);
     }
 }
