@@ -1,7 +1,10 @@
 //! A tiny bundle from `tools/fixture`, run by tract: what it must give was computed elsewhere.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use adb_loaders::embedders::{Backend, Bundle, Cache, OnnxEmbedder, Runtime};
 use adb_model::{EmbedError, Embedder};
@@ -10,6 +13,7 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Expected {
     texts: Vec<Text>,
+    #[serde(default)]
     images: Vec<Picture>,
 }
 
@@ -31,7 +35,11 @@ fn fixture() -> PathBuf {
 }
 
 fn expected() -> Expected {
-    serde_json::from_slice(&fs::read(fixture().join("expected.json")).unwrap()).unwrap()
+    read_expected(&fixture())
+}
+
+fn read_expected(dir: &Path) -> Expected {
+    serde_json::from_slice(&fs::read(dir.join("expected.json")).unwrap()).unwrap()
 }
 
 fn tiny(dir: PathBuf) -> OnnxEmbedder {
@@ -83,6 +91,22 @@ fn text_vectors_are_the_reference_s_alone_and_in_batches() {
         }
     }
     assert!(embedder.embed_texts(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn wordpiece_and_mask_give_the_reference_s_ids_and_vectors() {
+    let dir = fixture().with_file_name("tiny-words");
+    let expected = read_expected(&dir).texts;
+    let embedder = tiny(dir);
+    let all: Vec<&str> = expected.iter().map(|t| t.text.as_str()).collect();
+    // Together, short texts are padded: the mask must make up for it.
+    let together = embedder.embed_texts(&all).unwrap();
+    for (wanted, got) in expected.iter().zip(&together) {
+        let ids = embedder.token_ids(&[&wanted.text]).unwrap().remove(0);
+        assert_eq!(ids, wanted.ids, "{:?}", wanted.text);
+        let cosine = cosine(got, &wanted.vector);
+        assert!(cosine > 0.9999, "{:?}: {cosine}", wanted.text);
+    }
 }
 
 #[test]
