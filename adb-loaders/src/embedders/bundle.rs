@@ -282,7 +282,8 @@ impl Manifest {
                 version.format
             ));
         }
-        serde_json::from_slice(text).map_err(|e| format!("{e}; see the documentation of `Manifest`"))
+        serde_json::from_slice(text)
+            .map_err(|e| format!("{e}; see the documentation of `Manifest`"))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -310,9 +311,10 @@ impl Manifest {
             tower.preprocess.check()?;
         }
         match self.text.as_ref().map(|t| &t.tokenizer) {
-            Some(TokenizerSpec::ClipBpe { context: n, .. } | TokenizerSpec::HfJson { max_tokens: n, .. })
-                if *n < 3 =>
-            {
+            Some(
+                TokenizerSpec::ClipBpe { context: n, .. }
+                | TokenizerSpec::HfJson { max_tokens: n, .. },
+            ) if *n < 3 => {
                 Err(format!("a text of at most {n} tokens has no room between start and end"))
             }
             _ => Ok(()),
@@ -334,8 +336,8 @@ impl Manifest {
         used
     }
 
-    /// The hash covers what decides the vectors and nothing else: renaming a bundle, or wording its
-    /// description better, must not cut it off from the sets that it has filled.
+    /// The hash covers what decides the vectors and nothing else: wording a description better, or
+    /// adding a licence, must not cut a bundle off from the sets that it has filled.
     fn identity(&self) -> EmbedderIdentity {
         let hashes: Vec<String> =
             self.used().iter().map(|f| self.files[*f].sha256.to_ascii_lowercase()).collect();
@@ -444,7 +446,8 @@ mod tests {
     #[test]
     fn faults_name_what_is_wrong() {
         Bundle::open(write(&sample()).path()).unwrap();
-        let cases: [(&str, fn(&mut Json)); 9] = [
+        type Change = fn(&mut Json);
+        let cases: [(&str, Change); 9] = [
             ("format 2", |m| m["format"] = json!(2)),
             ("unknown field `sampling`", |m| m["text"]["sampling"] = json!(1)),
             ("unknown variant `sentencepiece`", |m| {
@@ -458,7 +461,9 @@ mod tests {
             ("neither `image` nor `text`", |m| {
                 m.as_object_mut().unwrap().remove("text");
             }),
-            ("it has 4 bytes, its bundle.json says 5", |m| m["files"]["text.onnx"]["bytes"] = json!(5)),
+            ("it has 4 bytes, its bundle.json says 5", |m| {
+                m["files"]["text.onnx"]["bytes"] = json!(5);
+            }),
             ("no room", |m| m["text"]["tokenizer"]["context"] = json!(2)),
         ];
         for (words, change) in cases {

@@ -1,13 +1,18 @@
 //! Why there is no embedder. Why there is no vector is an [`adb_model::EmbedError`].
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use adb_model::{DbError, ensure::FilledBy};
 
 /// An embedder that could not be found, opened or used for a set.
-#[derive(Debug, thiserror::Error)]
+///
+/// Cheap to copy: a side that can't be loaded tells every caller so.
+#[derive(Debug, Clone, thiserror::Error)]
 #[error(transparent)]
-pub struct Error(#[from] Box<ErrorKind>);
+pub struct Error(Arc<ErrorKind>);
 
 /// Why.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +109,7 @@ impl Error {
     /// Whether another attempt can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        match &*self.0 {
+        match self.kind() {
             ErrorKind::Hub { transient, .. } => *transient,
             ErrorKind::Database(e) => e.is_transient(),
             _ => false,
@@ -122,6 +127,6 @@ impl Error {
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Self(Box::new(kind))
+        Self(Arc::new(kind))
     }
 }

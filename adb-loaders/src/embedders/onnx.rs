@@ -1,9 +1,6 @@
 //! The embedder that runs a bundle's graphs.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::OnceLock};
 
 use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 use ort::value::TensorElementType;
@@ -26,9 +23,9 @@ pub struct OnnxEmbedder {
     cache: Cache,
     threads: usize,
     preparer: Option<Preparer>,
-    tokenizer: OnceLock<Result<Tokenizer, Arc<Error>>>,
-    image: OnceLock<Result<ImageSide, Arc<Error>>>,
-    text: OnceLock<Result<TextSide, Arc<Error>>>,
+    tokenizer: OnceLock<Result<Tokenizer, Error>>,
+    image: OnceLock<Result<ImageSide, Error>>,
+    text: OnceLock<Result<TextSide, Error>>,
 }
 
 impl fmt::Debug for OnnxEmbedder {
@@ -88,7 +85,7 @@ impl OnnxEmbedder {
     ///
     /// # Errors
     /// When the run time can't be had, a file is damaged, or a graph does not fit its description.
-    pub fn load(&self, images: bool, texts: bool) -> Result<(), Arc<Error>> {
+    pub fn load(&self, images: bool, texts: bool) -> Result<(), Error> {
         if let Some(tower) = self.bundle.manifest().image.as_ref().filter(|_| images) {
             self.image_side(tower)?;
         }
@@ -109,40 +106,40 @@ impl OnnxEmbedder {
         Ok(tokens.ids.chunks(tokens.width.max(1)).map(<[i64]>::to_vec).collect())
     }
 
-    fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Arc<Error>> {
-        let opened = self.tokenizer.get_or_init(|| {
-            Tokenizer::open(&self.bundle, &tower.tokenizer).map_err(Arc::new)
-        });
-        opened.as_ref().map_err(Arc::clone)
+    fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Error> {
+        let opened = self.tokenizer.get_or_init(|| Tokenizer::open(&self.bundle, &tower.tokenizer));
+        opened.as_ref().map_err(Clone::clone)
     }
 
-    fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Arc<Error>> {
+    fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
             let runner = self.open(&tower.file, &tower.weights)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
-                let output = pick(&runner.outputs, tower.output.as_deref(), "image_embeds", "output")?;
+                let output =
+                    pick(&runner.outputs, tower.output.as_deref(), "image_embeds", "output")?;
                 Ok((input.name.clone(), output.name.clone(), fixed_batch(&input)?))
             };
             let (input, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
             Ok(ImageSide { graph: Graph { runner, output, batch }, input })
         });
-        side.as_ref().map_err(Arc::clone)
+        side.as_ref().map_err(Clone::clone)
     }
 
-    fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Arc<Error>> {
+    fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
             let runner = self.open(&tower.file, &tower.weights)?;
             let fits = || {
                 let (ids, mask) = text_inputs(&runner.inputs, tower)?;
-                let output = pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
+                let output =
+                    pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
                 let batch = fixed_batch(&ids)?;
                 Ok((ids, mask, output.name.clone(), batch))
             };
             let (ids, mask, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
             Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask })
         });
-        side.as_ref().map_err(Arc::clone)
+        side.as_ref().map_err(Clone::clone)
     }
 
     fn open(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {

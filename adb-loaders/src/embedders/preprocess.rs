@@ -8,11 +8,7 @@ use fast_image_resize::{
     images::{Image, ImageRef},
 };
 use image::{ImageReader, Limits};
-use zune_core::{
-    bytestream::ZCursor,
-    colorspace::ColorSpace,
-    options::DecoderOptions,
-};
+use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::JpegDecoder;
 
 use super::bundle::{Filter, Preprocess};
@@ -39,18 +35,37 @@ fn unreadable(message: impl Into<String>) -> EmbedError {
 /// Like the reference, it drops an alpha channel and leaves EXIF orientation alone. Gray becomes
 /// RGB, 16 bits become 8 by scaling.
 pub(super) fn decode(encoded: &[u8]) -> Result<Rgb, EmbedError> {
-    if encoded.starts_with(&[0xff, 0xd8, 0xff]) { decode_jpeg(encoded) } else { decode_other(encoded) }
+    if encoded.starts_with(&[0xff, 0xd8, 0xff]) {
+        decode_jpeg(encoded)
+    } else {
+        decode_other(encoded)
+    }
 }
 
+/// Strictly first: the lenient way paints gray what is missing of a file that was cut off. A file
+/// that is odd and has its end is read leniently, as the reference reads it.
 fn decode_jpeg(encoded: &[u8]) -> Result<Rgb, EmbedError> {
+    decode_jpeg_as(encoded, true).or_else(|fault| {
+        let end = encoded.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 1);
+        if encoded[..end].ends_with(&[0xff, 0xd9]) {
+            decode_jpeg_as(encoded, false)
+        } else {
+            Err(fault)
+        }
+    })
+}
+
+fn decode_jpeg_as(encoded: &[u8], strict: bool) -> Result<Rgb, EmbedError> {
     let explain = |e: &dyn std::fmt::Debug| unreadable(format!("this JPEG is broken: {e:?}"));
     let options = DecoderOptions::default()
         .set_max_width(MAX_EDGE)
         .set_max_height(MAX_EDGE)
+        .set_strict_mode(strict)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(encoded), options);
     decoder.decode_headers().map_err(|e| explain(&e))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| unreadable("this JPEG has no size"))?;
+    let (width, height) =
+        decoder.dimensions().ok_or_else(|| unreadable("this JPEG has no size"))?;
     check_size(width, height)?;
     let pixels = decoder.decode().map_err(|e| explain(&e))?;
     if pixels.len() != width * height * 3 {
@@ -243,8 +258,11 @@ mod tests {
         let gray = DynamicImage::ImageLuma8(image::ImageBuffer::from_pixel(4, 4, Luma([100])));
         let wide =
             DynamicImage::ImageLuma16(image::ImageBuffer::from_pixel(4, 4, Luma([100 * 257])));
-        let alpha =
-            DynamicImage::ImageRgba8(image::ImageBuffer::from_pixel(4, 4, Rgba([100, 100, 100, 9])));
+        let alpha = DynamicImage::ImageRgba8(image::ImageBuffer::from_pixel(
+            4,
+            4,
+            Rgba([100, 100, 100, 9]),
+        ));
         for (kind, bytes) in [
             ("gray", encode(&gray, ImageFormat::Png)),
             ("16 bits", encode(&wide, ImageFormat::Png)),

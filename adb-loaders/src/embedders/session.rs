@@ -75,8 +75,12 @@ impl GraphRunner {
             .name("adb-embed".into())
             .spawn(move || serve(runtime, &file, threads, &opened, &work))
             .map_err(|e| format!("no thread can be started: {e}"))?;
-        let mut runner =
-            Self { jobs: Some(jobs), worker: Some(worker), inputs: Vec::new(), outputs: Vec::new() };
+        let mut runner = Self {
+            jobs: Some(jobs),
+            worker: Some(worker),
+            inputs: Vec::new(),
+            outputs: Vec::new(),
+        };
         let broken = || Err("the thread that loads it broke off".to_owned());
         (runner.inputs, runner.outputs) = ready.recv().unwrap_or_else(|_| broken())?;
         Ok(runner)
@@ -148,9 +152,9 @@ fn run(session: &mut Session, feeds: Vec<Feed>, output: &str) -> Result<Matrix, 
     let mut inputs: Vec<(String, DynValue)> = Vec::with_capacity(feeds.len());
     for Feed { name, shape, values } in feeds {
         let tensor = match values {
-            Values::F32(values) => Tensor::from_array((shape, values)).map(|t| t.into_dyn()),
-            Values::I64(values) => Tensor::from_array((shape, values)).map(|t| t.into_dyn()),
-            Values::I32(values) => Tensor::from_array((shape, values)).map(|t| t.into_dyn()),
+            Values::F32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+            Values::I64(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+            Values::I32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
         };
         inputs.push((name, tensor.map_err(|e| e.to_string())?));
     }

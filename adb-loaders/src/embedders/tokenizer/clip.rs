@@ -12,8 +12,8 @@ use super::{Merge, Vocabulary};
 const MERGES: usize = 49_152 - 256 - 2;
 
 /// How text is cut into words: contractions, letters, single digits, all the rest.
-#[expect(clippy::expect_used, reason = "the pattern is constant, and every test compiles it")]
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
+    // The pattern is constant, and every test compiles it.
     Regex::new(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+").expect("a valid pattern")
 });
 
@@ -214,19 +214,32 @@ fn repair(text: &str) -> Cow<'_, str> {
     let mut repaired = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
+            // Full-width forms of ASCII, and Latin ligatures.
+            '\u{3000}'
+            | '\u{ff01}'..='\u{ff5e}'
+            | '\u{fb00}'..='\u{fb06}'
+            | '\u{132}'
+            | '\u{133}'
+            | '\u{149}'
+            | '\u{1c4}'..='\u{1cc}'
+            | '\u{1f1}'..='\u{1f3}' => {
+                repaired.extend(std::iter::once(c).nfkc().map(straight));
+            }
             '\0'..='\u{8}' | '\u{b}' | '\u{e}'..='\u{1f}' | '\u{7f}' => {}
             '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}' => {}
-            '\u{2bc}' | '\u{2018}'..='\u{201b}' => repaired.push('\''),
-            '\u{201c}'..='\u{201f}' => repaired.push('"'),
-            '\u{3000}' => repaired.push(' '),
-            // Full-width forms of ASCII, and Latin ligatures.
-            '\u{ff01}'..='\u{ff5e}' | '\u{fb00}'..='\u{fb06}' | '\u{132}' | '\u{133}' => {
-                repaired.extend(std::iter::once(c).nfkc());
-            }
-            c => repaired.push(c),
+            c => repaired.push(straight(c)),
         }
     }
     repaired.nfc().collect::<String>().into()
+}
+
+/// A quote that curls, straightened.
+fn straight(c: char) -> char {
+    match c {
+        '\u{2bc}' | '\u{2018}'..='\u{201b}' => '\'',
+        '\u{201c}'..='\u{201f}' => '"',
+        c => c,
+    }
 }
 
 #[cfg(test)]
@@ -289,6 +302,7 @@ mod tests {
             ("it\u{2019}s \u{201c}so\u{201d}", "it's \"so\""),
             ("cafe\u{301}", "café"),
             ("\u{ff21}\u{ff22}\u{3000}\u{fb01}sh", "ab fish"),
+            ("\u{1c4} \u{149}", "dž 'n"),
             ("a\u{0}b\u{feff}c", "abc"),
         ] {
             assert_eq!(clean(raw), wanted, "{raw:?}");
@@ -300,7 +314,10 @@ mod tests {
         for (text, words) in [
             ("v\na b c\n", "`a b c` is no merge"),
             ("v\na xyz\n", "`xyz` is not in its vocabulary"),
-            ("{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}", "no tokenizer.json with a BPE"),
+            (
+                "{\"model\": {\"type\": \"WordPiece\", \"vocab\": {}}}",
+                "no tokenizer.json with a BPE",
+            ),
             (
                 "{\"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}",
                 "don't end in `</w>`",

@@ -22,7 +22,7 @@ pub(super) struct Tokens {
 /// Any of the tokenizers that a bundle can name.
 #[derive(Debug)]
 pub(super) enum Tokenizer {
-    Clip(ClipBpe),
+    Clip(Box<ClipBpe>),
     WordPiece(WordPiece),
 }
 
@@ -35,9 +35,9 @@ impl Tokenizer {
         let path = bundle.verified(spec.file())?;
         let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
         let opened = match spec {
-            TokenizerSpec::ClipBpe { context, .. } => {
-                plain(bytes).and_then(|text| ClipBpe::parse(&text, *context)).map(Self::Clip)
-            }
+            TokenizerSpec::ClipBpe { context, .. } => plain(bytes)
+                .and_then(|text| ClipBpe::parse(&text, *context))
+                .map(|clip| Self::Clip(Box::new(clip))),
             TokenizerSpec::HfJson { max_tokens, .. } => {
                 WordPiece::parse(&bytes, *max_tokens).map(Self::WordPiece)
             }

@@ -109,7 +109,10 @@ impl WordPiece {
         }
         let vocabulary = file.model.vocab;
         let id = |word: &str| {
-            vocabulary.get(word).copied().ok_or_else(|| format!("`{word}` is not in its vocabulary"))
+            vocabulary
+                .get(word)
+                .copied()
+                .ok_or_else(|| format!("`{word}` is not in its vocabulary"))
         };
         Ok(Self {
             unknown: id(&file.model.unk_token)?,
@@ -239,7 +242,7 @@ impl Category {
 
 macro_rules! category {
     ($name:ident, $pattern:literal) => {
-        #[expect(clippy::expect_used, reason = "the pattern is constant, and tests compile it")]
+        // The pattern is constant, and the tests compile it.
         static $name: Category =
             Category(LazyLock::new(|| Regex::new($pattern).expect("a valid pattern")));
     };
@@ -281,8 +284,8 @@ mod tests {
 
     fn file() -> Json {
         let words = [
-            "[PAD]", "[UNK]", "[CLS]", "[SEP]", "curry", "cream", "##y", "##ie", "creme", ",", "日",
-            "!", "[", "pad", "]",
+            "[PAD]", "[UNK]", "[CLS]", "[SEP]", "curry", "cream", "##y", "##ie", "creme", ",",
+            "日", "!", "[", "pad", "]",
         ];
         let vocab: Vocabulary = words.iter().map(|w| (*w).to_owned()).zip(0..).collect();
         json!({

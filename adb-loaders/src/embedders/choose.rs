@@ -1,0 +1,350 @@
+//! Which embedder fills and searches a set.
+//!
+//! A set that is there keeps the bundle that it was made with, whatever a hub may offer today. A
+//! new one takes what was asked for, else what its model declares, else the starter, and says so.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use adb_model::{
+    Database, EmbedderSpec, SetSpec, Starter512,
+    ensure::{FilledBy, FoundSet, inspect_set},
+};
+
+use super::{Bundle, Cache, Error, ErrorKind, Hub, OnDownload, OnnxEmbedder, preset::Preset};
+
+/// An embedder for a set, and why it is this one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Chosen {
+    /// The embedder.
+    pub embedder: Arc<OnnxEmbedder>,
+    /// Why it was chosen.
+    pub why: Why,
+    /// What the user should be told, each a sentence or two. The first says which embedder it is.
+    pub notices: Vec<String>,
+}
+
+/// Why an embedder was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The set was made with it.
+    SetHasIt,
+    /// The user asked for it.
+    Asked,
+    /// The model declares it.
+    Declared,
+    /// It stands in for one that can't be had.
+    StandIn {
+        /// What the model declares.
+        declared: String,
+        /// Why that can't be had.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::SetHasIt => f.write_str("the set was made with it"),
+            Why::Asked => f.write_str("it was asked for"),
+            Why::Declared => f.write_str("the model declares it"),
+            Why::StandIn { declared, reason } => {
+                write!(f, "`{declared}`, which the model declares, can't be had: {reason}")
+            }
+        }
+    }
+}
+
+/// Chooses with the cache and the hub that the environment names. See [`Chooser::choose`].
+///
+/// # Errors
+/// See [`Chooser::choose`].
+pub async fn choose(
+    db: &dyn Database,
+    set: &SetSpec,
+    asked: Option<&str>,
+) -> Result<Chosen, Error> {
+    Chooser::from_env()?.choose(db, set, asked).await
+}
+
+/// Where embedders are looked for.
+#[derive(Debug, Clone)]
+pub struct Chooser {
+    cache: Cache,
+    hub: Hub,
+    on_download: OnDownload,
+}
+
+impl Chooser {
+    /// The cache and the hub that the environment names.
+    ///
+    /// # Errors
+    /// See [`Cache::from_env`].
+    pub fn from_env() -> Result<Self, Error> {
+        Ok(Self::new(Cache::from_env()?, Hub::from_env()))
+    }
+
+    /// A cache and a hub of your own.
+    #[must_use]
+    pub fn new(cache: Cache, hub: Hub) -> Self {
+        Self { cache, hub, on_download: OnDownload::default() }
+    }
+
+    /// Sets who is told about a download.
+    #[must_use]
+    pub fn on_download(mut self, on_download: OnDownload) -> Self {
+        self.on_download = on_download;
+        self
+    }
+
+    /// Chooses the embedder of a set; `asked` is a bundle's name, or the directory of one.
+    ///
+    /// If the database has the set, that is the bundle that the set was made with, from the cache
+    /// or the asked directory; no hub is asked. Otherwise the asked one; else the one that the set
+    /// declares, from the cache or the hub; else the starter from the cache.
+    ///
+    /// Must be called within a tokio runtime: files are read, and fetched, on a thread that may
+    /// block.
+    ///
+    /// # Errors
+    /// When the set belongs to another embedder than was asked for, or to the caller's own vectors;
+    /// when its bundle is gone; when no embedder can be had for a new set; when its vectors have
+    /// another length than the set takes.
+    pub async fn choose(
+        &self,
+        db: &dyn Database,
+        set: &SetSpec,
+        asked: Option<&str>,
+    ) -> Result<Chosen, Error> {
+        let found = inspect_set(db, set.name).await.map_err(ErrorKind::Database)?;
+        let (chooser, set, asked) = (self.clone(), *set, asked.map(str::to_owned));
+        let work = move || match found {
+            Some(FoundSet { filled_by: Some(FilledBy::Caller), .. }) => {
+                Err(ErrorKind::FilledByCaller { set: set.name.into() }.into())
+            }
+            Some(FoundSet { filled_by: Some(by), .. }) => {
+                chooser.for_filled_set(&set, &by, asked.as_deref())
+            }
+            Some(FoundSet { filled_by: None, .. }) => {
+                chooser.for_set_of_others(&set, asked.as_deref())
+            }
+            None => chooser.for_new_set(&set, asked.as_deref()),
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(chosen) => chosen,
+            Err(broken) => Err(ErrorKind::NoneFound(format!(
+                "the search for an embedder broke off: {broken}; this is a bug in adb"
+            ))
+            .into()),
+        }
+    }
+
+    /// The bundle that the set was made with, and no other.
+    fn for_filled_set(
+        &self,
+        set: &SetSpec,
+        by: &FilledBy,
+        asked: Option<&str>,
+    ) -> Result<Chosen, Error> {
+        let FilledBy::Embedder { name, hash } = by else {
+            return Err(ErrorKind::FilledByCaller { set: set.name.into() }.into());
+        };
+        let is_it = |bundle: &Bundle| FilledBy::of(Some(bundle.identity())) == *by;
+        let other = |asked: String| {
+            Error::from(ErrorKind::OtherEmbedder { set: set.name.into(), found: by.clone(), asked })
+        };
+        let bundle = match asked {
+            Some(asked) if is_directory(asked) => {
+                let bundle = Bundle::open(asked)?;
+                if !is_it(&bundle) {
+                    return Err(other(FilledBy::of(Some(bundle.identity())).to_string()));
+                }
+                Some(bundle)
+            }
+            Some(asked) if asked != name => return Err(other(format!("`{asked}`"))),
+            _ => self.cache.bundle(name)?,
+        };
+        let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+        let place = self.cache.bundle_dir(name);
+        let bundle = match bundle {
+            Some(bundle) if is_it(&bundle) => bundle,
+            Some(bundle) => {
+                return Err(ErrorKind::NoneFound(format!(
+                    "the set `{}` is filled by {by}, and {} holds another bundle of that name ({}): vectors of the two can't be compared; name the directory of the right one, or use another database",
+                    set.name,
+                    place.display(),
+                    short(&bundle.identity().hash),
+                ))
+                .into());
+            }
+            None => {
+                return Err(ErrorKind::NoneFound(format!(
+                    "the set `{}` is filled by {by}, and that bundle is not in {}; put it back there, or name its directory; {}",
+                    set.name,
+                    place.display(),
+                    how_to_get(name),
+                ))
+                .into());
+            }
+        };
+        let first = format!(
+            "embedder: `{name}` ({}), because the set `{}` was made with it.",
+            short(hash),
+            set.name
+        );
+        self.chosen(set, bundle, Why::SetHasIt, vec![first])
+    }
+
+    /// A set that adb did not make says nothing about its vectors. What is asked for or declared
+    /// is believed; a stand-in would certainly be wrong.
+    fn for_set_of_others(&self, set: &SetSpec, asked: Option<&str>) -> Result<Chosen, Error> {
+        let (bundle, why) = match asked {
+            Some(asked) => (self.asked(asked)?, Why::Asked),
+            None => (self.named(set.embedder)?, Why::Declared),
+        };
+        let notice = format!(
+            "the set `{}` was not made by adb and does not say which embedder filled it: make sure that it was `{}`.",
+            set.name,
+            bundle.identity().name
+        );
+        let first = introduction(&bundle, &why);
+        self.chosen(set, bundle, why, vec![first, notice])
+    }
+
+    fn for_new_set(&self, set: &SetSpec, asked: Option<&str>) -> Result<Chosen, Error> {
+        if let Some(asked) = asked {
+            let bundle = self.asked(asked)?;
+            let first = introduction(&bundle, &Why::Asked);
+            return self.loaded(set, bundle, Why::Asked, vec![first]);
+        }
+        let declared = self.named(set.embedder).and_then(|bundle| {
+            let first = introduction(&bundle, &Why::Declared);
+            self.loaded(set, bundle, Why::Declared, vec![first])
+        });
+        match declared {
+            Ok(chosen) => Ok(chosen),
+            // Without a run time no other embedder fares better.
+            Err(e) if matches!(e.kind(), ErrorKind::Runtime(_)) => Err(e),
+            Err(e) => self.stand_in(set, &e),
+        }
+    }
+
+    fn stand_in(&self, set: &SetSpec, fault: &Error) -> Result<Chosen, Error> {
+        let starter = match set.embedder {
+            Starter512::NAME => None,
+            _ => self.cache.bundle(Starter512::NAME)?,
+        };
+        let Some(bundle) = starter.filter(|b| b.identity().dimensions == set.dimensions) else {
+            let stand_in = if set.embedder == Starter512::NAME {
+                String::new()
+            } else if set.dimensions == Starter512::DIMENSIONS {
+                format!("; for a modest stand-in, {}", how_to_get(Starter512::NAME))
+            } else {
+                format!("; there is no stand-in of {} components", set.dimensions)
+            };
+            return Err(ErrorKind::NoneFound(format!(
+                "there is no embedder for the set `{}`: `{}` can't be had ({fault}); {}{stand_in}; or name a bundle's directory",
+                set.name,
+                set.embedder,
+                how_to_get(set.embedder),
+            ))
+            .into());
+        };
+        let why = Why::StandIn { declared: set.embedder.to_owned(), reason: fault.to_string() };
+        let first = introduction(&bundle, &why);
+        let meaning = format!(
+            "the new set `{}` belongs to `{}` from now on, also when `{}` can be had later: for that, fill another database.",
+            set.name,
+            bundle.identity().name,
+            set.embedder
+        );
+        self.loaded(set, bundle, why, vec![first, meaning])
+    }
+
+    fn asked(&self, asked: &str) -> Result<Bundle, Error> {
+        if is_directory(asked) { Bundle::open(asked) } else { self.named(asked) }
+    }
+
+    /// From the cache, else from the hub.
+    fn named(&self, name: &str) -> Result<Bundle, Error> {
+        if let Some(bundle) = self.cache.bundle(name)? {
+            return Ok(bundle);
+        }
+        match Preset::named(name) {
+            Some(preset) => self.hub.fetch(preset, &self.cache, &self.on_download),
+            None => Err(ErrorKind::NoneFound(format!(
+                "the embedder `{name}` is not in {}; {}",
+                self.cache.bundle_dir(name).display(),
+                how_to_get(name)
+            ))
+            .into()),
+        }
+    }
+
+    /// Like [`chosen`](Self::chosen), for a set that is still to be made: that the bundle works is
+    /// seen before its name is written on the set.
+    fn loaded(
+        &self,
+        set: &SetSpec,
+        bundle: Bundle,
+        why: Why,
+        notices: Vec<String>,
+    ) -> Result<Chosen, Error> {
+        let chosen = self.chosen(set, bundle, why, notices)?;
+        chosen.embedder.load(true, true)?;
+        Ok(chosen)
+    }
+
+    fn chosen(
+        &self,
+        set: &SetSpec,
+        bundle: Bundle,
+        why: Why,
+        notices: Vec<String>,
+    ) -> Result<Chosen, Error> {
+        let identity = bundle.identity();
+        if identity.dimensions != set.dimensions {
+            return Err(ErrorKind::Dimensions {
+                embedder: identity.name.clone(),
+                got: identity.dimensions,
+                set: set.name.into(),
+                wanted: set.dimensions,
+            }
+            .into());
+        }
+        let embedder = Arc::new(OnnxEmbedder::new(bundle, self.cache.clone()));
+        Ok(Chosen { embedder, why, notices })
+    }
+}
+
+fn introduction(bundle: &Bundle, why: &Why) -> String {
+    let mut text = format!("embedder: `{}`, because {why}.", bundle.identity().name);
+    let description = bundle.manifest().description.trim();
+    if !description.is_empty() {
+        text.push(' ');
+        text.push_str(description);
+    }
+    text
+}
+
+/// A plain word is a bundle's name, anything else a directory.
+fn is_directory(asked: &str) -> bool {
+    asked.contains(['/', '\\']) || asked == "." || Path::new(asked).join("bundle.json").is_file()
+}
+
+fn how_to_get(name: &str) -> String {
+    if name == Starter512::NAME {
+        return "run `./demo` or `python3 tools/models/starter.py`, which build it".into();
+    }
+    match Preset::named(name) {
+        Some(preset) => format!(
+            "`{name}` is fetched (about {} MB) from the model hub when a new set asks for it: let it be reached, set HF_ENDPOINT to a mirror, or unset ADB_OFFLINE",
+            preset.about_bytes / 1_000_000
+        ),
+        None => {
+            let names: Vec<_> = Preset::all().iter().map(|p| p.name).collect();
+            format!("the names that a hub knows are {}", names.join(", "))
+        }
+    }
+}
