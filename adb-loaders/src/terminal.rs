@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
@@ -11,7 +11,10 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Progress, Stop};
+use crate::{
+    Progress, Stop,
+    embedders::{Download, OnDownload},
+};
 
 /// Draws `progress` on standard error until it is dropped; draws nothing where that is no
 /// terminal.
@@ -68,6 +71,35 @@ fn draw(progress: &Progress, ended: &AtomicBool) {
         std::thread::park_timeout(Duration::from_millis(100));
     }
     bar.finish_and_clear();
+}
+
+impl OnDownload {
+    /// Shows downloads on standard error: a bar on a terminal, a line for each elsewhere.
+    #[must_use]
+    pub fn shown() -> Self {
+        let bar: Mutex<Option<ProgressBar>> = Mutex::default();
+        Self::new(move |download| {
+            let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+            let drawn = bar.get_or_insert_with(|| download_bar(download));
+            drawn.set_position(download.done);
+            if download.done == download.total {
+                drawn.finish_and_clear();
+                *bar = None;
+            }
+        })
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "it speaks to the person who waits")]
+fn download_bar(download: &Download) -> ProgressBar {
+    let megabytes = download.total / 1_000_000;
+    eprintln!("downloading {} from {} ({megabytes} MB)", download.bundle, download.hub);
+    let bar = ProgressBar::new(download.total);
+    let template = "{percent:>3}% [{bar:24}] {bytes} of {total_bytes}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
 }
 
 impl Stop {

@@ -4,11 +4,14 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use adb::{
-    embedders::{ChooseOptions, Chosen, embedder_for},
-    loaders::{Ingest, JsonSource, Progress, Stop, progress},
+    DescriptorSet as _,
+    embedders::{Chooser, Chosen, OnDownload},
+    loaders::{Ingest, JsonSource, Progress, Stop, terminal::Bar},
     prelude::*,
+    query::Hit,
 };
 use clap::{Parser, Subcommand};
+use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
 
 /// The space in which photos of dishes lie.
@@ -51,29 +54,26 @@ struct Ingredient {
   cookbook ingest --data examples/data/cookbook --db my.adb
   cookbook search --db my.adb \"creamy curry\" -k 3")]
 struct Cli {
+    /// The database: a directory.
+    #[arg(long, value_name = "DIR", default_value = "cookbook.adb", global = true)]
+    db: String,
     #[command(subcommand)]
     job: Job,
 }
 
 #[derive(Subcommand)]
 enum Job {
-    /// Bring the dishes of DIR/dishes.json, with their photos, into a database.
+    /// Bring the dishes of DIR/dishes.json, with their photos, into the database.
     Ingest {
         /// A directory with dishes.json beside images/.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
-        /// The database: a directory, made if it is not there.
-        #[arg(long, value_name = "DIR")]
-        db: String,
         /// Embedder for a new database: a bundle's name or directory.
         #[arg(long)]
         embedder: Option<String>,
     },
     /// Find the dishes whose photos look most like TEXT.
     Search {
-        /// The database.
-        #[arg(long, value_name = "DIR")]
-        db: String,
         /// What to look for, such as "creamy curry".
         text: String,
         /// How many dishes to show.
@@ -83,54 +83,68 @@ enum Job {
         #[arg(long)]
         json: bool,
     },
-    /// Get the embedder that this database has, or would be made with, and print its name.
-    Embedder {
-        /// The database.
-        #[arg(long, value_name = "DIR")]
-        db: String,
-    },
+    /// Get the embedder that the database has, or would be made with, and print its name.
+    Embedder,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Cli::parse().job {
-        Job::Ingest { data, db, embedder } => ingest(data, &db, embedder).await,
-        Job::Search { db, text, k, json } => search(&db, &text, k, json).await,
-        Job::Embedder { db } => embedder(&db).await,
-    };
-    done.unwrap_or_else(|error| {
+    run(Cli::parse()).await.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-async fn ingest(data: PathBuf, db: &str, asked: Option<String>) -> anyhow::Result<ExitCode> {
-    let source = JsonSource::<Dish>::open(data.join("dishes.json"))?;
-    let db = adb::connect(db)?;
-    let chosen = choose(db.as_ref(), asked).await?;
-
-    let stop = Stop::default();
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            if tokio::signal::ctrl_c().await.is_ok() {
-                stop.stop();
-            }
+async fn run(Cli { db, job }: Cli) -> anyhow::Result<ExitCode> {
+    let db = adb::connect(&db)?;
+    match job {
+        Job::Ingest { data, embedder } => {
+            let source = JsonSource::<Dish>::open(data.join("dishes.json"))?;
+            let chosen = choose(&*db, embedder.as_deref()).await?;
+            let progress = Arc::new(Progress::default());
+            let bar = Bar::start(progress.clone());
+            let ingest = Ingest::new(db).embedder(chosen.embedder).progress(progress);
+            let report = ingest.stop_on(Stop::on_ctrl_c()).run(source).await?;
+            drop(bar);
+            println!("{report}");
+            return Ok(ExitCode::from(report.exit_code()));
         }
-    });
-    let progress = Arc::new(Progress::default());
-    let bar = progress::Bar::start(progress.clone());
-    let ingest = Ingest::new(db).embedder(chosen.embedder).progress(progress).stop_on(stop);
-    let report = ingest.run(source).await;
-    bar.finish();
-    let report = report?;
-    println!("{report}");
-    Ok(ExitCode::from(report.exit_code()))
+        Job::Search { text, k, json } => {
+            let embedder = choose(&*db, None).await?.embedder;
+            let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(&*db, &*embedder).await?;
+            show(&hits, json)?;
+        }
+        Job::Embedder => println!("{}", choose(&*db, None).await?.embedder.identity().name),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn search(db: &str, text: &str, k: usize, json: bool) -> anyhow::Result<ExitCode> {
-    let db = adb::connect(db)?;
-    let embedder = choose(db.as_ref(), None).await?.embedder;
-    let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(&db, &*embedder).await?;
-    ...
+/// The embedder that the database's vectors come from, or are to come from.
+async fn choose(db: &dyn Database, asked: Option<&str>) -> anyhow::Result<Chosen> {
+    let chooser = Chooser::from_env()?.on_download(OnDownload::shown());
+    let chosen = chooser.choose(db, &DishPhotos::SPEC, asked).await?;
+    chosen.notices.iter().for_each(|notice| eprintln!("{notice}"));
+    Ok(chosen)
+}
+
+fn show(hits: &[Hit], json: bool) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["rank", "dish", "cuisine", "similarity", "image file"]);
+    let mut list = Vec::new();
+    for (rank, hit) in (1..).zip(hits) {
+        let text = |name| hit.get::<String>(name).map(Option::unwrap_or_default);
+        let (dish, cuisine, file) = (text("name")?, text("cuisine")?, text("photo")?);
+        let (similarity, n) = (format!("{:.3}", hit.distance), rank.to_string());
+        table.add_row([&n, &dish, &cuisine, &similarity, &file]);
+        list.push(serde_json::json!({
+            "rank": rank, "dish": dish, "cuisine": cuisine, "similarity": hit.distance, "file": file,
+        }));
+    }
+    if json {
+        println!("{}", serde_json::Value::from(list));
+    } else {
+        println!("{table}");
+    }
+    Ok(())
 }
