@@ -40,7 +40,7 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match &*self.kind {
-            ErrorKind::Sqlite(e) => is_busy(e),
+            ErrorKind::Store(e) => e.is_busy(),
             ErrorKind::BeingMade { .. } => true,
             _ => false,
         }
@@ -122,7 +122,7 @@ pub enum ErrorKind {
     },
     /// SQLite failed: the disk, the file, or memory.
     #[error("the store failed: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    Store(#[source] StoreError),
     /// The store does not hold what its format says.
     #[error("the store is damaged: {0}")]
     Damaged(String),
@@ -138,8 +138,21 @@ fn holder(pid: Option<u32>) -> String {
     }
 }
 
-/// Whether SQLite waited for a lock in vain.
-pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+impl From<rusqlite::Error> for ErrorKind {
+    fn from(error: rusqlite::Error) -> Self {
+        ErrorKind::Store(StoreError(error))
+    }
+}
+
+/// What SQLite said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StoreError(rusqlite::Error);
+
+impl StoreError {
+    /// Whether it waited for a lock in vain.
+    fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        matches!(self.0.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+    }
 }

@@ -18,4 +18,4 @@ mod vectors;
 mod worker;
 
 pub use engine::{Engine, Options};
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, StoreError};

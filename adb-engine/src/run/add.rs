@@ -22,7 +22,7 @@ use crate::{
 
 use super::{
     Run, Sequence, body,
-    filter::{Condition, Param},
+    filter::Condition,
     find::check_vector,
     refs::{Found, Object},
     select::Selection,
@@ -46,10 +46,8 @@ impl Run<'_> {
             Detail::Descriptor { set, .. } => Some(self.set(set)?),
             _ => None,
         };
-        let within: Vec<Condition> = set
-            .iter()
-            .map(|set| Condition::new("set_id = ?", [Param::Value(set.id.into())]))
-            .collect();
+        let within: Vec<Condition> =
+            set.iter().map(|set| Condition::is("set_id", set.id)).collect();
         let mut existing = match &add.guard {
             Some(guard) => self.existing(Target::Entity, name, guard, within)?,
             None => None,
@@ -103,10 +101,8 @@ impl Run<'_> {
         let (mut edges, mut made) = (Vec::new(), false);
         for source in &sources.objects {
             for target in &targets.objects {
-                let between = vec![
-                    Condition::new("src = ?", [Param::Value(source.id.into())]),
-                    Condition::new("dst = ?", [Param::Value(target.id.into())]),
-                ];
+                let between =
+                    vec![Condition::is("src", source.id), Condition::is("dst", target.id)];
                 let existing = match &add.guard {
                     Some(guard) => self.existing(Target::Connection, &add.class, guard, between)?,
                     None => None,

@@ -47,16 +47,31 @@ impl ToSql for Param {
 pub(crate) struct Condition {
     pub(crate) sql: String,
     pub(crate) params: Vec<Param>,
+    /// Whether it begins with a column that has an index of the format's own.
+    pub(crate) indexed: bool,
 }
 
 impl Condition {
     pub(crate) fn new(sql: impl Into<String>, params: impl IntoIterator<Item = Param>) -> Self {
-        Self { sql: sql.into(), params: params.into_iter().collect() }
+        Self { sql: sql.into(), params: params.into_iter().collect(), indexed: false }
     }
 
-    /// `column` is one of these ids.
+    /// `column`, which has an index, is this id.
+    pub(crate) fn is(column: &str, id: i64) -> Self {
+        let condition = Self::new(format!("{column} = ?"), [Param::Value(id.into())]);
+        Self { indexed: true, ..condition }
+    }
+
+    /// `column`, which has an index, is one of these ids.
     pub(crate) fn among(column: &str, ids: impl IntoIterator<Item = i64>) -> Self {
-        Self::new(format!("{column} IN (SELECT value FROM rarray(?))"), [Param::ids(ids)])
+        let sql = format!("{column} IN (SELECT value FROM rarray(?))");
+        Self { indexed: true, ..Self::new(sql, [Param::ids(ids)]) }
+    }
+
+    /// The same, without the index: in SQL, `+column` is no column.
+    pub(crate) fn without_index(mut self) -> Self {
+        self.sql.insert(0, '+');
+        self
     }
 
     fn constant(holds: bool) -> Self {
@@ -167,14 +182,12 @@ fn compare(
         // The other way round, so that the index on the descriptors' set serves.
         let names = Place { sql: "s.name".to_owned(), kind: place.kind };
         let inner = compare_place(class, &names, op, operand)?;
-        return Ok(Condition {
-            sql: format!(
-                "set_id IN (SELECT s.id FROM c{} AS s WHERE {})",
-                class_id::DESCRIPTOR_SET,
-                inner.sql
-            ),
-            params: inner.params,
-        });
+        let sql = format!(
+            "set_id IN (SELECT s.id FROM c{} AS s WHERE {})",
+            class_id::DESCRIPTOR_SET,
+            inner.sql
+        );
+        return Ok(Condition::new(sql, inner.params));
     }
     compare_place(class, &place, op, operand)
 }

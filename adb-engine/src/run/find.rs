@@ -173,7 +173,7 @@ impl Run<'_> {
         }
         if let Some(set) = &select.set {
             let set = self.set(set)?;
-            conditions.push(Condition::new("set_id = ?", [Param::Value(set.id.into())]));
+            conditions.push(Condition::is("set_id", set.id));
         }
         for (end, reference) in [("src", select.src), ("dst", select.dst)] {
             if let Some(reference) = reference {

@@ -43,9 +43,16 @@ impl Selection {
         constraints: Option<&Expr>,
         mut conditions: Vec<Condition>,
     ) -> Result<(), Fail> {
+        let Some(avoid) = weigh_indexes(conn, class, constraints, &conditions)? else {
+            return Ok(());
+        };
+        for (i, condition) in conditions.iter_mut().enumerate() {
+            if avoid.conditions.contains(&i) {
+                *condition = std::mem::take(condition).without_index();
+            }
+        }
         if let Some(expr) = constraints {
-            let Some(avoid) = weigh_indexes(conn, class, expr)? else { return Ok(()) };
-            conditions.push(compile(class, expr, &avoid)?);
+            conditions.push(compile(class, expr, &avoid.properties)?);
         }
         self.parts.push(Part { class: class.clone(), conditions });
         Ok(())
@@ -78,6 +85,17 @@ impl Selection {
         if self.parts.is_empty() {
             return Ok(Vec::new());
         }
+        let (sql, params) = self.sql(sort, limit, offset);
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut objects = Vec::new();
+        while let Some(row) = rows.next()? {
+            objects.push(Object { class: row.get(0)?, id: row.get(1)? });
+        }
+        Ok(objects)
+    }
+
+    fn sql(&self, sort: &[SortKey], limit: Option<u64>, offset: u64) -> (String, Vec<Param>) {
         let mut params = Vec::new();
         let selects: Vec<String> =
             self.parts.iter().map(|part| part.select(sort, &mut params)).collect();
@@ -96,13 +114,7 @@ impl Selection {
             params.push(Param::Value(limit.into()));
             params.push(Param::Value(offset.into()));
         }
-        let mut statement = conn.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(params))?;
-        let mut objects = Vec::new();
-        while let Some(row) = rows.next()? {
-            objects.push(Object { class: row.get(0)?, id: row.get(1)? });
-        }
-        Ok(objects)
+        (sql, params)
     }
 }
 
@@ -142,21 +154,52 @@ impl Part {
     }
 }
 
+/// Indexes that are not to be used.
+#[derive(Debug, Default)]
+struct Avoid {
+    /// Of these properties.
+    properties: Vec<i64>,
+    /// Of these conditions, by position.
+    conditions: Vec<usize>,
+}
+
+/// What an index could be used for.
+struct Candidate {
+    owner: Owner,
+    condition: Condition,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Property(i64),
+    Condition(usize),
+}
+
 /// Which indexes not to use; nothing if no object can fulfil the constraints.
 ///
 /// SQLite has no statistics here and takes all indexes for equally good. An id and a `user_type`
-/// are not: the one finds a row, the other half of the table. So where several indexed properties
+/// are not: the one finds a row, the other half of the table. So where several indexed columns
 /// must be equal to something, each index is asked for its first few rows, then for more, until
 /// one has fewer than it was asked for.
-fn weigh_indexes(conn: &Connection, class: &Class, expr: &Expr) -> Result<Option<Vec<i64>>, Fail> {
-    let mut candidates: Vec<(i64, Condition)> = Vec::new();
-    collect_candidates(class, expr, &mut candidates)?;
+fn weigh_indexes(
+    conn: &Connection,
+    class: &Class,
+    constraints: Option<&Expr>,
+    conditions: &[Condition],
+) -> Result<Option<Avoid>, Fail> {
+    let mut candidates = Vec::new();
+    if let Some(expr) = constraints {
+        collect_candidates(class, expr, &mut candidates)?;
+    }
+    for (i, condition) in conditions.iter().enumerate().filter(|(_, c)| c.indexed) {
+        candidates.push(Candidate { owner: Owner::Condition(i), condition: condition.clone() });
+    }
     if candidates.len() < 2 {
-        return Ok(Some(Vec::new()));
+        return Ok(Some(Avoid::default()));
     }
     let mut depth = FIRST_DIVE;
     loop {
-        for (property, condition) in &candidates {
+        for Candidate { owner, condition } in &candidates {
             let sql = format!(
                 "SELECT count(*) FROM (SELECT 1 FROM c{} WHERE {} LIMIT {depth})",
                 class.id, condition.sql
@@ -169,8 +212,14 @@ fn weigh_indexes(conn: &Connection, class: &Class, expr: &Expr) -> Result<Option
                 return Ok(None);
             }
             if found < depth {
-                let others = candidates.iter().map(|(id, _)| *id).filter(|id| id != property);
-                return Ok(Some(others.collect()));
+                let mut avoid = Avoid::default();
+                for other in candidates.iter().map(|c| c.owner).filter(|other| other != owner) {
+                    match other {
+                        Owner::Property(id) => avoid.properties.push(id),
+                        Owner::Condition(i) => avoid.conditions.push(i),
+                    }
+                }
+                return Ok(Some(avoid));
             }
         }
         depth *= NEXT_DIVE;
@@ -181,7 +230,7 @@ fn weigh_indexes(conn: &Connection, class: &Class, expr: &Expr) -> Result<Option
 fn collect_candidates(
     class: &Class,
     expr: &Expr,
-    candidates: &mut Vec<(i64, Condition)>,
+    candidates: &mut Vec<Candidate>,
 ) -> Result<(), Fail> {
     match expr {
         Expr::All(terms) => {
@@ -195,10 +244,101 @@ fn collect_candidates(
             operand: Operand::Value(_) | Operand::List(_),
         } => {
             if let Some(found) = class.property(property).filter(|p| p.indexed) {
-                candidates.push((found.id, compile(class, expr, &[])?));
+                let condition = compile(class, expr, &[])?;
+                candidates.push(Candidate { owner: Owner::Property(found.id), condition });
             }
         }
         Expr::Any(_) | Expr::Compare { .. } => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::{
+        directory::Directory,
+        store::{
+            Store,
+            catalog::{Catalog, Target},
+            value::PropertyType,
+        },
+    };
+
+    /// A thousand descriptors of one set and one type, each with an id of its own.
+    fn descriptors() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_writer(&Directory::open(dir.path(), true).unwrap()).unwrap();
+        let catalog = Arc::make_mut(&mut store.catalog);
+        let mut class = catalog.class(Target::Entity, "_Descriptor").unwrap().clone();
+        for property in ["adb_id", "user_type"] {
+            class = catalog
+                .ensure_property(&store.conn, &class, property, PropertyType::String)
+                .unwrap();
+            catalog.add_index(&store.conn, Target::Entity, "_Descriptor", property).unwrap();
+        }
+        store
+            .conn
+            .execute_batch(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+                INSERT INTO c4 (id, txn, set_id, p1, p2) SELECT i, 1, 1, 'id ' || i, 'Face' FROM n",
+            )
+            .unwrap();
+        (dir, store)
+    }
+
+    fn class(catalog: &Catalog) -> &Arc<Class> {
+        catalog.class(Target::Entity, "_Descriptor").unwrap()
+    }
+
+    /// How SQLite would look for these, and what it finds.
+    fn plan(store: &Store, constraints: Json, within: Vec<Condition>) -> (String, usize) {
+        let expr = Expr::parse(constraints).unwrap();
+        let mut selection = Selection::default();
+        selection.push(&store.conn, class(&store.catalog), expr.as_ref(), within).unwrap();
+        let found = selection.objects(&store.conn, &[], Some(1000), 0).unwrap().len();
+        if selection.parts.is_empty() {
+            return (String::new(), found);
+        }
+        let (sql, params) = selection.sql(&[], Some(1000), 0);
+        let mut explain = store.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = explain.query_map(params_from_iter(params), |row| row.get::<_, String>(3));
+        (steps.unwrap().map(Result::unwrap).collect::<Vec<_>>().join("; "), found)
+    }
+
+    #[test]
+    fn the_index_that_finds_least_is_used() {
+        let (_dir, store) = descriptors();
+        let in_set = || vec![Condition::is("set_id", 1)];
+        let face = json!(["==", "Face"]);
+        let one = json!({"user_type": face, "adb_id": ["==", "id 7"]});
+        let few = json!({"user_type": face, "adb_id": ["in", ["id 7", "id 8", "id 9"]]});
+        for (constraints, within, index, count) in [
+            (one.clone(), in_set(), "SEARCH c4 USING INDEX i1 ", 1),
+            (few, in_set(), "SEARCH c4 USING INDEX i1 ", 3),
+            (json!({"adb_id": ["==", "id 7"]}), in_set(), "SEARCH c4 USING INDEX i1 ", 1),
+            (
+                json!({"user_type": face}),
+                vec![Condition::among("id", [3, 4])],
+                "SEARCH c4 USING INTEGER PRIMARY KEY",
+                2,
+            ),
+            (
+                json!(null),
+                vec![Condition::is("set_id", 1), Condition::among("id", [3, 4])],
+                "SEARCH c4 USING INTEGER PRIMARY KEY",
+                2,
+            ),
+        ] {
+            let (plan, found) = plan(&store, constraints.clone(), within);
+            assert_eq!(found, count, "{constraints}");
+            assert!(plan.contains(index), "{constraints}: {plan}");
+        }
+        let none = json!({"user_type": face, "adb_id": ["==", "nobody"]});
+        assert_eq!(plan(&store, none, in_set()), (String::new(), 0));
+        let other_set = plan(&store, one, vec![Condition::is("set_id", 2)]);
+        assert_eq!(other_set.1, 0);
+    }
 }
