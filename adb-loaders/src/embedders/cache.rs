@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
@@ -28,14 +29,21 @@ impl Cache {
     /// # Errors
     /// When the environment names no home directory either.
     pub fn from_env() -> Result<Self, Error> {
-        let set = |key| env::var_os(key).filter(|v| !v.is_empty()).map(PathBuf::from);
+        Self::from_vars(|key| env::var_os(key), env::home_dir())
+    }
+
+    fn from_vars(
+        get: impl Fn(&str) -> Option<OsString>,
+        home: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let set = |key| get(key).filter(|v| !v.is_empty()).map(PathBuf::from);
         if let Some(root) = set("ADB_CACHE_DIR") {
             return Ok(Self { root });
         }
         if let Some(root) = set("XDG_CACHE_HOME") {
             return Ok(Self { root: root.join("adb") });
         }
-        let home = env::home_dir().filter(|h| !h.as_os_str().is_empty()).ok_or_else(|| {
+        let home = home.filter(|h| !h.as_os_str().is_empty()).ok_or_else(|| {
             Error::from(ErrorKind::NoneFound(
                 "there is no home directory to keep a cache in; set ADB_CACHE_DIR to a directory"
                     .into(),
@@ -90,6 +98,23 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_environment_names_the_place() {
+        let place = |vars: &[(&str, &str)], home: Option<&str>| {
+            let get = |key: &str| {
+                vars.iter().find(|(name, _)| *name == key).map(|(_, value)| OsString::from(value))
+            };
+            Cache::from_vars(get, home.map(PathBuf::from)).map(|cache| cache.root)
+        };
+        let all = [("ADB_CACHE_DIR", "/own"), ("XDG_CACHE_HOME", "/xdg")];
+        assert_eq!(place(&all, Some("/me")).unwrap(), Path::new("/own"));
+        assert_eq!(place(&all[1..], Some("/me")).unwrap(), Path::new("/xdg/adb"));
+        let own = place(&[("ADB_CACHE_DIR", "")], Some("/me")).unwrap();
+        assert!(own.starts_with("/me") && own.ends_with("adb"), "{}", own.display());
+        let message = place(&[], None).unwrap_err().to_string();
+        assert!(message.contains("set ADB_CACHE_DIR"), "{message}");
+    }
 
     #[test]
     fn the_newest_run_time_is_taken() {

@@ -3,6 +3,23 @@
 //! A [`Bundle`] is a directory with a `bundle.json`; [`OnnxEmbedder`] runs it; [`choose`] finds the
 //! one that belongs to a set. [`Runtime`] says what computes, [`Cache`] where things are kept,
 //! [`Hub`] where bundles come from that are not there yet.
+//!
+//! ```no_run
+//! use adb_loaders::embedders;
+//! use adb_model::{ClipVitB16, Database, Embedder, Engine, Metric, SetSpec};
+//!
+//! # async fn example(db: &dyn Database) -> Result<(), Box<dyn std::error::Error>> {
+//! const PHOTOS: SetSpec =
+//!     SetSpec::new::<ClipVitB16>("dish_photos", Metric::Cosine, Engine::Flat);
+//! let chosen = embedders::choose(db, &PHOTOS, None).await?;
+//! for notice in &chosen.notices {
+//!     println!("{notice}");
+//! }
+//! let vector = chosen.embedder.embed_texts(&["creamy curry"])?.remove(0);
+//! assert_eq!(vector.len(), 512);
+//! # Ok(())
+//! # }
+//! ```
 
 mod bundle;
 mod cache;

@@ -68,6 +68,9 @@ impl fmt::Display for Backend {
 static LIVE: OnceLock<Runtime> = OnceLock::new();
 /// Held while the one run time of the process is being started.
 static STARTING: Mutex<()> = Mutex::new(());
+/// Why a library could not be loaded. After one failure `ort` 2.0.0-rc.14 takes its empty place for
+/// a loaded library, so it must not be asked to load one again in this process.
+static UNLOADABLE: OnceLock<Error> = OnceLock::new();
 
 impl Runtime {
     /// The run time of this process, if one was started.
@@ -80,7 +83,8 @@ impl Runtime {
     /// `ORT_DYLIB_PATH`, then from the cache; then tract, if this build has it (feature `tract`).
     ///
     /// # Errors
-    /// When there is none, or the library that is there can't be used. A later call tries again.
+    /// When there is none, or the library that is there can't be used. If there was none, a later
+    /// call looks again; a library that could not be loaded is not tried twice in one process.
     pub fn start(cache: &Cache) -> Result<&'static Runtime, Error> {
         once(|| match find(cache) {
             Some((library, found)) => load(&library, found),
@@ -143,6 +147,16 @@ fn find(cache: &Cache) -> Option<(PathBuf, Found)> {
 }
 
 fn load(library: &Path, found: Found) -> Result<Runtime, Error> {
+    if let Some(fault) = UNLOADABLE.get() {
+        return Err(fault.clone());
+    }
+    open(library, found).inspect_err(|fault| {
+        // The lock on starting is held, so nobody was here in the meantime.
+        let _ = UNLOADABLE.set(fault.clone());
+    })
+}
+
+fn open(library: &Path, found: Found) -> Result<Runtime, Error> {
     // `ort` looks for a relative path beside the program first; people mean the working directory.
     let path = match library.exists() {
         true => std::path::absolute(library).unwrap_or_else(|_| library.to_owned()),
@@ -198,4 +212,37 @@ fn without_library(cache: &Cache) -> Result<Runtime, Error> {
         "ONNX Runtime, which runs the embedders, is neither named by ORT_DYLIB_PATH nor in the cache {}; {WAYS_OUT}",
         cache.root().display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_that_can_t_be_loaded_is_named_with_the_ways_out() {
+        let message =
+            load(Path::new("/no/such/library"), Found::Environment).unwrap_err().to_string();
+        for words in ["/no/such/library", "ORT_DYLIB_PATH names it", "onnxruntime.py", "`tract`"] {
+            assert!(message.contains(words), "wanted `{words}` in: {message}");
+        }
+        // `ort` must not be asked again: it would take the failure for a library.
+        let again = load(Path::new("/another"), Found::Cache).unwrap_err().to_string();
+        assert_eq!(again, message);
+    }
+
+    #[cfg(not(feature = "tract"))]
+    #[test]
+    fn without_a_library_the_ways_out_are_named() {
+        let message = without_library(&Cache::at("/a/cache")).unwrap_err().to_string();
+        for words in ["/a/cache", "./demo", "set ORT_DYLIB_PATH", "`tract`"] {
+            assert!(message.contains(words), "wanted `{words}` in: {message}");
+        }
+    }
+
+    #[cfg(feature = "tract")]
+    #[test]
+    fn without_a_library_tract_computes() {
+        let runtime = without_library(&Cache::at("/a/cache")).unwrap();
+        assert_eq!(runtime.backend(), &Backend::Other { name: "tract".into() });
+    }
 }

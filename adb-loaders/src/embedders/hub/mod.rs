@@ -66,7 +66,11 @@ impl Hub {
     /// `HF_ENDPOINT`, or the hub that everybody uses; `ADB_OFFLINE=1` asks none.
     #[must_use]
     pub fn from_env() -> Self {
-        let set = |key| env::var(key).ok().filter(|v| !v.trim().is_empty());
+        Self::from_vars(|key| env::var(key).ok())
+    }
+
+    fn from_vars(get: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |key| get(key).filter(|v| !v.trim().is_empty());
         let mut hub = Self::at(set("HF_ENDPOINT").unwrap_or("https://huggingface.co".into()));
         hub.offline = set("ADB_OFFLINE").is_some_and(|v| v.trim() != "0");
         hub
@@ -140,5 +144,24 @@ impl Hub {
 
     fn fault(&self, message: impl Into<String>, transient: bool) -> Error {
         ErrorKind::Hub { hub: self.endpoint.clone(), message: message.into(), transient }.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_names_the_hub_or_forbids_it() {
+        let hub = |endpoint: &str, offline: &str| {
+            Hub::from_vars(|key| match key {
+                "HF_ENDPOINT" => Some(endpoint.to_owned()),
+                "ADB_OFFLINE" => Some(offline.to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(hub("", ""), Hub::at("https://huggingface.co"));
+        assert_eq!(hub("http://mirror:8080/", "0"), Hub::at("http://mirror:8080"));
+        assert!(hub("", "1").offline && hub("", "true").offline);
     }
 }
