@@ -134,7 +134,7 @@ fn show(hits: &[Hit], json: bool) -> anyhow::Result<()> {
     let mut list = Vec::new();
     for (rank, hit) in (1..).zip(hits) {
         let text = |name| hit.get::<String>(name).map(Option::unwrap_or_default);
-        let (dish, cuisine, file) = (text("name")?, text("cuisine")?, text("photo")?);
+        let (dish, cuisine, file) = (text("name")?, text("cuisine")?, text("url")?);
         let (similarity, n) = (format!("{:.3}", hit.distance), rank.to_string());
         table.add_row([&n, &dish, &cuisine, &similarity, &file]);
         list.push(serde_json::json!({
