@@ -1,0 +1,71 @@
+//! The program as a user meets it, up to where it needs an embedder: that part runs in `.ci/demo`.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Runs the program with an empty cache and no hub.
+fn cookbook(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cookbook"))
+        .args(arguments)
+        .current_dir(dir)
+        .env("ADB_CACHE_DIR", dir.join("cache"))
+        .env("ADB_OFFLINE", "1")
+        .env_remove("ORT_DYLIB_PATH")
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_has_examples() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = cookbook(dir.path(), &["--help"]);
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("cookbook search --db my.adb \"creamy curry\" -k 3"), "{text}");
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(cookbook(dir.path(), &["ingest"]).status.code(), Some(2));
+    assert_eq!(cookbook(dir.path(), &["find", "curry"]).status.code(), Some(2));
+}
+
+#[test]
+fn missing_data_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = cookbook(dir.path(), &["ingest", "--data", "no-such-place"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("no-such-place/dishes.json"), "{}", said(&output));
+}
+
+#[test]
+fn without_an_embedder_the_ways_out_are_named_and_no_set_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("dishes.json"), "[]").unwrap();
+    let output = cookbook(dir.path(), &["ingest", "--data", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = said(&output);
+    assert!(text.contains("`clip-vit-b-16` can't be had"), "{text}");
+    assert!(text.contains("tools/models/starter.py"), "{text}");
+    let output = cookbook(dir.path(), &["search", "curry"]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_is_no_database_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("photos")).unwrap();
+    fs::write(dir.path().join("photos/1.txt"), "mine").unwrap();
+    let output = cookbook(dir.path(), &["search", "--db", "photos", "curry"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("photos"), "{}", said(&output));
+    assert_eq!(fs::read_dir(dir.path().join("photos")).unwrap().count(), 1);
+}
