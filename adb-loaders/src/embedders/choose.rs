@@ -321,7 +321,8 @@ impl Chooser {
 fn introduction(bundle: &Bundle, why: &Why) -> String {
     let mut text = format!("embedder: `{}`, because {why}.", bundle.identity().name);
     let description = bundle.manifest().description.trim();
-    if !description.is_empty() {
+    // Who asks for one by name has chosen it; others are told what they get.
+    if !description.is_empty() && *why != Why::Asked {
         text.push(' ');
         text.push_str(description);
     }

@@ -129,7 +129,7 @@ async fn choose(db: &dyn Database, asked: Option<&str>) -> anyhow::Result<Chosen
 
 fn show(hits: &[Hit], json: bool) -> anyhow::Result<()> {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING);
     table.set_header(["rank", "dish", "cuisine", "similarity", "image file"]);
     let mut list = Vec::new();
     for (rank, hit) in (1..).zip(hits) {
