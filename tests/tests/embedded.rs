@@ -97,8 +97,7 @@ async fn photos_go_in_and_are_found_by_picture_and_text() {
         assert!(hits[0].distance > 0.99999, "{name}: {}", hits[0].distance);
         assert!(hits.is_sorted_by(|a, b| a.distance >= b.distance));
     }
-    let hits =
-        Photo::find().nearest::<Looks>("a dish", 10).fetch(&*db, &*embedder).await.unwrap();
+    let hits = Photo::find().nearest::<Looks>("a dish", 10).fetch(&*db, &*embedder).await.unwrap();
     assert_eq!(hits.len(), 6);
 }
 
