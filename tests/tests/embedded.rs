@@ -1,5 +1,6 @@
 //! The whole way with a real embedder: photos are decoded, embedded by a tiny bundle of random
 //! weights, stored, and found by picture and by text.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::{
     fs,

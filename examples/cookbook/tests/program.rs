@@ -1,4 +1,5 @@
 //! The program as a user meets it, up to where it needs an embedder: that part runs in `.ci/demo`.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::{
     fs,
