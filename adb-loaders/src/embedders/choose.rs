@@ -118,6 +118,33 @@ impl Chooser {
         asked: Option<&str>,
     ) -> Result<Chosen, Error> {
         let found = inspect_set(db, set.name).await.map_err(ErrorKind::Database)?;
+        self.choose_for(found, set, asked).await
+    }
+
+    /// Chooses the embedder to search a set with: as [`choose`](Self::choose) does, for a set that
+    /// must be there.
+    ///
+    /// # Errors
+    /// When there is no such set: then nothing has been ingested that could be found, and no
+    /// embedder is looked for. Otherwise as [`choose`](Self::choose).
+    pub async fn choose_to_search(
+        &self,
+        db: &dyn Database,
+        set: &SetSpec,
+        asked: Option<&str>,
+    ) -> Result<Chosen, Error> {
+        match inspect_set(db, set.name).await.map_err(ErrorKind::Database)? {
+            None => Err(ErrorKind::NoSet { set: set.name.into() }.into()),
+            found => self.choose_for(found, set, asked).await,
+        }
+    }
+
+    async fn choose_for(
+        &self,
+        found: Option<FoundSet>,
+        set: &SetSpec,
+        asked: Option<&str>,
+    ) -> Result<Chosen, Error> {
         let (chooser, set, asked) = (self.clone(), *set, asked.map(str::to_owned));
         let work = move || match found {
             Some(FoundSet { filled_by: Some(FilledBy::Caller), .. }) => {

@@ -91,6 +91,12 @@ pub enum ErrorKind {
         /// Components that the set takes.
         wanted: usize,
     },
+    /// A set to be searched is not there.
+    #[error("the database has no descriptor set `{set}`; ingest something first")]
+    NoSet {
+        /// The set's name.
+        set: String,
+    },
     /// There is no embedder for a set.
     #[error("{0}")]
     NoneFound(String),

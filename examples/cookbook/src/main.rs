@@ -110,7 +110,8 @@ async fn run(Cli { db, job }: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(report.exit_code()));
         }
         Job::Search { text, k, json } => {
-            let embedder = choose(&*db, None).await?.embedder;
+            let chooser = Chooser::from_env()?;
+            let embedder = chooser.choose_to_search(&*db, &DishPhotos::SPEC, None).await?.embedder;
             let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(&*db, &*embedder).await?;
             show(&hits, json)?;
         }
@@ -141,10 +142,7 @@ fn show(hits: &[Hit], json: bool) -> anyhow::Result<()> {
             "rank": rank, "dish": dish, "cuisine": cuisine, "similarity": hit.distance, "file": file,
         }));
     }
-    if json {
-        println!("{}", serde_json::Value::from(list));
-    } else {
-        println!("{table}");
-    }
+    let shown = if json { serde_json::Value::from(list).to_string() } else { table.to_string() };
+    println!("{shown}");
     Ok(())
 }

@@ -56,8 +56,14 @@ fn without_an_embedder_the_ways_out_are_named_and_no_set_is_made() {
     let text = said(&output);
     assert!(text.contains("`clip-vit-b-16` can't be had"), "{text}");
     assert!(text.contains("tools/models/starter.py"), "{text}");
+}
+
+#[test]
+fn searching_where_nothing_was_ingested_says_so() {
+    let dir = tempfile::tempdir().unwrap();
     let output = cookbook(dir.path(), &["search", "curry"]);
     assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("ingest something first"), "{}", said(&output));
 }
 
 #[test]
