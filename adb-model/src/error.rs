@@ -58,6 +58,22 @@ pub enum ModelErrorKind {
         /// The set's name.
         set: &'static str,
     },
+    /// A stored object that lacks what a field needs.
+    #[error(
+        "the object in the database has no `{property}`; make the field an `Option`, or give it a `default`"
+    )]
+    Absent {
+        /// The property, or the field of a child.
+        property: &'static str,
+    },
+    /// A child that was not fetched.
+    #[error(
+        "the objects behind `{field}` were not fetched; ask for more depth, or make the field an `Option`"
+    )]
+    NotFetched {
+        /// The field.
+        field: &'static str,
+    },
     /// Media that has not been read when its command is written.
     #[error("the image `{0}` has not been read")]
     UnreadImage(String),

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property,
+    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property, Record,
     error::{ModelError, ModelErrorKind},
     graph::{GraphBuilder, NodeId},
     schema::FieldKind,
@@ -12,12 +12,13 @@ use crate::{
 /// A field without a role attribute: a property or media, as its type says.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
-    label = "not a string, a number, a boolean, an `Image`, or an `Option` of one",
+    label = "not text, a number, a boolean, a date, JSON, an `Image`, or an `Option` of one",
+    note = "a list or a struct can go into one property as JSON: `AsJson<{Self}>`",
     note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
     note = "a field that the database need not see takes `#[adb(skip)]`",
     note = "a type of your own can implement `adb::Property`"
 )]
-pub trait Field {
+pub trait Field: Sized {
     /// What the type is stored as.
     const KIND: FieldKind;
 
@@ -27,6 +28,15 @@ pub trait Field {
     /// When the database can't hold the value.
     fn add(&self, graph: &mut GraphBuilder, node: NodeId, at: FieldPlace)
     -> Result<(), ModelError>;
+
+    /// Whether a stored object has nothing for this field.
+    fn is_absent(record: &Record, at: FieldPlace) -> bool;
+
+    /// Reads the field back.
+    ///
+    /// # Errors
+    /// When the object lacks it, or has it with another type.
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
 /// Where a field stands: for names in the database and in errors.
@@ -60,6 +70,16 @@ impl<T: Property> Field for T {
         graph.property(node, at.property, value);
         Ok(())
     }
+    fn is_absent(record: &Record, at: FieldPlace) -> bool {
+        record.lacks(at.property)
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        match record.get(at.property) {
+            Ok(Some(value)) => T::from_value(value).map_err(|e| at.error(e.into())),
+            Ok(None) => Err(at.error(ModelErrorKind::Absent { property: at.property })),
+            Err(e) => Err(at.error(e.into())),
+        }
+    }
 }
 
 impl Field for Image {
@@ -72,6 +92,14 @@ impl Field for Image {
     ) -> Result<(), ModelError> {
         graph.image(node, at.property, self);
         Ok(())
+    }
+    fn is_absent(record: &Record, at: FieldPlace) -> bool {
+        record.image(at.field, at.property).is_none()
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        record
+            .image(at.field, at.property)
+            .ok_or_else(|| at.error(ModelErrorKind::Absent { property: at.property }))
     }
 }
 
@@ -91,6 +119,12 @@ impl<T: Field> Field for Option<T> {
     ) -> Result<(), ModelError> {
         self.as_ref().map_or(Ok(()), |value| value.add(graph, node, at))
     }
+    fn is_absent(_: &Record, _: FieldPlace) -> bool {
+        false // `None` is as good a value as any
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        if T::is_absent(record, at) { Ok(None) } else { T::read(record, at).map(Some) }
+    }
 }
 
 /// A field with `#[adb(embed(…))]`: an [`Embedding`], or an `Option` of one.
@@ -99,11 +133,16 @@ impl<T: Field> Field for Option<T> {
     label = "expected `Embedding<N>`",
     note = "declare the field as `Embedding<N>`, where N is the embedder's dimension"
 )]
-pub trait EmbeddingField {
+pub trait EmbeddingField: Sized {
     /// The vector's type, without `Option`.
     type Vector;
     /// The vector, when the caller gave one.
     fn vector(&self) -> Option<Arc<[f32]>>;
+    /// Reads the vector back; "to be filled" when it was not fetched.
+    ///
+    /// # Errors
+    /// When the stored vector has another length.
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
 impl<const N: usize> EmbeddingField for Embedding<N> {
@@ -111,12 +150,21 @@ impl<const N: usize> EmbeddingField for Embedding<N> {
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.shared()
     }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        match record.vectors.get(at.field) {
+            None => Ok(Self::default()),
+            Some(vector) => Self::from_shared(vector.clone()).map_err(|e| at.error(e.into())),
+        }
+    }
 }
 
 impl<T: EmbeddingField> EmbeddingField for Option<T> {
     type Vector = T::Vector;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.as_ref().and_then(EmbeddingField::vector)
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        if record.vectors.contains_key(at.field) { T::read(record, at).map(Some) } else { Ok(None) }
     }
 }
 
@@ -174,7 +222,10 @@ pub fn add_embedding<S: DescriptorSet>(
     label = "not a data model",
     note = "add `#[derive(DataModel)]` to `{Self}`"
 )]
-pub trait DataModel {
+pub trait DataModel: Sized {
+    /// The model's properties and connections, for filters and sorting.
+    type Columns;
+
     /// What the macro knows of the struct.
     const SCHEMA: &'static ModelSchema;
 
@@ -184,12 +235,18 @@ pub trait DataModel {
     /// When the database can't hold a value.
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError>;
 
+    /// The columns.
+    fn columns() -> Self::Columns;
+
+    /// Reads a stored object back.
+    ///
+    /// # Errors
+    /// When it lacks something that the struct needs, or has it with another type.
+    fn read(record: &Record) -> Result<Self, ModelError>;
+
     /// Begins a search for objects of this model.
     #[must_use]
-    fn find() -> crate::query::Find<Self>
-    where
-        Self: Sized,
-    {
+    fn find() -> crate::query::Find<Self> {
         crate::query::Find::new()
     }
 
@@ -210,11 +267,16 @@ pub trait DataModel {
     label = "not a data model",
     note = "`connect` takes `T`, `Option<T>`, `Vec<T>`, `Box<T>` or `Arc<T>`, where `T` has `#[derive(DataModel)]`"
 )]
-pub trait Children {
+pub trait Children: Sized {
+    /// The children's model.
+    type Model: DataModel;
     /// Whether there can be more than one.
     const MANY: bool;
     /// The children's schema.
-    fn schema() -> &'static ModelSchema;
+    #[must_use]
+    fn schema() -> &'static ModelSchema {
+        Self::Model::SCHEMA
+    }
     /// Adds the children and their edges.
     ///
     /// # Errors
@@ -225,13 +287,16 @@ pub trait Children {
         parent: NodeId,
         connection: &'static str,
     ) -> Result<(), ModelError>;
+    /// Reads the children back: `fetched` is nothing when they were not asked for.
+    ///
+    /// # Errors
+    /// When there is not exactly one and the field takes exactly one; when a child can't be read.
+    fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
 impl<T: DataModel> Children for T {
+    type Model = T;
     const MANY: bool = false;
-    fn schema() -> &'static ModelSchema {
-        T::SCHEMA
-    }
     fn add(
         &self,
         graph: &mut GraphBuilder,
@@ -242,30 +307,43 @@ impl<T: DataModel> Children for T {
         graph.connect(parent, child, connection);
         Ok(())
     }
+    fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {
+        match fetched {
+            None => Err(at.error(ModelErrorKind::NotFetched { field: at.field })),
+            Some([]) => Err(at.error(ModelErrorKind::Absent { property: at.field })),
+            Some([first, ..]) => <T as DataModel>::read(first),
+        }
+    }
 }
 
 macro_rules! children_through {
-    ($($wrapper:ty, $many:expr, |$value:ident| $each:expr;)*) => {$(
+    ($($wrapper:ty, $many:expr, |$fetched:ident, $at:ident| $read:expr;)*) => {$(
         impl<T: Children> Children for $wrapper {
+            type Model = T::Model;
             const MANY: bool = $many;
-            fn schema() -> &'static ModelSchema {
-                T::schema()
-            }
             fn add(
                 &self,
                 graph: &mut GraphBuilder,
                 parent: NodeId,
                 connection: &'static str,
             ) -> Result<(), ModelError> {
-                let $value = self;
-                $each.into_iter().try_for_each(|child| child.add(graph, parent, connection))
+                self.iter().try_for_each(|child| child.add(graph, parent, connection))
+            }
+            fn read($fetched: Option<&[Record]>, $at: FieldPlace) -> Result<Self, ModelError> {
+                $read
             }
         }
     )*};
 }
 children_through! {
-    Option<T>, T::MANY, |value| value;
-    Vec<T>, true, |value| value;
+    Option<T>, T::MANY, |fetched, at| match fetched {
+        None | Some([]) => Ok(None),
+        some => T::read(some, at).map(Some),
+    };
+    Vec<T>, true, |fetched, at| {
+        let each = fetched.unwrap_or_default().chunks(1);
+        each.map(|child| T::read(Some(child), at)).collect()
+    };
 }
 
 /// A pointer to a model is that model: an `Arc` shared by two parents is one node all the same,
@@ -273,7 +351,14 @@ children_through! {
 macro_rules! models_behind_pointers {
     ($($pointer:ident),*) => {$(
         impl<T: DataModel> DataModel for $pointer<T> {
+            type Columns = T::Columns;
             const SCHEMA: &'static ModelSchema = T::SCHEMA;
+            fn columns() -> Self::Columns {
+                T::columns()
+            }
+            fn read(record: &Record) -> Result<Self, ModelError> {
+                T::read(record).map($pointer::new)
+            }
             fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
                 (**self).build(graph)
             }

@@ -7,6 +7,8 @@
 //! Users reach all of this through the facade, package `adb-rs`.
 
 mod answer;
+mod column;
+mod constraint;
 mod contract;
 mod database;
 mod embedder;
@@ -19,10 +21,13 @@ mod lower;
 mod media;
 pub mod probe;
 pub mod query;
+mod record;
 mod schema;
 mod value;
 
 pub use answer::Answer;
+pub use column::{Column, Filter, Link, Operand, Sort};
+pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine, Metric,
     Produces, SetSpec, Starter512,
@@ -38,5 +43,6 @@ pub use field::{
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
 pub use lower::Lowering;
 pub use media::Image;
+pub use record::Record;
 pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
-pub use value::{IdProperty, Property, Value, ValueError, ValueType};
+pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -1,14 +1,14 @@
 //! Lowering: from graphs to the bytes of a request.
 //!
-//! The classic dialect (`"if_not_found": {"id": ["==", 1]}`), which every server understands.
-//! Bytes are written directly; there is no JSON tree in between.
+//! The classic dialect (`"if_not_found": {"id": ["==", 1]}`), which every server understands,
+//! unless told otherwise. Bytes are written directly; there is no JSON tree in between.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::{
-    Edge, Graph, Image, Node, NodeId, ObjectKind, Request,
+    Dialect, Edge, Graph, Image, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
     graph::{EDGE_ID, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
@@ -35,6 +35,7 @@ pub struct Lowering {
     blobs: Vec<Bytes>,
     commands: usize,
     next_ref: u32,
+    dialect: Dialect,
 }
 
 impl Default for Lowering {
@@ -44,10 +45,16 @@ impl Default for Lowering {
 }
 
 impl Lowering {
-    /// An empty request.
+    /// An empty request in the classic dialect.
     #[must_use]
     pub fn new() -> Self {
-        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1 }
+        Self::with_dialect(Dialect::Classic)
+    }
+
+    /// An empty request.
+    #[must_use]
+    pub fn with_dialect(dialect: Dialect) -> Self {
+        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1, dialect }
     }
 
     /// Appends a graph; answers which commands are its own, the root's first.
@@ -175,29 +182,52 @@ impl Lowering {
         self.text(EDGE_ID, &edge_id);
         self.json.push(b'}');
         self.key("if_not_found");
-        self.json.push(b'{');
-        self.key(EDGE_ID);
-        self.equals(|json| write_json_str(json, &edge_id));
-        self.json.push(b'}');
+        self.equal(&[(EDGE_ID, Text::Str(&edge_id))]);
         self.close();
     }
 
     /// Identity as constraints.
     fn identity(&mut self, node: &Node) {
-        self.json.push(b'{');
-        self.key(node.identity.property);
-        self.equals(|json| node.identity.value.write_json(json));
+        let id = (node.identity.property, Text::Value(&node.identity.value));
         if node.is_typed() {
-            self.key(USER_TYPE);
-            self.equals(|json| write_json_str(json, &node.class));
+            self.equal(&[id, (USER_TYPE, Text::Str(&node.class))]);
+        } else {
+            self.equal(&[id]);
         }
-        self.json.push(b'}');
     }
 
-    fn equals(&mut self, value: impl FnOnce(&mut Vec<u8>)) {
-        self.json.extend_from_slice(b"[\"==\",");
-        value(&mut self.json);
-        self.json.push(b']');
+    /// Constraints: each property has its value.
+    fn equal(&mut self, pairs: &[(&str, Text<'_>)]) {
+        match self.dialect {
+            Dialect::Classic => {
+                self.json.push(b'{');
+                for (property, value) in pairs {
+                    self.key(property);
+                    self.json.extend_from_slice(b"[\"==\",");
+                    value.write(&mut self.json);
+                    self.json.push(b']');
+                }
+                self.json.push(b'}');
+            }
+            Dialect::Expression => {
+                if pairs.len() > 1 {
+                    self.json.extend_from_slice(b"[\"all\"");
+                }
+                for (property, value) in pairs {
+                    if pairs.len() > 1 {
+                        self.json.push(b',');
+                    }
+                    self.json.push(b'[');
+                    write_json_str(&mut self.json, &format!("${property}"));
+                    self.json.extend_from_slice(b",\"==\",");
+                    value.write_operand(&mut self.json);
+                    self.json.push(b']');
+                }
+                if pairs.len() > 1 {
+                    self.json.push(b']');
+                }
+            }
+        }
     }
 
     fn open(&mut self, verb: &str, suffix: &str) {
@@ -232,6 +262,40 @@ impl Lowering {
     fn int(&mut self, key: &str, value: u32) {
         self.key(key);
         write_display(&mut self.json, &value);
+    }
+}
+
+/// What a property is compared with.
+enum Text<'a> {
+    Str(&'a str),
+    Value(&'a Value),
+}
+
+impl Text<'_> {
+    fn write(&self, json: &mut Vec<u8>) {
+        match self {
+            Text::Str(s) => write_json_str(json, s),
+            Text::Value(v) => v.write_json(json),
+        }
+    }
+
+    /// In an expression, text that begins with `$` would name a property.
+    fn write_operand(&self, json: &mut Vec<u8>) {
+        let text = match self {
+            Text::Str(s) => s,
+            Text::Value(Value::String(s)) => s.as_str(),
+            Text::Value(Value::Date(d)) => {
+                json.extend_from_slice(b"{\"to_date\":\"");
+                write_display(json, d);
+                return json.extend_from_slice(b"\"}");
+            }
+            Text::Value(plain) => return plain.write_json(json),
+        };
+        if text.starts_with('$') {
+            write_json_str(json, &format!("${text}"));
+        } else {
+            write_json_str(json, text);
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub enum Image {
     Bytes(Bytes),
     /// An address, such as `https://…`.
     Url(String),
+    /// In a database, and not fetched from there: the object's unique id. Only reading gives
+    /// this, for a picture that went in as bytes.
+    Stored(String),
 }
 
 impl Image {
@@ -43,7 +46,7 @@ impl Image {
         match self {
             Image::Path(p) => Some(p.to_string_lossy().into_owned()),
             Image::Url(u) => Some(u.clone()),
-            Image::Bytes(_) => None,
+            Image::Bytes(_) | Image::Stored(_) => None,
         }
     }
 }
@@ -62,6 +65,7 @@ impl fmt::Debug for Image {
             Image::Path(p) => f.debug_tuple("Path").field(p).finish(),
             Image::Bytes(b) => write!(f, "Bytes({} bytes)", b.len()),
             Image::Url(u) => f.debug_tuple("Url").field(u).finish(),
+            Image::Stored(id) => f.debug_tuple("Stored").field(id).finish(),
         }
     }
 }
@@ -83,7 +87,7 @@ impl Serialize for Image {
         match self.origin() {
             Some(origin) => s.serialize_str(&origin),
             None => Err(serde::ser::Error::custom(
-                "image bytes have no text form; write them to a file and use its path",
+                "only paths and addresses have a text form; write the picture to a file and use its path",
             )),
         }
     }

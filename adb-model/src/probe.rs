@@ -96,6 +96,8 @@ fn difference(node: &Node, object: &Json) -> Option<String> {
             Value::Float(x) => there.as_f64() == Some(*x),
             Value::Bool(b) => there.as_bool() == Some(*b),
             Value::String(s) => there.as_str() == Some(s),
+            Value::Date(_) => Value::from_answer(there) == Ok(Some(value.clone())),
+            Value::Json(json) => there == json,
         };
         (!same).then(|| format!("`{name}` is {} here and {there} in the database", key(value)))
     })
@@ -115,10 +117,10 @@ struct Group {
 
 impl Group {
     fn find(&self, graphs: &[&mut Graph]) -> Json {
-        let mut ids: Vec<&Value> = Vec::with_capacity(self.members.len());
+        let mut ids: Vec<Json> = Vec::with_capacity(self.members.len());
         for members in self.members.values() {
             let (g, node) = members[0];
-            ids.push(&graphs[g].nodes()[node.index()].identity.value);
+            ids.push(graphs[g].nodes()[node.index()].identity.value.to_json());
         }
         let mut constraints = json!({ self.property: ["in", ids] });
         let mut body = json!({"results": {"list": self.list}});
@@ -136,7 +138,5 @@ impl Group {
 }
 
 fn key(value: &Value) -> String {
-    let mut out = Vec::new();
-    value.write_json(&mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    value.to_json().to_string()
 }
