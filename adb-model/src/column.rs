@@ -7,7 +7,7 @@ use std::{
     ops::{Bound, RangeBounds},
 };
 
-use crate::{Constraint, Op, Property, Value, ValueError, error::ModelError};
+use crate::{Constraint, Op, Property, Relation, Value, ValueError, error::ModelError};
 
 /// A property of model `M` that holds a `T`.
 ///
@@ -227,10 +227,10 @@ pub struct Sort<M> {
     model: PhantomData<fn() -> M>,
 }
 
-/// The connections from model `M` to model `C` that a field declares.
+/// How a field of model `M` joins it to model `C`.
 #[derive(Debug)]
 pub struct Link<M, C> {
-    connection: &'static str,
+    relation: Relation,
     models: PhantomData<fn() -> (M, C)>,
 }
 
@@ -242,16 +242,16 @@ impl<M, C> Clone for Link<M, C> {
 impl<M, C> Copy for Link<M, C> {}
 
 impl<M, C> Link<M, C> {
-    /// The connections of a class.
+    /// The link of a field.
     #[must_use]
-    pub const fn new(connection: &'static str) -> Self {
-        Self { connection, models: PhantomData }
+    pub const fn new(relation: Relation) -> Self {
+        Self { relation, models: PhantomData }
     }
 
-    /// Their class.
+    /// How the two are joined.
     #[must_use]
-    pub const fn connection(self) -> &'static str {
-        self.connection
+    pub const fn relation(self) -> Relation {
+        self.relation
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
     SetSpec,
     database::ask,
-    graph::{EDGE_ID, OBJECT_ID, USER_TYPE},
+    graph::{EDGE_ID, OBJECT_ID, Relation, USER_TYPE},
 };
 
 /// Property of a set: name of the embedder that fills it.
@@ -304,15 +304,25 @@ fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
                 FieldRole::Id(_) | FieldRole::Property { indexed: true, .. } => {
                     want("entity", class, field.property);
                 }
-                FieldRole::Property { indexed: false, .. } => {}
-                FieldRole::Children { connection, .. } => want("connection", connection, EDGE_ID),
+                FieldRole::Property { indexed: false, .. }
+                | FieldRole::Geometry(_)
+                | FieldRole::Label { .. } => {}
+                FieldRole::Children { relation, .. } => match relation {
+                    Relation::Connection(class) | Relation::Reversed(class) => {
+                        want("connection", class, EDGE_ID);
+                    }
+                    Relation::Part => {}
+                },
                 FieldRole::Embedding { .. } => want("entity", "_Descriptor", OBJECT_ID),
-                FieldRole::Image { .. } if model.kind == ObjectKind::Image => {}
-                FieldRole::Image { .. } => {
-                    want("entity", "_Image", OBJECT_ID);
+                FieldRole::Media { kind, .. } if model.kind == kind => {}
+                FieldRole::Media { kind, .. } => {
+                    want("entity", kind.system_class().unwrap_or_default(), OBJECT_ID);
                     want("connection", field.property, EDGE_ID);
                 }
             }
+        }
+        if model.id().is_none() {
+            want("entity", class, OBJECT_ID);
         }
     }
     wanted

@@ -52,6 +52,17 @@ pub enum ModelErrorKind {
         /// The id's property.
         field: &'static str,
     },
+    /// An id that would come from a row, for a value that came with none.
+    #[error(
+        "its id is made from the row of a source, and this value came with none; give the struct an `#[adb(id)]` field to use it from code"
+    )]
+    NoRow,
+    /// A region, clip or frame outside of what it is a part of.
+    #[error("it is a part of {container}, and must be reached through one")]
+    NoContainer {
+        /// What it must be a part of.
+        container: &'static str,
+    },
     /// A descriptor with neither vector nor source.
     #[error("there is no vector for the set `{set}`, and nothing to make one from")]
     NoVector {
@@ -75,6 +86,6 @@ pub enum ModelErrorKind {
         field: &'static str,
     },
     /// Media that has not been read when its command is written.
-    #[error("the image `{0}` has not been read")]
-    UnreadImage(String),
+    #[error("`{0}` has not been read")]
+    Unread(String),
 }

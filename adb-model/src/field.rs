@@ -3,9 +3,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, Property, Record,
+    Blob, DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, ObjectKind, Property, Record,
+    Video,
     error::{ModelError, ModelErrorKind},
-    graph::{GraphBuilder, NodeId},
+    graph::{GraphBuilder, NodeId, Relation},
     schema::FieldKind,
 };
 
@@ -82,26 +83,32 @@ impl<T: Property> Field for T {
     }
 }
 
-impl Field for Image {
-    const KIND: FieldKind = FieldKind::Image { optional: false };
-    fn add(
-        &self,
-        graph: &mut GraphBuilder,
-        node: NodeId,
-        at: FieldPlace,
-    ) -> Result<(), ModelError> {
-        graph.image(node, at.property, self);
-        Ok(())
-    }
-    fn is_absent(record: &Record, at: FieldPlace) -> bool {
-        record.image(at.field, at.property).is_none()
-    }
-    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
-        record
-            .image(at.field, at.property)
-            .ok_or_else(|| at.error(ModelErrorKind::Absent { property: at.property }))
-    }
+macro_rules! media_fields {
+    ($($ty:ident),*) => {$(
+        impl Field for $ty {
+            const KIND: FieldKind = FieldKind::Media { kind: ObjectKind::$ty, optional: false };
+            fn add(
+                &self,
+                graph: &mut GraphBuilder,
+                node: NodeId,
+                at: FieldPlace,
+            ) -> Result<(), ModelError> {
+                graph.media(node, ObjectKind::$ty, at.property, self.source());
+                Ok(())
+            }
+            fn is_absent(record: &Record, at: FieldPlace) -> bool {
+                record.media(ObjectKind::$ty, at.field, at.property).is_none()
+            }
+            fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+                record
+                    .media(ObjectKind::$ty, at.field, at.property)
+                    .map(Self::from)
+                    .ok_or_else(|| at.error(ModelErrorKind::Absent { property: at.property }))
+            }
+        }
+    )*};
 }
+media_fields!(Image, Video, Blob);
 
 /// An absent value is left out.
 impl<T: Field> Field for Option<T> {
@@ -109,7 +116,8 @@ impl<T: Field> Field for Option<T> {
         FieldKind::Property { value_type, .. } => {
             FieldKind::Property { value_type, optional: true }
         }
-        FieldKind::Image { .. } => FieldKind::Image { optional: true },
+        FieldKind::Media { kind, .. } => FieldKind::Media { kind, optional: true },
+        geometry @ FieldKind::Geometry { .. } => geometry,
     };
     fn add(
         &self,
@@ -184,7 +192,15 @@ pub trait EmbedSource {
 impl EmbedSource for Image {
     type Modality = Image;
     fn input(&self) -> Option<EmbedInput> {
-        Some(EmbedInput::Image(self.clone()))
+        Some(EmbedInput::Image(self.source().clone()))
+    }
+}
+
+/// The rectangle's part of the picture that contains it.
+impl EmbedSource for crate::Rect {
+    type Modality = Image;
+    fn input(&self) -> Option<EmbedInput> {
+        Some(EmbedInput::OwnRegion)
     }
 }
 
@@ -270,6 +286,8 @@ pub trait DataModel: Sized {
 pub trait Children: Sized {
     /// The children's model.
     type Model: DataModel;
+    /// The connection's type: `()` when it has no properties.
+    type Edge;
     /// Whether there can be more than one.
     const MANY: bool;
     /// The children's schema.
@@ -285,7 +303,7 @@ pub trait Children: Sized {
         &self,
         graph: &mut GraphBuilder,
         parent: NodeId,
-        connection: &'static str,
+        relation: Relation,
     ) -> Result<(), ModelError>;
     /// Reads the children back: `fetched` is nothing when they were not asked for.
     ///
@@ -296,15 +314,16 @@ pub trait Children: Sized {
 
 impl<T: DataModel> Children for T {
     type Model = T;
+    type Edge = ();
     const MANY: bool = false;
     fn add(
         &self,
         graph: &mut GraphBuilder,
         parent: NodeId,
-        connection: &'static str,
+        relation: Relation,
     ) -> Result<(), ModelError> {
         let child = self.build(graph)?;
-        graph.connect(parent, child, connection);
+        graph.relate(parent, child, relation, Vec::new());
         Ok(())
     }
     fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {
@@ -320,14 +339,15 @@ macro_rules! children_through {
     ($($wrapper:ty, $many:expr, |$fetched:ident, $at:ident| $read:expr;)*) => {$(
         impl<T: Children> Children for $wrapper {
             type Model = T::Model;
+            type Edge = T::Edge;
             const MANY: bool = $many;
             fn add(
                 &self,
                 graph: &mut GraphBuilder,
                 parent: NodeId,
-                connection: &'static str,
+                relation: Relation,
             ) -> Result<(), ModelError> {
-                self.iter().try_for_each(|child| child.add(graph, parent, connection))
+                self.iter().try_for_each(|child| child.add(graph, parent, relation))
             }
             fn read($fetched: Option<&[Record]>, $at: FieldPlace) -> Result<Self, ModelError> {
                 $read

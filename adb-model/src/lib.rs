@@ -8,6 +8,7 @@
 
 mod answer;
 mod column;
+mod connection;
 mod constraint;
 mod contract;
 mod database;
@@ -16,6 +17,7 @@ mod embedding;
 pub mod ensure;
 mod error;
 mod field;
+mod geometry;
 pub mod graph;
 mod lower;
 mod media;
@@ -27,6 +29,7 @@ mod value;
 
 pub use answer::Answer;
 pub use column::{Column, Filter, Link, Operand, Sort};
+pub use connection::{Connection, Linked};
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine, Metric,
@@ -40,9 +43,13 @@ pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, add_embedding,
 };
-pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
+pub use geometry::{
+    FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
+    TimeSpan,
+};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
 pub use lower::Lowering;
-pub use media::Image;
+pub use media::{Blob, Image, MediaSource, Video};
 pub use record::Record;
 pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::{
-    Dialect, Edge, Graph, Image, Node, NodeId, ObjectKind, Request, Value,
+    Dialect, Edge, Graph, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
     graph::{EDGE_ID, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
@@ -20,7 +20,7 @@ use crate::{
 /// ```
 /// # use adb_model::{GraphBuilder, Lowering, ObjectKind, graph::Entered};
 /// let mut graph = GraphBuilder::new();
-/// graph.enter(ObjectKind::Entity, "Ingredient", "name", "rice".into()).unwrap();
+/// graph.enter(ObjectKind::Entity, "Ingredient", vec![("name", "rice".into())]).unwrap();
 /// let mut lowering = Lowering::new();
 /// lowering.push(&graph.finish()).unwrap();
 /// let request = lowering.finish();
@@ -115,11 +115,24 @@ impl Lowering {
             (_, Some(d)) => self.text("set", d.set.name),
             _ => {}
         }
+        if let Some((parameter, what)) = node.kind.container() {
+            let container = node.container.filter(|c| c.index() < id.index()).ok_or_else(|| {
+                let kind = ModelErrorKind::NoContainer { container: what };
+                ModelError::new(node.class.clone(), kind)
+            })?;
+            self.int(parameter, reference(base, container));
+        }
+        if let Some(geometry) = &node.geometry {
+            let (parameter, value) = geometry.parameter();
+            self.key(parameter);
+            write_display(&mut self.json, &value);
+        }
+        if let Some(label) = &node.label {
+            self.text("label", label);
+        }
         self.key("properties");
         self.json.push(b'{');
-        self.key(node.identity.property);
-        node.identity.value.write_json(&mut self.json);
-        for (name, value) in &node.properties {
+        for (name, value) in node.identity.parts().iter().chain(&node.properties) {
             self.key(name);
             value.write_json(&mut self.json);
         }
@@ -137,16 +150,12 @@ impl Lowering {
             })?;
             self.blobs.push(vector_bytes(vector));
         }
-        match &node.image {
-            None => {}
-            Some(Image::Bytes(bytes)) => self.blobs.push(bytes.clone()),
-            Some(unread) => {
-                let origin = unread.origin().unwrap_or_default();
-                return Err(ModelError::new(
-                    node.class.clone(),
-                    ModelErrorKind::UnreadImage(origin),
-                ));
-            }
+        if let Some(media) = &node.media {
+            let bytes = media.loaded().ok_or_else(|| {
+                let origin = media.origin().unwrap_or_default();
+                ModelError::new(node.class.clone(), ModelErrorKind::Unread(origin))
+            })?;
+            self.blobs.push(bytes.clone());
         }
         self.key("if_not_found");
         self.identity(node);
@@ -180,6 +189,10 @@ impl Lowering {
         self.key("properties");
         self.json.push(b'{');
         self.text(EDGE_ID, &edge_id);
+        for (name, value) in &edge.properties {
+            self.key(name);
+            value.write_json(&mut self.json);
+        }
         self.json.push(b'}');
         self.key("if_not_found");
         self.equal(&[(EDGE_ID, Text::Str(&edge_id))]);
@@ -188,12 +201,10 @@ impl Lowering {
 
     /// Identity as constraints.
     fn identity(&mut self, node: &Node) {
-        let id = (node.identity.property, Text::Value(&node.identity.value));
-        if node.is_typed() {
-            self.equal(&[id, (USER_TYPE, Text::Str(&node.class))]);
-        } else {
-            self.equal(&[id]);
-        }
+        let parts = node.identity.parts().iter().map(|(p, v)| (*p, Text::Value(v)));
+        let user_type = node.is_typed().then_some((USER_TYPE, Text::Str(&node.class)));
+        let all: Vec<_> = parts.chain(user_type).collect();
+        self.equal(&all);
     }
 
     /// Constraints: each property has its value.

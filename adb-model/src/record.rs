@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use crate::{Image, ObjectKind, Value, ValueError};
+use crate::{MediaSource, ObjectKind, Value, ValueError};
 
 /// An object with what was fetched of it.
 ///
@@ -20,6 +20,8 @@ pub struct Record {
     pub(crate) vectors: HashMap<&'static str, Arc<[f32]>>,
     /// By the name of the field that connects them; nothing under it: they were not fetched.
     pub(crate) children: HashMap<&'static str, Vec<Record>>,
+    /// The connection by which it hangs on its parent, if that has properties.
+    pub(crate) edge: Option<Box<Record>>,
 }
 
 impl Record {
@@ -40,6 +42,7 @@ impl Record {
             blob,
             vectors: HashMap::new(),
             children: HashMap::new(),
+            edge: None,
         }
     }
 
@@ -73,19 +76,21 @@ impl Record {
         self.properties.get(property).is_none_or(Json::is_null)
     }
 
-    /// The image that a field stands for: this object's own picture, or that of an image
-    /// connected to it.
-    pub(crate) fn image(&self, field: &'static str, property: &str) -> Option<Image> {
-        let holder = match self.kind {
-            ObjectKind::Image => self,
-            _ => self.children.get(field)?.first()?,
-        };
+    /// The media that a field stands for: this object's own blob, or that of an object connected
+    /// to it.
+    pub(crate) fn media(
+        &self,
+        kind: ObjectKind,
+        field: &'static str,
+        property: &str,
+    ) -> Option<MediaSource> {
+        let holder = if self.kind == kind { self } else { self.children.get(field)?.first()? };
         let origin = || holder.properties.get(property).and_then(Json::as_str);
         Some(match &holder.blob {
-            Some(bytes) => Image::Bytes(bytes.clone()),
+            Some(bytes) => MediaSource::Bytes(bytes.clone()),
             None => match origin() {
-                Some(origin) => Image::from_source(origin),
-                None => Image::Stored(holder.unique_id.clone()),
+                Some(origin) => MediaSource::from_text(origin),
+                None => MediaSource::Stored(holder.unique_id.clone()),
             },
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{SetSpec, ValueType};
+use crate::{SetSpec, ValueType, graph::Relation};
 
 /// What an object is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -12,6 +12,18 @@ pub enum ObjectKind {
     Entity,
     /// A picture (a blob) with properties.
     Image,
+    /// A film (a blob) with properties.
+    Video,
+    /// A file that the database does not look into, with properties.
+    Blob,
+    /// A stretch of a video.
+    Clip,
+    /// A moment of a video.
+    Frame,
+    /// A rectangle in an image or frame.
+    BoundingBox,
+    /// A polygon in an image or frame.
+    Polygon,
     /// A vector in a descriptor set.
     Descriptor,
 }
@@ -23,6 +35,12 @@ impl ObjectKind {
         match self {
             ObjectKind::Entity => "Entity",
             ObjectKind::Image => "Image",
+            ObjectKind::Video => "Video",
+            ObjectKind::Blob => "Blob",
+            ObjectKind::Clip => "Clip",
+            ObjectKind::Frame => "Frame",
+            ObjectKind::BoundingBox => "BoundingBox",
+            ObjectKind::Polygon => "Polygon",
             ObjectKind::Descriptor => "Descriptor",
         }
     }
@@ -33,8 +51,33 @@ impl ObjectKind {
         match self {
             ObjectKind::Entity => None,
             ObjectKind::Image => Some("_Image"),
+            ObjectKind::Video => Some("_Video"),
+            ObjectKind::Blob => Some("_Blob"),
+            ObjectKind::Clip => Some("_Clip"),
+            ObjectKind::Frame => Some("_Frame"),
+            ObjectKind::BoundingBox => Some("_BoundingBox"),
+            ObjectKind::Polygon => Some("_Polygon"),
             ObjectKind::Descriptor => Some("_Descriptor"),
         }
+    }
+
+    /// What an object of this kind is a part of: the parameter that names it, and what it is
+    /// called.
+    #[must_use]
+    pub const fn container(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            ObjectKind::BoundingBox | ObjectKind::Polygon => {
+                Some(("image_ref", "an image or a frame"))
+            }
+            ObjectKind::Clip | ObjectKind::Frame => Some(("video_ref", "a video")),
+            _ => None,
+        }
+    }
+
+    /// Whether it has a blob of its own that travels with its Add command.
+    #[must_use]
+    pub const fn has_media(self) -> bool {
+        matches!(self, ObjectKind::Image | ObjectKind::Video | ObjectKind::Blob)
     }
 }
 
@@ -85,8 +128,17 @@ pub enum FieldRole {
         /// Whether the database keeps an index on it.
         indexed: bool,
     },
-    /// The image itself (image models), or an image of its own joined to the object (entities).
-    Image {
+    /// The object's own blob (models of that kind), or an object of its own joined to it.
+    Media {
+        /// Image, video or blob.
+        kind: ObjectKind,
+        /// Whether it may be absent.
+        optional: bool,
+    },
+    /// Where the object lies in its container; comes back as this system property.
+    Geometry(&'static str),
+    /// The object's label.
+    Label {
         /// Whether it may be absent.
         optional: bool,
     },
@@ -99,8 +151,10 @@ pub enum FieldRole {
     },
     /// One or more connected objects.
     Children {
-        /// The connection's class.
-        connection: &'static str,
+        /// How they are joined to the object.
+        relation: Relation,
+        /// Properties of the connections.
+        edge: &'static [FieldSchema],
         /// Whether there can be more than one.
         many: bool,
         /// Their model.
@@ -116,7 +170,8 @@ impl FieldRole {
             FieldKind::Property { value_type, optional } => {
                 FieldRole::Property { value_type, optional, indexed }
             }
-            FieldKind::Image { optional } => FieldRole::Image { optional },
+            FieldKind::Media { kind, optional } => FieldRole::Media { kind, optional },
+            FieldKind::Geometry { property, .. } => FieldRole::Geometry(property),
         }
     }
 }
@@ -132,10 +187,19 @@ pub enum FieldKind {
         /// Whether it may be absent.
         optional: bool,
     },
-    /// Stored as an image.
-    Image {
+    /// Stored as a blob.
+    Media {
+        /// Image, video or blob.
+        kind: ObjectKind,
         /// Whether it may be absent.
         optional: bool,
+    },
+    /// Where the object lies in what it is a part of.
+    Geometry {
+        /// The kind of object whose geometry it is.
+        of: ObjectKind,
+        /// The system property as which it comes back.
+        property: &'static str,
     },
 }
 

@@ -55,8 +55,8 @@ impl<M: DataModel> Find<M> {
         link: impl FnOnce(M::Columns) -> Link<M, C>,
         children: Find<C>,
     ) -> Self {
-        let connection = link(M::columns()).connection();
-        self.target.edges.push(Via { connection, direction: "in", to: children.target });
+        let relation = link(M::columns()).relation();
+        self.target.edges.push(Via::new(relation, true, children.target));
         self
     }
 
@@ -66,8 +66,8 @@ impl<M: DataModel> Find<M> {
         link: impl FnOnce(P::Columns) -> Link<P, M>,
         parents: Find<P>,
     ) -> Self {
-        let connection = link(P::columns()).connection();
-        self.target.edges.push(Via { connection, direction: "out", to: parents.target });
+        let relation = link(P::columns()).relation();
+        self.target.edges.push(Via::new(relation, false, parents.target));
         self
     }
 

@@ -1,11 +1,13 @@
 //! From what is asked for to commands, and from their answers to records.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    Answer, Constraint, DbError, Dialect, FieldRole, ModelSchema, ObjectKind, Record, Request,
-    error::ModelError, graph::USER_TYPE,
+    Answer, Constraint, DbError, Dialect, FieldRole, FieldSchema, ModelSchema, ObjectKind, Record,
+    Relation, Request, error::ModelError, graph::USER_TYPE,
 };
 
 /// Objects of one model, by their properties and by what they are connected to.
@@ -16,14 +18,33 @@ pub(super) struct Target {
     pub(super) edges: Vec<Via>,
 }
 
-/// A connection that wanted objects must have.
+/// How wanted objects must be joined to others.
 #[derive(Debug)]
 pub(super) struct Via {
-    pub(super) connection: &'static str,
-    /// Seen from the objects at the other end, as the language has it: `out` when the edge starts
-    /// there.
-    pub(super) direction: &'static str,
-    pub(super) to: Target,
+    relation: Relation,
+    /// Whether the others are the children, and the wanted objects their parents.
+    to_children: bool,
+    to: Target,
+}
+
+impl Via {
+    pub(super) fn new(relation: Relation, to_children: bool, to: Target) -> Self {
+        Self { relation, to_children, to }
+    }
+}
+
+/// The value of `is_connected_to` for objects that are joined to those of `reference`, which are
+/// their children or their parents. Directions are seen from `reference`: `out` when the
+/// connection starts there.
+fn connected(reference: u32, relation: Relation, to_children: bool) -> Json {
+    let (class, forward) = match relation {
+        Relation::Connection(class) => (class, true),
+        Relation::Reversed(class) => (class, false),
+        // What the system joins by itself is crossed when no class is named.
+        Relation::Part => return json!({ "ref": reference }),
+    };
+    let direction = if forward == to_children { "in" } else { "out" };
+    json!({ "ref": reference, "connection_class": class, "direction": direction })
 }
 
 impl Target {
@@ -96,9 +117,7 @@ impl Commands {
             let reference = self.reference();
             other.insert("_ref".to_owned(), reference.into());
             self.push(find(kind, other));
-            edges.push(json!({
-                "ref": reference, "connection_class": via.connection, "direction": via.direction,
-            }));
+            edges.push(connected(reference, via.relation, via.to_children));
         }
         self.of_model(body, target.schema, target.constraint?);
         if let Some(edge) = match edges.len() {
@@ -149,26 +168,21 @@ impl Commands {
     ) -> Vec<Part> {
         let mut parts = Vec::new();
         for field in schema.fields {
-            let (kind, class, connection, child) = match field.role {
-                FieldRole::Children { connection, model, .. } if shape.depth > 0 => {
+            let own_class = || format!("{}.{}", schema.class, field.property);
+            let (kind, class, relation, child) = match field.role {
+                FieldRole::Children { relation, model, .. } if shape.depth > 0 => {
                     let child = model();
-                    (child.kind, child.class.to_owned(), Some(connection), Some(child))
+                    (child.kind, child.class.to_owned(), relation, Some(child))
                 }
-                FieldRole::Image { .. } if schema.kind != ObjectKind::Image => {
-                    let class = format!("{}.{}", schema.class, field.property);
-                    (ObjectKind::Image, class, Some(field.property), None)
+                FieldRole::Media { kind, .. } if schema.kind != kind => {
+                    (kind, own_class(), Relation::Connection(field.property), None)
                 }
                 FieldRole::Embedding { .. } if shape.vectors => {
-                    let class = format!("{}.{}", schema.class, field.property);
-                    (ObjectKind::Descriptor, class, None, None)
+                    (ObjectKind::Descriptor, own_class(), Relation::Part, None)
                 }
                 _ => continue,
             };
-            let mut edge = json!({ "ref": reference });
-            if let Some(connection) = connection {
-                edge["connection_class"] = connection.into();
-                edge["direction"] = "out".into();
-            }
+            let edge = connected(reference, relation, false);
             let mut body = fetched(kind, shape.blobs || kind == ObjectKind::Descriptor);
             body.insert("is_connected_to".to_owned(), edge);
             body.insert("group_by_source".to_owned(), true.into());
@@ -182,18 +196,52 @@ impl Commands {
                 body.insert("constraints".to_owned(), own.to_json(self.dialect));
             }
             let deeper = Shape { depth: shape.depth.saturating_sub(1), ..shape };
-            let own = child.filter(|child| has_parts(child, deeper)).map(|_| self.reference());
+            let edge_fields = match field.role {
+                FieldRole::Children { edge, .. } => edge,
+                _ => &[],
+            };
+            let own = child
+                .filter(|child| has_parts(child, deeper) || !edge_fields.is_empty())
+                .map(|_| self.reference());
             if let Some(own) = own {
                 body.insert("_ref".to_owned(), own.into());
             }
             let command = self.push(find(kind, body));
+            let edges = match own {
+                Some(own) if !edge_fields.is_empty() => {
+                    Some(self.edges(relation, edge_fields, reference, own))
+                }
+                _ => None,
+            };
             let inner = match (child, own) {
                 (Some(child), Some(own)) => self.parts(child, own, deeper),
                 _ => Vec::new(),
             };
-            parts.push(Part { field: field.name, kind, command, parts: inner });
+            parts.push(Part { field: field.name, kind, command, edges, parts: inner });
         }
         parts
+    }
+
+    /// Appends what fetches the connections between two sets of objects.
+    fn edges(
+        &mut self,
+        relation: Relation,
+        fields: &[FieldSchema],
+        parents: u32,
+        children: u32,
+    ) -> Edges {
+        let (class, src, dst, reversed) = match relation {
+            Relation::Connection(class) => (Some(class), parents, children, false),
+            Relation::Reversed(class) => (Some(class), children, parents, true),
+            Relation::Part => (None, parents, children, false),
+        };
+        let mut list = vec!["_src", "_dst"];
+        list.extend(fields.iter().map(|f| f.property));
+        let mut body = json!({ "src": src, "dst": dst, "results": {"list": list} });
+        if let Some(class) = class {
+            body["with_class"] = class.into();
+        }
+        Edges { command: self.push(json!({ "FindConnection": body })), reversed }
     }
 }
 
@@ -201,7 +249,7 @@ impl Commands {
 pub(super) fn has_parts(schema: &ModelSchema, shape: Shape) -> bool {
     schema.fields.iter().any(|field| match field.role {
         FieldRole::Children { .. } => shape.depth > 0,
-        FieldRole::Image { .. } => schema.kind != ObjectKind::Image,
+        FieldRole::Media { kind, .. } => schema.kind != kind,
         FieldRole::Embedding { .. } => shape.vectors,
         _ => false,
     })
@@ -217,8 +265,18 @@ pub(super) fn fetched(kind: ObjectKind, blobs: bool) -> Map<String, Json> {
     let mut body = Map::new();
     body.insert("uniqueids".to_owned(), true.into());
     body.insert("results".to_owned(), json!({"all_properties": true}));
-    if blobs && kind != ObjectKind::Entity {
+    // A region's blob would be its crop, a clip's its cut: none of them is a field of a model.
+    if blobs && (kind.has_media() || kind == ObjectKind::Descriptor) {
         body.insert("blobs".to_owned(), true.into());
+    }
+    let flags: &[&str] = match kind {
+        ObjectKind::BoundingBox => &["labels", "coordinates"],
+        ObjectKind::Polygon => &["labels", "vertices"],
+        ObjectKind::Clip | ObjectKind::Frame | ObjectKind::Descriptor => &["labels"],
+        _ => &[],
+    };
+    for flag in flags {
+        body.insert((*flag).to_owned(), true.into());
     }
     body
 }
@@ -229,7 +287,16 @@ pub(super) struct Part {
     field: &'static str,
     kind: ObjectKind,
     command: usize,
+    /// Where the connections to these objects are, if they have properties.
+    edges: Option<Edges>,
     parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Edges {
+    command: usize,
+    /// Whether they lead from the found objects to their parents.
+    reversed: bool,
 }
 
 /// Answers, being read.
@@ -275,8 +342,11 @@ impl Reading<'_> {
             .map(|object| {
                 let mut record = Record::new(kind, object, self.blobs);
                 for part in parts {
-                    let found =
+                    let mut found =
                         self.group(part.kind, part.command, &record.unique_id, &part.parts)?;
+                    if let Some(edges) = part.edges {
+                        self.attach(edges, &record.unique_id, &mut found)?;
+                    }
                     if part.kind != ObjectKind::Descriptor {
                         record.children.insert(part.field, found);
                     } else if let Some(blob) = found.first().and_then(Record::blob) {
@@ -286,6 +356,27 @@ impl Reading<'_> {
                 Ok(record)
             })
             .collect()
+    }
+}
+
+impl Reading<'_> {
+    /// Gives each child the connection between it and its parent.
+    fn attach(&self, edges: Edges, parent: &str, children: &mut [Record]) -> Result<(), DbError> {
+        let answer = Answer::at(self.answers, edges.command)?;
+        let all = answer.get("connections").and_then(Json::as_array).map_or(&[][..], |a| a);
+        let (near, far) = if edges.reversed { ("_dst", "_src") } else { ("_src", "_dst") };
+        let end = |edge: &Json, key: &str| edge.get(key).and_then(Json::as_str).map(str::to_owned);
+        let own: HashMap<String, &Map<String, Json>> = all
+            .iter()
+            .filter(|edge| end(edge, near).as_deref() == Some(parent))
+            .filter_map(|edge| Some((end(edge, far)?, edge.as_object()?)))
+            .collect();
+        for child in children {
+            child.edge = own
+                .get(&child.unique_id)
+                .map(|edge| Box::new(Record::new(ObjectKind::Entity, edge, &[])));
+        }
+        Ok(())
     }
 }
 
