@@ -44,18 +44,18 @@ pub trait Operand<T> {
     ///
     /// # Errors
     /// When it can't hold it.
-    fn operand(&self) -> Result<Value, ValueError>;
+    fn operand(self) -> Result<Value, ValueError>;
 }
 
 impl<T: Property> Operand<T> for T {
-    fn operand(&self) -> Result<Value, ValueError> {
+    fn operand(self) -> Result<Value, ValueError> {
         self.to_value()
     }
 }
 
 impl Operand<String> for &str {
-    fn operand(&self) -> Result<Value, ValueError> {
-        Ok(Value::from(*self))
+    fn operand(self) -> Result<Value, ValueError> {
+        Ok(Value::from(self))
     }
 }
 
@@ -74,44 +74,44 @@ impl<M, T> Column<M, T> {
 
     /// `== value`
     pub fn eq(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Eq, &value)
+        self.compare(Op::Eq, value)
     }
 
     /// `!= value`. An object that lacks the property does not pass.
     pub fn ne(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Ne, &value)
+        self.compare(Op::Ne, value)
     }
 
     /// `< value`
     pub fn lt(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Lt, &value)
+        self.compare(Op::Lt, value)
     }
 
     /// `<= value`
     pub fn le(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Le, &value)
+        self.compare(Op::Le, value)
     }
 
     /// `> value`
     pub fn gt(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Gt, &value)
+        self.compare(Op::Gt, value)
     }
 
     /// `>= value`
     pub fn ge(self, value: impl Operand<T>) -> Filter<M> {
-        self.compare(Op::Ge, &value)
+        self.compare(Op::Ge, value)
     }
 
     /// Within a range, such as `18..65` or `..=9.5`.
-    pub fn within<V: Operand<T>>(self, range: impl RangeBounds<V>) -> Filter<M> {
+    pub fn within<V: Operand<T> + Clone>(self, range: impl RangeBounds<V>) -> Filter<M> {
         let lower = match range.start_bound() {
-            Bound::Included(v) => self.compare(Op::Ge, v),
-            Bound::Excluded(v) => self.compare(Op::Gt, v),
+            Bound::Included(v) => self.compare(Op::Ge, v.clone()),
+            Bound::Excluded(v) => self.compare(Op::Gt, v.clone()),
             Bound::Unbounded => Filter::everything(),
         };
         let upper = match range.end_bound() {
-            Bound::Included(v) => self.compare(Op::Le, v),
-            Bound::Excluded(v) => self.compare(Op::Lt, v),
+            Bound::Included(v) => self.compare(Op::Le, v.clone()),
+            Bound::Excluded(v) => self.compare(Op::Lt, v.clone()),
             Bound::Unbounded => Filter::everything(),
         };
         lower.and(upper)
@@ -149,7 +149,7 @@ impl<M, T> Column<M, T> {
         Sort { property: self.property, descending: true, model: PhantomData }
     }
 
-    fn compare(self, op: Op, value: &impl Operand<T>) -> Filter<M> {
+    fn compare(self, op: Op, value: impl Operand<T>) -> Filter<M> {
         self.made(value.operand().map(|value| Constraint::compare(self.property, op, value)))
     }
 

@@ -261,7 +261,6 @@ pub trait DataModel: Sized {
     fn read(record: &Record) -> Result<Self, ModelError>;
 
     /// Begins a search for objects of this model.
-    #[must_use]
     fn find() -> crate::query::Find<Self> {
         crate::query::Find::new()
     }
@@ -271,7 +270,15 @@ pub trait DataModel: Sized {
     /// # Errors
     /// When the database can't hold a value.
     fn graph(&self) -> Result<crate::Graph, ModelError> {
-        let mut builder = GraphBuilder::new();
+        self.graph_in(GraphBuilder::new())
+    }
+
+    /// The graph of this value in a builder that knows more, such as
+    /// [for a row](GraphBuilder::for_row).
+    ///
+    /// # Errors
+    /// When the database can't hold a value.
+    fn graph_in(&self, mut builder: GraphBuilder) -> Result<crate::Graph, ModelError> {
         self.build(&mut builder)?;
         Ok(builder.finish())
     }

@@ -280,12 +280,11 @@ impl GraphBuilder {
         Self::default()
     }
 
-    /// One for a row of a source, so that objects without an id of their own get one from the row.
-    ///
-    /// `row` must be the same on every run over the same source and different for each row of it.
+    /// One for a row of a source, so that objects without an id of their own get one from the row:
+    /// see [`row_identity`].
     #[must_use]
-    pub fn for_row(row: &str) -> Self {
-        Self { row: Some(Uuid::new_v5(&ROW_NAMESPACE, row.as_bytes())), ..Self::default() }
+    pub fn for_row(row: Uuid) -> Self {
+        Self { row: Some(row), ..Self::default() }
     }
 
     /// Adds a node, or finds the one with the same kind, class and id.
@@ -482,6 +481,15 @@ impl GraphBuilder {
         let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
         (format!("{}.{field}", owner.class).into(), Identity::new(vec![(OBJECT_ID, value)]))
     }
+}
+
+/// Identity of a row that has none of its own: UUIDv5 over the source's name, the row's number and
+/// what it says. The same on every run, and another one for an equal row elsewhere.
+#[must_use]
+pub fn row_identity(source: &str, row: u64, text: &[u8]) -> Uuid {
+    let mut name = spell([source.to_owned(), row.to_string()]).into_bytes();
+    name.extend_from_slice(text);
+    Uuid::new_v5(&ROW_NAMESPACE, &name)
 }
 
 /// UUIDv5 over both ends and the class.

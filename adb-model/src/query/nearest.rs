@@ -89,7 +89,7 @@ impl<M: DataModel> Nearest<M> {
         let vector = match &self.query {
             Query::Text(text) => first(embedder.embed_texts(&[text])?, embedder)?,
             Query::Image(bytes) => {
-                first(embedder.embed_images(vec![embedder.prepare_image(bytes)?])?, embedder)?
+                first(embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?, embedder)?
             }
             Query::Vector(v) => v.clone(),
         };
