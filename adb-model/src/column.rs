@@ -159,7 +159,7 @@ impl<M, T> Column<M, T> {
         negated: bool,
     ) -> Filter<M> {
         let values: Result<Vec<Value>, ValueError> =
-            values.into_iter().map(|v| v.operand()).collect();
+            values.into_iter().map(Operand::operand).collect();
         self.made(values.map(|values| Constraint::OneOf {
             property: self.property.into(),
             values,

@@ -257,7 +257,9 @@ pub(super) fn has_parts(schema: &ModelSchema, shape: Shape) -> bool {
 
 /// A Find command.
 pub(super) fn find(kind: ObjectKind, body: Map<String, Json>) -> Json {
-    json!({ format!("Find{}", kind.command_suffix()): body })
+    let mut command = Map::new();
+    command.insert(format!("Find{}", kind.command_suffix()), Json::Object(body));
+    Json::Object(command)
 }
 
 /// The body of a Find whose objects are read.
