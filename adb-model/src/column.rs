@@ -149,6 +149,19 @@ impl<M, T> Column<M, T> {
         Sort { property: self.property, descending: true, model: PhantomData }
     }
 
+    /// Gives the property a value: for [`Find::update`](crate::query::Find::update).
+    #[must_use]
+    pub fn set(self, value: impl Operand<T>) -> Assignment<M> {
+        let value = value.operand().map(Some);
+        Assignment { property: self.property, value, model: PhantomData }
+    }
+
+    /// Takes the property away.
+    #[must_use]
+    pub fn unset(self) -> Assignment<M> {
+        Assignment { property: self.property, value: Ok(None), model: PhantomData }
+    }
+
     fn compare(self, op: Op, value: impl Operand<T>) -> Filter<M> {
         self.made(value.operand().map(|value| Constraint::compare(self.property, op, value)))
     }
@@ -217,6 +230,14 @@ impl<M> From<Constraint> for Filter<M> {
     fn from(constraint: Constraint) -> Self {
         Self { constraint: Ok(constraint), model: PhantomData }
     }
+}
+
+/// A property's new value, or its end.
+#[derive(Debug, Clone)]
+pub struct Assignment<M> {
+    pub(crate) property: &'static str,
+    pub(crate) value: Result<Option<Value>, ValueError>,
+    model: PhantomData<fn() -> M>,
 }
 
 /// In which order objects of model `M` come.

@@ -77,6 +77,14 @@ pub enum ModelErrorKind {
         /// The property, or the field of a child.
         property: &'static str,
     },
+    /// A property that can't be set by itself.
+    #[error("`{property}` can't be changed so: {why}")]
+    Fixed {
+        /// The property.
+        property: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// A child that was not fetched.
     #[error(
         "the objects behind `{field}` were not fetched; ask for more depth, or make the field an `Option`"

@@ -28,7 +28,7 @@ mod schema;
 mod value;
 
 pub use answer::Answer;
-pub use column::{Column, Filter, Link, Operand, Sort};
+pub use column::{Assignment, Column, Filter, Link, Operand, Sort};
 pub use connection::{Connection, Linked};
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{

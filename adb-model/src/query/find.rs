@@ -122,6 +122,10 @@ impl<M: DataModel> Find<M> {
         Nearest::new(S::SPEC, query.into(), k, self.target, self.shape, self.dialect)
     }
 
+    pub(super) fn into_target(self) -> Target {
+        self.target
+    }
+
     /// The objects.
     ///
     /// # Errors

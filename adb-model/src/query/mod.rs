@@ -1,5 +1,6 @@
 //! Searching: from a model and what is asked of it to typed objects, in one round trip.
 
+mod change;
 mod find;
 mod nearest;
 mod plan;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 
 use crate::{DbError, EmbedError, ensure::EnsureError, error::ModelError};
 
+pub use change::Deleted;
 pub use find::Find;
 pub use nearest::{Hit, Nearest};
 
