@@ -254,7 +254,7 @@ pub async fn ensure<'e>(
         }
     }
     for index in indexes(schema) {
-        let (answers, _) = ask(db, Request::json(&json!([index]))).await?;
+        let (answers, _) = ask(db, Request::json(&json!([index.create()]))).await?;
         if Answer::at(&answers, 0)?.status() == 0 {
             ensured.indexes_made += 1;
         }
@@ -274,7 +274,7 @@ fn add_set(set: &SetSpec, filler: &FilledBy) -> Json {
     }})
 }
 
-fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
+pub(crate) fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
     let metric = set.metric.wire_name();
     if found.dimensions == set.dimensions && found.metrics.iter().any(|m| m == metric) {
         return Ok(());
@@ -286,12 +286,29 @@ fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
     })
 }
 
-/// One CreateIndex for every property that guards and constraints of this model look at.
-fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
-    let mut wanted: Vec<(&str, &str, &str)> = Vec::new();
+/// An index on one property of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// `entity` or `connection`.
+    pub(crate) target: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) property: &'static str,
+}
+
+impl Index {
+    fn create(self) -> Json {
+        let Self { target, class, property } = self;
+        json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
+    }
+}
+
+/// Every property that guards and constraints of this model look at.
+pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
+    let mut wanted: Vec<Index> = Vec::new();
     let mut want = |target, class, property| {
-        if !wanted.contains(&(target, class, property)) {
-            wanted.push((target, class, property));
+        let index = Index { target, class, property };
+        if !wanted.contains(&index) {
+            wanted.push(index);
         }
     };
     for model in schema.reachable() {
@@ -326,9 +343,4 @@ fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
         }
     }
     wanted
-        .into_iter()
-        .map(|(target, class, property)| {
-            json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
-        })
-        .collect()
 }

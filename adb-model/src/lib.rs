@@ -7,6 +7,7 @@
 //! Users reach all of this through the facade, package `adb-rs`.
 
 mod answer;
+pub mod check;
 mod column;
 mod connection;
 mod constraint;
