@@ -4,7 +4,7 @@
 use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::{
-    Attribute, Ident, Lit, MacroDelimiter, Meta, Token, Type,
+    Attribute, Ident, Lit, MacroDelimiter, Meta, Token, Type, TypePath,
     ext::IdentExt,
     parenthesized,
     parse::{ParseStream, Parser},
@@ -17,6 +17,8 @@ use crate::ctxt::Ctxt;
 pub(crate) struct Item {
     pub(crate) key: Ident,
     pub(crate) value: Value,
+    /// Whether part of a list could not be read, and is left out of it.
+    pub(crate) unread: bool,
 }
 
 /// What follows a key.
@@ -37,15 +39,15 @@ pub(crate) fn items(cx: &Ctxt, attributes: &[Attribute]) -> Vec<Item> {
     for attribute in attributes.iter().filter(|a| a.path().is_ident("adb")) {
         match &attribute.meta {
             Meta::List(list) if matches!(list.delimiter, MacroDelimiter::Paren(_)) => {
-                let parsed = (|input: ParseStream<'_>| Ok(sequence(cx, input)))
-                    .parse2(list.tokens.clone());
+                let parsed =
+                    (|input: ParseStream<'_>| Ok(sequence(cx, input))).parse2(list.tokens.clone());
                 match parsed {
                     Ok(items) => all.extend(items),
                     Err(e) => cx.push(e),
                 }
             }
             other => {
-                cx.error_help(other, "this says nothing to adb", "the form is `#[adb(…)]`");
+                cx.error_help(other, "there are no keys to read here", "the form is `#[adb(…)]`");
             }
         }
     }
@@ -76,6 +78,7 @@ fn sequence(cx: &Ctxt, input: ParseStream<'_>) -> Vec<Item> {
 }
 
 fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
+    let errors = cx.count();
     let key = input.call(Ident::parse_any)?;
     let value = if input.peek(Token![=]) {
         let equals = input.parse::<Token![=]>()?;
@@ -86,8 +89,12 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
         }
         if input.peek(Lit) {
             Value::Lit(input.parse()?)
+        } else if input.peek(Token![in]) {
+            // No type begins with it, and it is a direction.
+            let word = input.call(Ident::parse_any)?;
+            Value::Type(Box::new(Type::Path(TypePath { attrs: Vec::new(), qself: None, path: word.into() })))
         } else {
-            Value::Type(Box::new(input.parse()?))
+            Value::Type(Box::new(ungrouped(input.parse()?)))
         }
     } else if input.peek(Paren) {
         let content;
@@ -96,7 +103,15 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
     } else {
         Value::None
     };
-    Ok(Item { key, value })
+    Ok(Item { key, value, unread: cx.count() > errors })
+}
+
+/// A type that a declarative macro passed on stands in a group.
+fn ungrouped(ty: Type) -> Type {
+    match ty {
+        Type::Group(group) => ungrouped(*group.elem),
+        ty => ty,
+    }
 }
 
 fn skip_to_comma(input: ParseStream<'_>) {
@@ -108,7 +123,7 @@ fn skip_to_comma(input: ParseStream<'_>) {
 
 /// Doc comments, joined; the space after `///` is not part of the text.
 pub(crate) fn doc(attributes: &[Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|a| match &a.meta {
+    let texts = attributes.iter().filter_map(|a| match &a.meta {
         Meta::NameValue(meta) if meta.path.is_ident("doc") => match &meta.value {
             syn::Expr::Lit(syn::ExprLit { lit: Lit::Str(text), .. }) => Some(text.value()),
             _ => None,
@@ -116,9 +131,42 @@ pub(crate) fn doc(attributes: &[Attribute]) -> String {
         _ => None,
     });
     let mut doc = String::new();
-    for line in lines.flat_map(|l| l.lines().map(str::to_owned).collect::<Vec<_>>()) {
-        doc.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
-        doc.push('\n');
+    for text in texts {
+        // Not `lines`, which has none for an empty text: those divide paragraphs.
+        for line in text.split('\n') {
+            doc.push_str(line.strip_prefix(' ').unwrap_or(line).trim_end());
+            doc.push('\n');
+        }
     }
     doc.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doc_comments_are_joined_without_their_margin() {
+        let model: syn::DeriveInput = syn::parse_quote! {
+            /// A photo
+            /// of a dish.
+            ///
+            ///   indented
+            #[doc = "and so on"]
+            struct Dish;
+        };
+        assert_eq!(doc(&model.attrs), "A photo\nof a dish.\n\n  indented\nand so on");
+    }
+
+    #[test]
+    fn reading_goes_on_behind_a_fault() {
+        let cx = Ctxt::new();
+        let field: syn::Field =
+            syn::parse_quote!(#[adb(a = , b c d, e(f = ), g = "h")] #[other(x)] field: u8);
+        let items = items(&cx, &field.attrs);
+        let keys: Vec<_> = items.iter().map(|i| i.key.to_string()).collect();
+        assert_eq!(keys, ["b", "e", "g"]);
+        assert!(items[1].unread && !items[2].unread);
+        assert_eq!(cx.finish(None::<()>).unwrap_err().len(), 3);
+    }
 }

@@ -13,6 +13,18 @@ pub(crate) enum RenameRule {
     ScreamingKebab,
 }
 
+/// Their names, as serde has them.
+pub(crate) const RULES: &[&str] = &[
+    "lowercase",
+    "UPPERCASE",
+    "PascalCase",
+    "camelCase",
+    "snake_case",
+    "SCREAMING_SNAKE_CASE",
+    "kebab-case",
+    "SCREAMING-KEBAB-CASE",
+];
+
 impl RenameRule {
     /// The rule that serde knows by this name.
     pub(crate) fn by_name(name: &str) -> Option<Self> {

@@ -30,6 +30,16 @@ impl Ctxt {
         self.error(tokens, format_args!("{message}\nhelp: {help}"));
     }
 
+    /// One fault in two places: an error under each.
+    pub(crate) fn error_pair(
+        &self,
+        (tokens, message): (impl ToTokens, impl Display),
+        (other, also): (impl ToTokens, impl Display),
+    ) {
+        self.error(tokens, message);
+        self.error(other, also);
+    }
+
     /// An error that a parser made.
     pub(crate) fn push(&self, error: syn::Error) {
         if let Some(errors) = self.errors.borrow_mut().as_mut() {

@@ -9,6 +9,8 @@ pub(crate) struct Keys {
     pub(crate) known: &'static [&'static str],
     /// Keys that will do something one day.
     pub(crate) later: &'static [&'static str],
+    /// Keys of serde's that are not ours: rows are read by serde.
+    pub(crate) serdes: &'static [&'static str],
     /// What people write who think of another library, and our word for it.
     pub(crate) synonyms: &'static [(&'static str, &'static str)],
 }
@@ -16,27 +18,44 @@ pub(crate) struct Keys {
 /// `#[adb(…)]` on a data model.
 pub(crate) const STRUCT: Keys = Keys {
     place: "on a data model",
-    known: &["entity", "image", "class", "crate"],
-    later: &[
+    known: &[
+        "entity",
+        "image",
         "video",
         "blob",
         "clip",
         "frame",
         "bounding_box",
         "polygon",
-        "region",
+        "class",
+        "row_id",
         "rename_all",
-        "untyped",
-        "was",
+        "crate",
     ],
-    synonyms: &[("name", "class"), ("table", "class"), ("type", "class"), ("user_type", "class")],
+    serdes: &["deny_unknown_fields"],
+    later: &["untyped", "was"],
+    synonyms: &[
+        ("name", "class"),
+        ("table", "class"),
+        ("type", "class"),
+        ("user_type", "class"),
+        ("picture", "image"),
+        ("region", "bounding_box"),
+        ("box", "bounding_box"),
+        ("rectangle", "bounding_box"),
+        ("file", "blob"),
+    ],
 };
 
 /// `#[adb(…)]` on a field.
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
-    known: &["id", "index", "rename", "embed", "connect", "skip"],
-    later: &["flatten", "with", "default", "regions", "clips", "frames", "was"],
+    known: &[
+        "id", "index", "rename", "embed", "connect", "regions", "clips", "frames", "label",
+        "default", "skip",
+    ],
+    serdes: &["alias", "skip_serializing_if"],
+    later: &["flatten", "with", "was"],
     synonyms: &[
         ("key", "id"),
         ("primary_key", "id"),
@@ -44,12 +63,67 @@ pub(crate) const FIELD: Keys = Keys {
         ("name", "rename"),
         ("property", "rename"),
         ("ignore", "skip"),
+        ("idx", "index"),
+        ("indexed", "index"),
         ("link", "connect"),
         ("edge", "connect"),
         ("relation", "connect"),
         ("embedding", "embed"),
         ("vector", "embed"),
+        ("boxes", "regions"),
+        ("polygons", "regions"),
     ],
+};
+
+/// `connect(…)`.
+pub(crate) const CONNECT: Keys = Keys {
+    place: "in `connect(…)`",
+    known: &["class", "direction"],
+    serdes: &[],
+    later: &[],
+    synonyms: &[("name", "class"), ("type", "class"), ("dir", "direction")],
+};
+
+/// Where a connection leads, seen from the model.
+pub(crate) const DIRECTIONS: &[&str] = &["out", "in"];
+/// What other libraries call them.
+pub(crate) const DIRECTION_SYNONYMS: &[(&str, &str)] =
+    &[("outgoing", "out"), ("incoming", "in"), ("reverse", "in"), ("reversed", "in")];
+
+/// `#[adb(…)]` on a connection.
+pub(crate) const CONNECTION: Keys = Keys {
+    place: "on a connection",
+    known: &["class", "rename_all", "crate"],
+    serdes: &["deny_unknown_fields"],
+    later: &["was"],
+    synonyms: &[("name", "class"), ("type", "class")],
+};
+
+/// `#[adb(…)]` on a connection's field.
+pub(crate) const CONNECTION_FIELD: Keys = Keys {
+    place: "on a field of a connection",
+    known: &["rename", "default", "skip"],
+    serdes: &["alias", "skip_serializing_if"],
+    later: &["index", "with", "was"],
+    synonyms: &[("name", "rename"), ("property", "rename"), ("ignore", "skip")],
+};
+
+/// `#[adb(…)]` on a property.
+pub(crate) const PROPERTY: Keys = Keys {
+    place: "on a property",
+    known: &["rename_all", "crate"],
+    serdes: &["transparent"],
+    later: &[],
+    synonyms: &[],
+};
+
+/// `#[adb(…)]` on a variant of a property.
+pub(crate) const VARIANT: Keys = Keys {
+    place: "on a variant",
+    known: &["rename"],
+    serdes: &["alias"],
+    later: &[],
+    synonyms: &[("name", "rename")],
 };
 
 /// `embed(…)`.
@@ -57,6 +131,7 @@ pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
     known: &["from", "set", "embedder", "metric", "engine"],
     later: &[],
+    serdes: &[],
     synonyms: &[
         ("model", "embedder"),
         ("source", "from"),
@@ -73,6 +148,7 @@ pub(crate) const SET: Keys = Keys {
     place: "on a descriptor set",
     known: &["name", "embedder", "metric", "engine", "crate"],
     later: &["was"],
+    serdes: &[],
     synonyms: &[
         ("set", "name"),
         ("class", "name"),
@@ -90,6 +166,9 @@ pub(crate) const METRIC_SYNONYMS: &[(&str, &str)] =
 
 /// Variants of `adb::Engine`.
 pub(crate) const ENGINES: &[&str] = &["Flat", "Ivf", "Hnsw"];
+/// What the query language and other libraries call them.
+pub(crate) const ENGINE_SYNONYMS: &[(&str, &str)] =
+    &[("FaissFlat", "Flat"), ("exact", "Flat"), ("FaissIVFFlat", "Ivf")];
 
 /// The word that was meant, if one is near.
 pub(crate) fn nearest<'a>(
@@ -103,10 +182,18 @@ pub(crate) fn nearest<'a>(
     let lower = given.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|k| (strsim::jaro_winkler(&lower, &k.to_ascii_lowercase()), k))
-        .filter(|(nearness, _)| *nearness > 0.8)
+        .map(|k| (nearness(&lower, &k.to_ascii_lowercase()), k))
+        .filter(|(nearness, _)| *nearness > 0.0)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
+}
+
+/// From 0, too far to be meant, to 1. Words that begin alike are near, and words that differ in a
+/// few letters, such as `foto` and `photo`.
+fn nearness(given: &str, known: &str) -> f64 {
+    let alike = strsim::jaro_winkler(given, known);
+    let few_edits = strsim::normalized_damerau_levenshtein(given, known) >= 0.6;
+    if alike > 0.8 || few_edits { alike } else { 0.0 }
 }
 
 /// Words in backticks, with commas between.
@@ -129,6 +216,15 @@ pub(crate) fn name_fault(name: &str) -> Option<&'static str> {
     }
 }
 
+/// Why a property can't have a name that the database would take.
+pub(crate) fn reserved(name: &str) -> Option<&'static str> {
+    if matches!(name, "user_type" | "edge_id") || name.starts_with("adb_") {
+        Some("is one of adb's own: `user_type`, `edge_id`, and all that begin with `adb_`")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,6 +237,7 @@ mod tests {
         assert_eq!(field("conect"), Some("connect"));
         assert_eq!(field("primary_key"), Some("id"));
         assert_eq!(field("xyzzy"), None);
+        assert_eq!(nearest("foto", ["id", "photo", "look", "other"], &[]), Some("photo"));
         assert_eq!(nearest("cosin", METRICS.iter().copied(), METRIC_SYNONYMS), Some("Cosine"));
         assert_eq!(nearest("HNSW", ENGINES.iter().copied(), &[]), Some("Hnsw"));
     }
@@ -153,5 +250,7 @@ mod tests {
         assert!(name_fault("_Image").is_some());
         assert!(name_fault("").is_some());
         assert!(name_fault("a\nb").is_some());
+        assert!(reserved("adb_id").is_some() && reserved("edge_id").is_some());
+        assert!(reserved("id").is_none() && reserved("adb").is_none());
     }
 }

@@ -1,1 +1,21 @@
-//! The embedded database of adb.
+//! The embedded database of adb: a directory on disk that answers the query language.
+//!
+//! [`Engine`] implements [`adb_model::Database`]. SQLite holds all that must not be lost; FORMAT.md
+//! describes the directory. One thread writes and commits the requests that wait together with one
+//! sync; others read snapshots and never wait for it. One process writes at a time; others may
+//! read meanwhile.
+//!
+//! What part of the language it answers so far, and what it does where the language's reference is
+//! unsure, stands in `docs/compatibility.md`. What it does not answer yet it refuses by name.
+
+mod directory;
+mod engine;
+mod error;
+mod request;
+mod run;
+mod store;
+mod vectors;
+mod worker;
+
+pub use engine::{Engine, Options};
+pub use error::{Error, ErrorKind};

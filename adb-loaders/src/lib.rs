@@ -5,6 +5,7 @@
 //! ```
 //! [`Ingest`] runs it; [`source::JsonSource`] reads JSON and JSON Lines.
 
+pub mod embedders;
 mod error;
 mod media;
 pub mod pipeline;

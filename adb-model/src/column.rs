@@ -59,6 +59,30 @@ impl Operand<String> for &str {
     }
 }
 
+/// A type whose columns can be sorted, set and asked for presence: every property, no media.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a property",
+    label = "this can be done with properties only"
+)]
+pub trait Comparable {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Property> Comparable for T {}
+
+/// The type of every column of a model with errors: it agrees to all that is done with it, so that
+/// the model's own errors are the only ones.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyColumn {}
+
+impl Comparable for AnyColumn {}
+
+impl<V> Operand<AnyColumn> for V {
+    fn operand(self) -> Result<Value, ValueError> {
+        Ok(Value::Bool(true))
+    }
+}
+
 impl<M, T> Column<M, T> {
     /// The column of a property.
     #[must_use]
@@ -127,6 +151,33 @@ impl<M, T> Column<M, T> {
         self.member(values, true)
     }
 
+    fn compare(self, op: Op, value: impl Operand<T>) -> Filter<M> {
+        self.made(value.operand().map(|value| Constraint::compare(self.property, op, value)))
+    }
+
+    fn member<V: Operand<T>>(
+        self,
+        values: impl IntoIterator<Item = V>,
+        negated: bool,
+    ) -> Filter<M> {
+        let values: Result<Vec<Value>, ValueError> =
+            values.into_iter().map(Operand::operand).collect();
+        self.made(values.map(|values| Constraint::OneOf {
+            property: self.property.into(),
+            values,
+            negated,
+        }))
+    }
+
+    fn made(self, constraint: Result<Constraint, ValueError>) -> Filter<M> {
+        Filter {
+            constraint: constraint.map_err(|e| (Cow::Borrowed(self.property), e)),
+            model: PhantomData,
+        }
+    }
+}
+
+impl<M, T: Comparable> Column<M, T> {
     /// Objects that lack the property.
     pub fn is_absent(self) -> Filter<M> {
         self.presence(false)
@@ -162,33 +213,8 @@ impl<M, T> Column<M, T> {
         Assignment { property: self.property, value: Ok(None), model: PhantomData }
     }
 
-    fn compare(self, op: Op, value: impl Operand<T>) -> Filter<M> {
-        self.made(value.operand().map(|value| Constraint::compare(self.property, op, value)))
-    }
-
-    fn member<V: Operand<T>>(
-        self,
-        values: impl IntoIterator<Item = V>,
-        negated: bool,
-    ) -> Filter<M> {
-        let values: Result<Vec<Value>, ValueError> =
-            values.into_iter().map(Operand::operand).collect();
-        self.made(values.map(|values| Constraint::OneOf {
-            property: self.property.into(),
-            values,
-            negated,
-        }))
-    }
-
     fn presence(self, present: bool) -> Filter<M> {
         self.made(Ok(Constraint::Present { property: self.property.into(), present }))
-    }
-
-    fn made(self, constraint: Result<Constraint, ValueError>) -> Filter<M> {
-        Filter {
-            constraint: constraint.map_err(|e| (Cow::Borrowed(self.property), e)),
-            model: PhantomData,
-        }
     }
 }
 

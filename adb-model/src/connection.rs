@@ -46,8 +46,36 @@ pub struct Linked<E, T> {
     pub to: T,
 }
 
+/// `E: SameEdge<F>`: a field's children are joined by `E`, and its attribute names `F`.
+#[diagnostic::on_unimplemented(
+    message = "the attribute names the connection `{E}`, and the field's type another",
+    label = "the field's children are joined by `{Self}`",
+    note = "a field with `connect = {E}` holds `Linked<{E}, Child>`, or an `Option` or a `Vec` of these"
+)]
+pub trait SameEdge<E> {
+    /// What the macro names so that the compiler checks the bound where the user wrote it.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
+
+impl<E: Connection> SameEdge<E> for E {}
+
+/// A field's children are joined without properties.
+#[diagnostic::on_unimplemented(
+    message = "the field's connections have properties: `{Self}`",
+    label = "this does not name `{Self}`",
+    note = "name the type: `connect = {Self}`; parts of an image or a video have no connections of their own"
+)]
+pub trait PlainEdge {
+    /// As in [`SameEdge`].
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
+
+impl PlainEdge for () {}
+
 impl<E: Connection, T: DataModel> Children for Linked<E, T> {
-    type Model = T;
+    type Model = T::Bare;
     type Edge = E;
     const MANY: bool = false;
     fn add(

@@ -10,6 +10,7 @@ use crate::{Embedding, Image};
 /// An embedder as the compiler sees it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an embedder",
+    label = "not an embedder",
     note = "name one of `adb::presets`, or implement `adb::EmbedderSpec` for a type of your own"
 )]
 pub trait EmbedderSpec {
@@ -24,7 +25,11 @@ pub trait EmbedderSpec {
     message = "`{Self}` does not produce `{V}`",
     label = "the field holds `{V}`, this embedder does not produce it"
 )]
-pub trait Produces<V>: EmbedderSpec {}
+pub trait Produces<V>: EmbedderSpec {
+    /// What the macro names so that the compiler checks the bound where the user wrote it.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
 
 /// `E: Accepts<S>`: embedder `E` can read a field of type `S`, such as [`Image`] or [`String`].
 #[diagnostic::on_unimplemented(
@@ -32,33 +37,76 @@ pub trait Produces<V>: EmbedderSpec {}
     label = "this embedder can't read a `{S}`",
     note = "images are read from an `Image` field, text from a `String` field"
 )]
-pub trait Accepts<S: ?Sized>: EmbedderSpec {}
-
-macro_rules! presets {
-    ($($(#[$doc:meta])* $ty:ident = $name:literal, $dims:literal, [$($source:ty),*];)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub struct $ty;
-        impl EmbedderSpec for $ty {
-            const NAME: &'static str = $name;
-            const DIMENSIONS: usize = $dims;
-        }
-        impl Produces<Embedding<$dims>> for $ty {}
-        $(impl Accepts<$source> for $ty {})*
-    )*};
+pub trait Accepts<S: ?Sized>: EmbedderSpec {
+    /// As in [`Produces`].
+    #[doc(hidden)]
+    const CHECKED: () = ();
 }
 
-presets! {
-    /// CLIP ViT-B/32 (OpenAI's weights): images and text, 512 components.
-    ClipVitB32 = "clip-vit-b-32", 512, [Image, String];
-    /// CLIP ViT-B/16 (OpenAI's weights): images and text, 512 components.
-    ClipVitB16 = "clip-vit-b-16", 512, [Image, String];
-    /// CLIP ViT-L/14 (OpenAI's weights): images and text, 768 components.
-    ClipVitL14 = "clip-vit-l-14", 768, [Image, String];
-    /// The starter that `tools/models` builds from package registries: images and text, 512
-    /// components. Modest, and not CLIP.
-    Starter512 = "starter-512", 512, [Image, String];
+// The presets are written out, not made by a macro: the compiler shows these lines to whoever
+// gets a dimension wrong.
+
+/// CLIP ViT-B/32 (OpenAI's weights): images and text, 512 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitB32;
+
+impl EmbedderSpec for ClipVitB32 {
+    const NAME: &'static str = "clip-vit-b-32";
+    const DIMENSIONS: usize = 512;
 }
+impl Produces<Embedding<512>> for ClipVitB32 {}
+impl Accepts<Image> for ClipVitB32 {}
+impl Accepts<String> for ClipVitB32 {}
+
+/// CLIP ViT-B/16 (OpenAI's weights): images and text, 512 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitB16;
+
+impl EmbedderSpec for ClipVitB16 {
+    const NAME: &'static str = "clip-vit-b-16";
+    const DIMENSIONS: usize = 512;
+}
+impl Produces<Embedding<512>> for ClipVitB16 {}
+impl Accepts<Image> for ClipVitB16 {}
+impl Accepts<String> for ClipVitB16 {}
+
+/// CLIP ViT-L/14 (OpenAI's weights): images and text, 768 components.
+#[derive(Debug, Clone, Copy)]
+pub struct ClipVitL14;
+
+impl EmbedderSpec for ClipVitL14 {
+    const NAME: &'static str = "clip-vit-l-14";
+    const DIMENSIONS: usize = 768;
+}
+impl Produces<Embedding<768>> for ClipVitL14 {}
+impl Accepts<Image> for ClipVitL14 {}
+impl Accepts<String> for ClipVitL14 {}
+
+/// The starter that `tools/models` builds from package registries: images and text, 512
+/// components. Modest, and not CLIP.
+#[derive(Debug, Clone, Copy)]
+pub struct Starter512;
+
+impl EmbedderSpec for Starter512 {
+    const NAME: &'static str = "starter-512";
+    const DIMENSIONS: usize = 512;
+}
+impl Produces<Embedding<512>> for Starter512 {}
+impl Accepts<Image> for Starter512 {}
+impl Accepts<String> for Starter512 {}
+
+/// Fits everything: stands in a set whose declaration has an error, so that the models that use it
+/// have none.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy)]
+pub struct AnyEmbedder;
+
+impl EmbedderSpec for AnyEmbedder {
+    const NAME: &'static str = "";
+    const DIMENSIONS: usize = 0;
+}
+impl<V> Produces<V> for AnyEmbedder {}
+impl<S: ?Sized> Accepts<S> for AnyEmbedder {}
 
 /// How nearness is measured in a descriptor set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +177,12 @@ impl SetSpec {
     #[must_use]
     pub const fn new<E: EmbedderSpec>(name: &'static str, metric: Metric, engine: Engine) -> Self {
         Self { name, dimensions: E::DIMENSIONS, metric, engine, embedder: E::NAME }
+    }
+
+    /// The set `name`, filled by the embedder of `S`: for `S`'s own declaration.
+    #[must_use]
+    pub const fn of<S: DescriptorSet>(name: &'static str, metric: Metric, engine: Engine) -> Self {
+        Self::new::<S::Embedder>(name, metric, engine)
     }
 }
 

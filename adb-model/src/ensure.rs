@@ -338,7 +338,7 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
                 }
             }
         }
-        if model.id().is_none() {
+        if model.ids().next().is_none() {
             want("entity", class, OBJECT_ID);
         }
     }

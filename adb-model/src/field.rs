@@ -3,8 +3,7 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    Blob, DescriptorSet, EmbedInput, Embedding, Image, ModelSchema, ObjectKind, Property, Record,
-    Video,
+    Blob, EmbedInput, Embedding, Image, ModelSchema, ObjectKind, Property, Record, SetSpec, Video,
     error::{ModelError, ModelErrorKind},
     graph::{GraphBuilder, NodeId, Relation},
     schema::FieldKind,
@@ -14,12 +13,16 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
     label = "not text, a number, a boolean, a date, JSON, an `Image`, or an `Option` of one",
-    note = "a list or a struct can go into one property as JSON: `AsJson<{Self}>`",
-    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
-    note = "a field that the database need not see takes `#[adb(skip)]`",
-    note = "a type of your own can implement `adb::Property`"
+    note = "a child model, or a list of them: `#[adb(connect = \"HasPart\")]`",
+    note = "a list of texts or numbers, or a struct: a property holds one value, so keep it as JSON, `AsJson<{Self}>`, or make each a child model",
+    note = "an embedding: `#[adb(embed(from = photo, set = Photos))]`, without `from` if you give the vectors yourself",
+    note = "a type of your own that is one value: `#[derive(Property)]`, or implement `adb::Property` for it",
+    note = "a field that the database need not see: `#[adb(skip)]`"
 )]
 pub trait Field: Sized {
+    /// The type without `Option`.
+    type Stored;
+
     /// What the type is stored as.
     const KIND: FieldKind;
 
@@ -59,7 +62,10 @@ impl FieldPlace {
     }
 }
 
+// Who has neither is told of fields, which is what the macro speaks of.
+#[diagnostic::do_not_recommend]
 impl<T: Property> Field for T {
+    type Stored = T;
     const KIND: FieldKind = FieldKind::Property { value_type: T::TYPE, optional: false };
     fn add(
         &self,
@@ -75,17 +81,14 @@ impl<T: Property> Field for T {
         record.lacks(at.property)
     }
     fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
-        match record.get(at.property) {
-            Ok(Some(value)) => T::from_value(value).map_err(|e| at.error(e.into())),
-            Ok(None) => Err(at.error(ModelErrorKind::Absent { property: at.property })),
-            Err(e) => Err(at.error(e.into())),
-        }
+        crate::value::read_property(record, at)
     }
 }
 
 macro_rules! media_fields {
     ($($ty:ident),*) => {$(
         impl Field for $ty {
+            type Stored = Self;
             const KIND: FieldKind = FieldKind::Media { kind: ObjectKind::$ty, optional: false };
             fn add(
                 &self,
@@ -112,12 +115,15 @@ media_fields!(Image, Video, Blob);
 
 /// An absent value is left out.
 impl<T: Field> Field for Option<T> {
+    type Stored = T::Stored;
     const KIND: FieldKind = match T::KIND {
         FieldKind::Property { value_type, .. } => {
             FieldKind::Property { value_type, optional: true }
         }
         FieldKind::Media { kind, .. } => FieldKind::Media { kind, optional: true },
-        geometry @ FieldKind::Geometry { .. } => geometry,
+        FieldKind::Geometry { of, property, .. } => {
+            FieldKind::Geometry { of, property, optional: true }
+        }
     };
     fn add(
         &self,
@@ -144,8 +150,44 @@ impl<T: Field> Field for Option<T> {
 pub trait EmbeddingField: Sized {
     /// The vector's type, without `Option`.
     type Vector;
+    /// Whether an object may be without one.
+    const OPTIONAL: bool;
     /// The vector, when the caller gave one.
     fn vector(&self) -> Option<Arc<[f32]>>;
+
+    /// Adds the descriptor for a field that is made from another, or given all the same.
+    ///
+    /// # Errors
+    /// When a given vector does not fit the set.
+    fn add_from(
+        &self,
+        source: Option<EmbedInput>,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        graph.descriptor(owner, at.property, set, self.vector(), source)
+    }
+
+    /// Adds the descriptor for a field that only the caller can fill.
+    ///
+    /// # Errors
+    /// When the vector does not fit the set, or is missing and not an `Option`.
+    fn add_given(
+        &self,
+        graph: &mut GraphBuilder,
+        owner: NodeId,
+        at: FieldPlace,
+        set: SetSpec,
+    ) -> Result<(), ModelError> {
+        let vector = self.vector();
+        if vector.is_none() && !Self::OPTIONAL {
+            return Err(at.error(ModelErrorKind::NoVector { set: set.name }));
+        }
+        graph.descriptor(owner, at.property, set, vector, None)
+    }
+
     /// Reads the vector back; "to be filled" when it was not fetched.
     ///
     /// # Errors
@@ -155,6 +197,7 @@ pub trait EmbeddingField: Sized {
 
 impl<const N: usize> EmbeddingField for Embedding<N> {
     type Vector = Self;
+    const OPTIONAL: bool = false;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.shared()
     }
@@ -168,6 +211,7 @@ impl<const N: usize> EmbeddingField for Embedding<N> {
 
 impl<T: EmbeddingField> EmbeddingField for Option<T> {
     type Vector = T::Vector;
+    const OPTIONAL: bool = true;
     fn vector(&self) -> Option<Arc<[f32]>> {
         self.as_ref().and_then(EmbeddingField::vector)
     }
@@ -218,18 +262,61 @@ impl<T: EmbedSource> EmbedSource for Option<T> {
     }
 }
 
-/// Adds a descriptor for an embedding field.
-///
-/// # Errors
-/// When a given vector does not fit the set.
-pub fn add_embedding<S: DescriptorSet>(
-    graph: &mut GraphBuilder,
-    owner: NodeId,
-    at: FieldPlace,
-    vector: &impl EmbeddingField,
-    input: Option<EmbedInput>,
-) -> Result<(), ModelError> {
-    graph.descriptor(owner, at.property, S::SPEC, vector.vector(), input)
+/// A field with `#[adb(label)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a label",
+    label = "a label is a `String` or an `Option<String>`"
+)]
+pub trait LabelField: Sized {
+    /// Whether it may be absent.
+    const OPTIONAL: bool;
+    /// The label.
+    fn label(&self) -> Option<&str>;
+    /// Reads the label back.
+    ///
+    /// # Errors
+    /// When the object has none and the field needs one.
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
+}
+
+impl LabelField for String {
+    const OPTIONAL: bool = false;
+    fn label(&self) -> Option<&str> {
+        Some(self)
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        let label = record.label().map(str::to_owned);
+        label.ok_or_else(|| at.error(ModelErrorKind::Absent { property: "_label" }))
+    }
+}
+
+impl LabelField for Option<String> {
+    const OPTIONAL: bool = true;
+    fn label(&self) -> Option<&str> {
+        self.as_deref()
+    }
+    fn read(record: &Record, _: FieldPlace) -> Result<Self, ModelError> {
+        Ok(record.label().map(str::to_owned))
+    }
+}
+
+/// A field with `#[adb(skip)]`: the database does not have it, so reading makes it anew.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default, so a skipped field of this type can't be made when an object is read",
+    label = "the database does not have this field",
+    note = "implement `Default` for `{Self}`, or say what to put there: `#[adb(skip, default = function)]`"
+)]
+pub trait SkippedField: Sized {
+    /// What a field gets that is not stored.
+    fn made() -> Self;
+}
+
+// The bound is what the message above says in other words.
+#[diagnostic::do_not_recommend]
+impl<T: Default> SkippedField for T {
+    fn made() -> Self {
+        T::default()
+    }
 }
 
 /// A struct with `#[derive(DataModel)]`.
@@ -241,6 +328,9 @@ pub fn add_embedding<S: DescriptorSet>(
 pub trait DataModel: Sized {
     /// The model's properties and connections, for filters and sorting.
     type Columns;
+
+    /// The struct itself, when this is a pointer to one.
+    type Bare: DataModel;
 
     /// What the macro knows of the struct.
     const SCHEMA: &'static ModelSchema;
@@ -320,7 +410,7 @@ pub trait Children: Sized {
 }
 
 impl<T: DataModel> Children for T {
-    type Model = T;
+    type Model = T::Bare;
     type Edge = ();
     const MANY: bool = false;
     fn add(
@@ -342,54 +432,74 @@ impl<T: DataModel> Children for T {
     }
 }
 
-macro_rules! children_through {
-    ($($wrapper:ty, $many:expr, |$fetched:ident, $at:ident| $read:expr;)*) => {$(
-        impl<T: Children> Children for $wrapper {
-            type Model = T::Model;
-            type Edge = T::Edge;
-            const MANY: bool = $many;
-            fn add(
-                &self,
-                graph: &mut GraphBuilder,
-                parent: NodeId,
-                relation: Relation,
-            ) -> Result<(), ModelError> {
-                self.iter().try_for_each(|child| child.add(graph, parent, relation))
-            }
-            fn read($fetched: Option<&[Record]>, $at: FieldPlace) -> Result<Self, ModelError> {
-                $read
-            }
+/// One child or none.
+impl<T: Children> Children for Option<T> {
+    type Model = T::Model;
+    type Edge = T::Edge;
+    const MANY: bool = T::MANY;
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        relation: Relation,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, relation))
+    }
+    fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {
+        match fetched {
+            None | Some([]) => Ok(None),
+            some => T::read(some, at).map(Some),
         }
-    )*};
-}
-children_through! {
-    Option<T>, T::MANY, |fetched, at| match fetched {
-        None | Some([]) => Ok(None),
-        some => T::read(some, at).map(Some),
-    };
-    Vec<T>, true, |fetched, at| {
-        let each = fetched.unwrap_or_default().chunks(1);
-        each.map(|child| T::read(Some(child), at)).collect()
-    };
+    }
 }
 
-/// A pointer to a model is that model: an `Arc` shared by two parents is one node all the same,
-/// by its id.
-macro_rules! models_behind_pointers {
-    ($($pointer:ident),*) => {$(
-        impl<T: DataModel> DataModel for $pointer<T> {
-            type Columns = T::Columns;
-            const SCHEMA: &'static ModelSchema = T::SCHEMA;
-            fn columns() -> Self::Columns {
-                T::columns()
-            }
-            fn read(record: &Record) -> Result<Self, ModelError> {
-                T::read(record).map($pointer::new)
-            }
-            fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
-                (**self).build(graph)
-            }
-        }
-    )*};
+/// An edge to each child.
+impl<T: Children> Children for Vec<T> {
+    type Model = T::Model;
+    type Edge = T::Edge;
+    const MANY: bool = true;
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        relation: Relation,
+    ) -> Result<(), ModelError> {
+        self.iter().try_for_each(|child| child.add(graph, parent, relation))
+    }
+    fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {
+        let each = fetched.unwrap_or_default().chunks(1);
+        each.map(|child| T::read(Some(child), at)).collect()
+    }
 }
-models_behind_pointers!(Box, Arc);
+
+/// A box with a model in it is that model.
+impl<T: DataModel> DataModel for Box<T> {
+    type Columns = T::Columns;
+    type Bare = T::Bare;
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+    fn columns() -> Self::Columns {
+        T::columns()
+    }
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        T::read(record).map(Box::new)
+    }
+}
+
+/// A pointer to a model is that model; shared by two parents, it is one node by its id.
+impl<T: DataModel> DataModel for Arc<T> {
+    type Columns = T::Columns;
+    type Bare = T::Bare;
+    const SCHEMA: &'static ModelSchema = T::SCHEMA;
+    fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
+        (**self).build(graph)
+    }
+    fn columns() -> Self::Columns {
+        T::columns()
+    }
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        T::read(record).map(Arc::new)
+    }
+}

@@ -214,8 +214,9 @@ macro_rules! geometries {
     ($($ty:ident as $variant:ident of $kind:ident, $property:literal, |$json:ident| $read:expr;)*) => {$(
         /// Where the object lies in what it is a part of.
         impl Field for $ty {
+            type Stored = Self;
             const KIND: FieldKind =
-                FieldKind::Geometry { of: ObjectKind::$kind, property: $property };
+                FieldKind::Geometry { of: ObjectKind::$kind, property: $property, optional: false };
             fn add(
                 &self,
                 graph: &mut GraphBuilder,

@@ -522,3 +522,129 @@ const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x5e7b_0c52_90aa_4d0f_8d2b_3f41_77c1
 pub fn vector_bytes(vector: &[f32]) -> Bytes {
     vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClipVitB16, Embedding, Engine, Metric, Property as _};
+
+    const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
+
+    fn node(builder: &mut GraphBuilder, kind: ObjectKind, class: &'static str, id: u64) -> NodeId {
+        match builder.enter(kind, class, vec![("id", id.to_value().unwrap())]).unwrap() {
+            Entered::New(id) | Entered::Known(id) => id,
+        }
+    }
+
+    #[test]
+    fn kind_class_and_id_together_are_who_is_who() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Entity, "Dish", 1);
+        assert_eq!(node(&mut builder, ObjectKind::Entity, "Dish", 1), dish);
+        assert_ne!(node(&mut builder, ObjectKind::Entity, "Dish", 2), dish);
+        assert_ne!(node(&mut builder, ObjectKind::Entity, "Drink", 1), dish);
+        assert_ne!(node(&mut builder, ObjectKind::Image, "Dish", 1), dish);
+        assert_eq!(builder.finish().nodes().len(), 4);
+    }
+
+    #[test]
+    fn the_same_edge_twice_is_one_and_has_the_same_id_on_every_run() {
+        let edges = |times: usize| {
+            let mut builder = GraphBuilder::new();
+            let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
+            let rice = node(&mut builder, ObjectKind::Entity, "Ingredient", 2);
+            for _ in 0..times {
+                builder.connect(dish, rice, "Has", Vec::new());
+            }
+            builder.connect(rice, dish, "Has", Vec::new());
+            builder.connect(dish, rice, "Wants", Vec::new());
+            builder.finish().edges().iter().map(|e| e.edge_id).collect::<Vec<_>>()
+        };
+        let ids = edges(1);
+        assert_eq!(ids, edges(2));
+        assert_eq!(ids.len(), 3);
+        assert!(ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2]);
+    }
+
+    #[test]
+    fn edge_ids_are_those_of_the_databases_that_exist() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
+        let rice = node(&mut builder, ObjectKind::Entity, "Ingredient", 2);
+        builder.connect(dish, rice, "Has", Vec::new());
+        let id = builder.finish().edges()[0].edge_id.to_string();
+        assert_eq!(id, "24ee15f6-6351-5370-998d-0081f512dd5c");
+    }
+
+    #[test]
+    fn parts_are_named_for_owner_and_field() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Entity, "Dish", 1);
+        builder.media(dish, ObjectKind::Image, "photo", &MediaSource::from_text("a.png"));
+        builder.descriptor(dish, "look", SET, None, Some(EmbedInput::Text("dal".into()))).unwrap();
+        let graph = builder.finish();
+        let parts: Vec<_> = graph.nodes()[1..]
+            .iter()
+            .map(|n| (&*n.class, n.identity.parts()[0].0, n.identity.text()))
+            .collect();
+        assert_eq!(
+            parts,
+            [
+                ("Dish.photo", OBJECT_ID, "Dish/1/photo".to_owned()),
+                ("Dish.look", OBJECT_ID, "Dish/1/look".to_owned()),
+            ]
+        );
+        // A descriptor's edge comes with it; a picture's does not.
+        assert_eq!(graph.edges().len(), 1);
+        assert_eq!(graph.nodes()[1].properties, [("photo", Value::from("a.png"))]);
+    }
+
+    #[test]
+    fn a_vector_that_does_not_fit_is_refused_when_it_is_added() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Entity, "Dish", 1);
+        let given = Embedding::from([1.0, 2.0]).shared();
+        let error = builder.descriptor(dish, "look", SET, given, None).unwrap_err();
+        assert_eq!(error.to_string(), "the vector has 2 components, its set takes 512 (Dish.look)");
+    }
+
+    #[test]
+    fn neither_vector_nor_source_is_no_descriptor() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Entity, "Dish", 1);
+        builder.descriptor(dish, "look", SET, None, None).unwrap();
+        assert_eq!(builder.finish().nodes().len(), 1);
+    }
+
+    #[test]
+    fn wanted_are_vectors_that_are_neither_there_nor_given() {
+        let mut builder = GraphBuilder::new();
+        for id in 0..3 {
+            let dish = node(&mut builder, ObjectKind::Entity, "Dish", id);
+            let given = (id == 0).then(|| Arc::from([0.5; 512].as_slice()));
+            let source = Some(EmbedInput::Text(format!("dish {id}")));
+            builder.descriptor(dish, "look", SET, given, source).unwrap();
+        }
+        let mut graph = builder.finish();
+        assert_eq!(graph.wanted().unwrap().len(), 2);
+        let there = graph.node_ids().nth(3).unwrap();
+        graph.mark_existing(there);
+        let wanted = graph.wanted().unwrap();
+        assert_eq!(wanted.len(), 1);
+        assert_eq!(*wanted[0].2, EmbedInput::Text("dish 2".into()));
+    }
+
+    #[test]
+    fn blob_bytes_count_what_is_sent() {
+        let mut builder = GraphBuilder::new();
+        let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
+        let photo = MediaSource::Bytes(Bytes::from_static(b"12345"));
+        builder.media(dish, ObjectKind::Image, "photo", &photo);
+        let source = Some(EmbedInput::Text("dal".into()));
+        builder.descriptor(dish, "look", SET, None, source).unwrap();
+        let mut graph = builder.finish();
+        assert_eq!(graph.blob_bytes(), 5 + 512 * 4);
+        graph.mark_existing(dish);
+        assert_eq!(graph.blob_bytes(), 512 * 4);
+    }
+}

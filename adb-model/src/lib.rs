@@ -22,6 +22,7 @@ mod geometry;
 pub mod graph;
 mod lower;
 mod media;
+mod part;
 pub mod probe;
 pub mod query;
 mod record;
@@ -29,12 +30,12 @@ mod schema;
 mod value;
 
 pub use answer::Answer;
-pub use column::{Assignment, Column, Filter, Link, Operand, Sort};
-pub use connection::{Connection, Linked};
+pub use column::{AnyColumn, Assignment, Column, Comparable, Filter, Link, Operand, Sort};
+pub use connection::{Connection, Linked, PlainEdge, SameEdge};
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
-    Accepts, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine, Metric,
-    Produces, SetSpec, Starter512,
+    Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
+    Metric, Produces, SetSpec, Starter512,
 };
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
@@ -42,7 +43,7 @@ pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
-    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, add_embedding,
+    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
@@ -51,6 +52,7 @@ pub use geometry::{
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
 pub use lower::Lowering;
 pub use media::{Blob, Image, MediaSource, Video};
+pub use part::{ClipModel, FrameModel, RegionModel};
 pub use record::Record;
-pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
+pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

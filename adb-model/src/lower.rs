@@ -313,3 +313,104 @@ impl Text<'_> {
 fn reference(base: u32, node: NodeId) -> u32 {
     base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClipVitB16, Engine, GraphBuilder, MediaSource, Metric, SetSpec, graph::Entered};
+
+    const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
+
+    fn new(builder: &mut GraphBuilder, kind: ObjectKind, class: &'static str, id: i64) -> NodeId {
+        match builder.enter(kind, class, vec![("id", Value::Int(id))]).unwrap() {
+            Entered::New(id) => id,
+            Entered::Known(_) => panic!("it is new"),
+        }
+    }
+
+    /// An image with a given vector, and an ingredient.
+    fn dish(id: i64, photo: &MediaSource) -> Graph {
+        let mut builder = GraphBuilder::new();
+        let dish = new(&mut builder, ObjectKind::Image, "Dish", id);
+        builder.media(dish, ObjectKind::Image, "photo", photo);
+        let vector = Some([0.5; 512].as_slice().into());
+        builder.descriptor(dish, "look", SET, vector, None).unwrap();
+        let rice = new(&mut builder, ObjectKind::Entity, "Ingredient", 1);
+        builder.connect(dish, rice, "Has", Vec::new());
+        builder.finish()
+    }
+
+    fn read(photo: &'static [u8]) -> MediaSource {
+        MediaSource::Bytes(Bytes::from_static(photo))
+    }
+
+    fn commands(request: &Request) -> Vec<serde_json::Value> {
+        serde_json::from_slice(&request.commands).unwrap()
+    }
+
+    #[test]
+    fn refs_run_over_the_whole_request_and_blobs_follow_their_commands() {
+        let mut lowering = Lowering::new();
+        assert_eq!(lowering.push(&dish(1, &read(b"one"))).unwrap(), 0..4);
+        assert_eq!(lowering.push(&dish(2, &read(b"two"))).unwrap(), 4..8);
+        let request = lowering.finish();
+        let all = commands(&request);
+        assert_eq!(all[4]["AddImage"]["_ref"], 4);
+        assert_eq!(all[5]["AddDescriptor"]["connect"]["ref"], 4);
+        assert_eq!(
+            (&all[7]["AddConnection"]["src"], &all[7]["AddConnection"]["dst"]),
+            (&4.into(), &6.into())
+        );
+        let sizes: Vec<usize> = request.blobs.iter().map(Bytes::len).collect();
+        assert_eq!(sizes, [3, 2048, 3, 2048]);
+        assert_eq!(request.blobs[2], "two");
+    }
+
+    #[test]
+    fn what_fails_leaves_the_request_as_it_was() {
+        let lower = |with_fault: bool| {
+            let mut lowering = Lowering::new();
+            lowering.push(&dish(1, &read(b"one"))).unwrap();
+            if with_fault {
+                let error = lowering.push(&dish(2, &MediaSource::Path("two.png".into()))).unwrap_err();
+                assert_eq!(error.to_string(), "`two.png` has not been read (Dish)");
+            }
+            lowering.push(&dish(3, &read(b"three"))).unwrap();
+            lowering.finish()
+        };
+        let (with, without) = (lower(true), lower(false));
+        assert_eq!(with.commands, without.commands);
+        assert_eq!(with.blobs, without.blobs);
+    }
+
+    #[test]
+    fn a_vector_that_is_missing_is_refused() {
+        let mut builder = GraphBuilder::new();
+        let dish = new(&mut builder, ObjectKind::Entity, "Dish", 1);
+        let source = Some(crate::EmbedInput::Text("dal".into()));
+        builder.descriptor(dish, "look", SET, None, source).unwrap();
+        let error = Lowering::new().push(&builder.finish()).unwrap_err();
+        assert!(matches!(error.kind(), ModelErrorKind::NoVector { set: "looks" }));
+        assert_eq!(error.place(), "Dish.look");
+    }
+
+    #[test]
+    fn what_exists_is_found_and_sends_no_blob() {
+        let mut graph = dish(1, &MediaSource::Path("not read.png".into()));
+        for id in graph.node_ids().take(2) {
+            graph.mark_existing(id);
+        }
+        let mut lowering = Lowering::new();
+        lowering.push(&graph).unwrap();
+        let request = lowering.finish();
+        let names: Vec<String> = commands(&request)
+            .iter()
+            .map(|c| c.as_object().unwrap().keys().next().unwrap().clone())
+            .collect();
+        // The descriptor needs no command: nothing hangs on it.
+        assert_eq!(names, ["FindImage", "AddEntity", "AddConnection"]);
+        let found = &commands(&request)[0]["FindImage"]["constraints"];
+        assert_eq!(*found, serde_json::json!({"id": ["==", 1], "user_type": ["==", "Dish"]}));
+        assert!(request.blobs.is_empty());
+    }
+}

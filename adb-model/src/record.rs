@@ -64,6 +64,19 @@ impl Record {
         self.blob.as_ref()
     }
 
+    /// Its label, if it has one and that was asked for.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        // Servers give "None" where there is none.
+        self.properties.get("_label")?.as_str().filter(|label| *label != "None")
+    }
+
+    /// The objects that a field joins to this one; nothing if they were not fetched.
+    #[must_use]
+    pub fn children(&self, field: &str) -> Option<&[Record]> {
+        self.children.get(field).map(Vec::as_slice)
+    }
+
     /// A property; nothing if the object lacks it.
     ///
     /// # Errors

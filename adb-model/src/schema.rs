@@ -74,6 +74,12 @@ impl ObjectKind {
         }
     }
 
+    /// Whether its objects are what one of their fields is: a blob, or a place in a container.
+    #[must_use]
+    pub const fn has_own_field(self) -> bool {
+        self.has_media() || self.container().is_some()
+    }
+
     /// Whether it has a blob of its own that travels with its Add command.
     #[must_use]
     pub const fn has_media(self) -> bool {
@@ -200,14 +206,60 @@ pub enum FieldKind {
         of: ObjectKind,
         /// The system property as which it comes back.
         property: &'static str,
+        /// Whether it may be absent.
+        optional: bool,
     },
 }
 
-impl ModelSchema {
-    /// The identifying field. The macro refuses models without one.
+/// What is wrong with the fields of a model, by the kind of its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindFault {
+    /// Objects of this kind have a blob or a geometry, and no field is it.
+    None,
+    /// The field that is it may be absent.
+    Optional,
+    /// Several fields could be it.
+    Several,
+    /// A field is the geometry of another kind of objects.
+    OthersGeometry,
+}
+
+impl FieldKind {
+    /// What is wrong with these fields in a model whose objects are of the kind `model`.
     #[must_use]
-    pub fn id(&self) -> Option<&FieldSchema> {
-        self.fields.iter().find(|f| matches!(f.role, FieldRole::Id(_)))
+    pub const fn fault(kinds: &[FieldKind], model: ObjectKind) -> Option<KindFault> {
+        let (mut required, mut optional) = (0, 0);
+        // Iterators can't be used in constants yet.
+        let mut i = 0;
+        while i < kinds.len() {
+            let (is_own, may_be_absent) = match kinds[i] {
+                FieldKind::Property { .. } => (false, false),
+                FieldKind::Media { kind, optional } => (kind as u8 == model as u8, optional),
+                FieldKind::Geometry { of, optional, .. } if of as u8 == model as u8 => {
+                    (true, optional)
+                }
+                FieldKind::Geometry { .. } => return Some(KindFault::OthersGeometry),
+            };
+            match (is_own, may_be_absent) {
+                (true, false) => required += 1,
+                (true, true) => optional += 1,
+                (false, _) => {}
+            }
+            i += 1;
+        }
+        match (required, optional) {
+            (0, 0) if model.has_own_field() => Some(KindFault::None),
+            (0, 1) => Some(KindFault::Optional),
+            (0 | 1, 0) => None,
+            _ => Some(KindFault::Several),
+        }
+    }
+}
+
+impl ModelSchema {
+    /// The fields that identify an object, together; none where its row does.
+    pub fn ids(&self) -> impl Iterator<Item = &'static FieldSchema> {
+        self.fields.iter().filter(|f| matches!(f.role, FieldRole::Id(_)))
     }
 
     /// This model and all that can be reached from it, each once, this one first.
@@ -248,5 +300,100 @@ impl ModelSchema {
     fn is(&self, other: &ModelSchema) -> bool {
         std::ptr::eq(self, other)
             || (self.class == other.class && self.kind == other.kind && self.name == other.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ClipVitB16, ClipVitL14, Engine, Metric};
+
+    const LOOKS: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
+    const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
+
+    const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
+        FieldSchema { name, key: name, property: name, doc: "", role }
+    }
+
+    const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
+        FieldRole::Children {
+            relation: Relation::Connection("Has"),
+            edge: &[],
+            many: false,
+            model,
+        }
+    }
+
+    static DISH: ModelSchema = ModelSchema {
+        name: "Dish",
+        class: "Dish",
+        kind: ObjectKind::Image,
+        doc: "",
+        fields: &[
+            field("id", FieldRole::Id(ValueType::Int)),
+            field("look", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("smell", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("part", child(|| &PART)),
+        ],
+    };
+    static PART: ModelSchema = ModelSchema {
+        name: "Part",
+        class: "Part",
+        kind: ObjectKind::Entity,
+        doc: "",
+        fields: &[
+            field("look", FieldRole::Embedding { set: OTHER, from: None }),
+            field("part", child(|| &PART)),
+            field("dish", child(|| &DISH)),
+        ],
+    };
+
+    #[test]
+    fn cycles_are_walked_once() {
+        let names: Vec<_> = PART.reachable().iter().map(|m| m.name).collect();
+        assert_eq!(names, ["Part", "Dish"]);
+    }
+
+    #[test]
+    fn one_declaration_is_one_set_and_two_that_differ_are_two() {
+        assert_eq!(DISH.sets(), [LOOKS, OTHER]);
+    }
+
+    #[test]
+    fn the_id_is_found() {
+        assert_eq!(DISH.ids().map(|f| f.name).collect::<Vec<_>>(), ["id"]);
+        assert_eq!(PART.ids().count(), 0);
+    }
+
+    #[test]
+    fn an_image_has_one_picture_of_its_own() {
+        const TEXT: FieldKind =
+            FieldKind::Property { value_type: ValueType::String, optional: true };
+        const ALWAYS: FieldKind = FieldKind::Media { kind: ObjectKind::Image, optional: false };
+        const PERHAPS: FieldKind = FieldKind::Media { kind: ObjectKind::Image, optional: true };
+        const FILM: FieldKind = FieldKind::Media { kind: ObjectKind::Video, optional: true };
+        let image = |kinds: &[FieldKind]| FieldKind::fault(kinds, ObjectKind::Image);
+        assert_eq!(image(&[TEXT, FILM]), Some(KindFault::None));
+        assert_eq!(image(&[FILM, ALWAYS]), None);
+        assert_eq!(image(&[PERHAPS]), Some(KindFault::Optional));
+        assert_eq!(image(&[ALWAYS, TEXT, ALWAYS]), Some(KindFault::Several));
+        assert_eq!(image(&[ALWAYS, PERHAPS]), Some(KindFault::Several));
+        assert_eq!(FieldKind::fault(&[TEXT, ALWAYS, ALWAYS], ObjectKind::Entity), None);
+    }
+
+    #[test]
+    fn geometry_belongs_to_parts() {
+        const PLACE: FieldKind = FieldKind::Geometry {
+            of: ObjectKind::BoundingBox,
+            property: "_coordinates",
+            optional: false,
+        };
+        for kind in [ObjectKind::Entity, ObjectKind::Image, ObjectKind::Polygon] {
+            assert_eq!(FieldKind::fault(&[PLACE], kind), Some(KindFault::OthersGeometry));
+        }
+        let of_box = |kinds: &[FieldKind]| FieldKind::fault(kinds, ObjectKind::BoundingBox);
+        assert_eq!(of_box(&[PLACE]), None);
+        assert_eq!(of_box(&[]), Some(KindFault::None));
+        assert_eq!(of_box(&[PLACE, PLACE]), Some(KindFault::Several));
     }
 }

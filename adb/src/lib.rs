@@ -1,3 +1,71 @@
 //! Typed, multimodal data models and ingestion for ApertureDB.
+//!
+//! ```
+//! use adb::prelude::*;
+//!
+//! /// The space in which photos of dishes lie.
+//! #[derive(DescriptorSet)]
+//! #[adb(name = "dish_photos", embedder = ClipVitB16)]
+//! struct DishPhotos;
+//!
+//! /// A photo of a dish.
+//! #[derive(DataModel)]
+//! #[adb(image)]
+//! struct Dish {
+//!     #[adb(id)]
+//!     dish_id: u64,
+//!     name: String,
+//!     photo: Image,
+//!     #[adb(embed(from = photo, set = DishPhotos))]
+//!     look: Embedding<512>,
+//! }
+//!
+//! let dish = Dish {
+//!     dish_id: 1,
+//!     name: "dal".into(),
+//!     photo: Image::path("dal.jpg"),
+//!     look: Embedding::default(), // to be filled
+//! };
+//! assert_eq!(dish.graph()?.nodes().len(), 2); // the image and its descriptor
+//! # Ok::<_, adb::ModelError>(())
+//! ```
+//!
+//! What the attributes mean: [`DataModel`](macro@DataModel), [`DescriptorSet`](macro@DescriptorSet).
 
+#[cfg(feature = "engine")]
+mod connect;
+
+pub use adb_derive::{DataModel, DescriptorSet};
+#[cfg(feature = "loaders")]
+pub use adb_loaders as loaders;
+#[cfg(feature = "loaders")]
+pub use adb_loaders::embedders;
 pub use adb_model::*;
+#[cfg(feature = "engine")]
+pub use connect::{ConnectError, connect};
+
+/// What a program that declares models needs: `use adb::prelude::*;`.
+pub mod prelude {
+    pub use adb_derive::{DataModel, DescriptorSet};
+    pub use adb_model::{DataModel, Database, DescriptorSet, Embedder, Embedding, Image};
+
+    pub use crate::presets::*;
+}
+
+/// Embedders with a name, a dimension and what they read: for `embedder = …`.
+pub mod presets {
+    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, Starter512};
+}
+
+/// What the macros' output names. Not part of the interface.
+#[doc(hidden)]
+pub mod __macro {
+    pub use adb_model::{
+        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, DataModel,
+        DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind,
+        FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty, KindFault,
+        LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PlainEdge, Produces,
+        Property, PropertyField, Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField,
+        Value, ValueError, ValueType, graph::Entered,
+    };
+}

@@ -1,8 +1,8 @@
 """MiniLM in NumPy, in double precision, sharing nothing with the ONNX graph.
 
-It computes the class embeddings of the image tower: in double precision the rounding to single
-comes out the same on every processor, so the bundle's hash does. And it is what the text tower
-is checked against.
+It computes the class embeddings of the image tower: in double precision, so that processors and
+their libraries differ only far behind the digits that are kept. And it is what the text tower is
+checked against.
 """
 
 import collections

@@ -1,6 +1,7 @@
 """Pinned Python packages, installed with `pip install --target` and put on the import path.
 
-Never a virtual environment and never the user's own site-packages.
+Never a virtual environment and never the user's own site-packages. Run as a program, it installs
+the named ones (or what runs a bundle) into the cache, for tests and tools that come later.
 """
 
 import contextlib
@@ -8,7 +9,7 @@ import importlib
 import pathlib
 import sys
 
-from common import Fail, cache_root, locked, pip, size, staged, step, tree_size
+from common import Fail, cache_root, locked, pip, run, size, staged, step, tree_size
 
 # For each package, newest first: the lowest Python that the version takes, the version, and about
 # how many bytes come down. Old Pythons get the last version that was made for them.
@@ -21,6 +22,7 @@ PINS = {
     "tokenizers": [((3, 10), "0.23.3", 3.4e6), ((3, 9), "0.22.2", 3.3e6)],
     "onnxruntime": [((3, 11), "1.31.1", 24e6), ((3, 10), "1.23.2", 17e6), ((3, 9), "1.19.2", 13e6)],
     "pillow": [((3, 11), "13.0.0", 7e6), ((3, 10), "12.3.0", 7e6), ((3, 9), "11.3.0", 7e6)],
+    "resvg_py": [((3, 10), "0.5.0", 1.5e6)],  # for tools/sample, which draws the demo's pictures
 }
 
 # What writes the bundle, and what runs it. They are apart, so that a user who only wants the
@@ -33,8 +35,9 @@ def _pin(name):
     for lowest, version, about in PINS[name]:
         if sys.version_info[:2] >= lowest:
             return f"{name}=={version}", about
-    raise Fail(f"Python {sys.version.split()[0]} is too old for these tools\n"
-               "  mend: use Python 3.9 or newer")
+    lowest = ".".join(map(str, PINS[name][-1][0]))
+    raise Fail(f"Python {sys.version.split()[0]} is too old for the package {name}\n"
+               f"  mend: use Python {lowest} or newer")
 
 
 def _install(names, target, scratch):
@@ -71,3 +74,26 @@ def kept(names):
                 _install(names, result, scratch)
                 print(f"  kept in {target}; remove it whenever you like")
     _admit(target)
+
+
+def if_kept(names):
+    """Puts packages on the path if the cache has them at the pinned versions; installs nothing."""
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    wanted = {_pin(name)[0].replace("==", "") for name in names}
+    for directory in sorted((cache_root() / "python").glob(f"{version}-*")):
+        if wanted <= set(directory.name.split("-")[1:]):
+            _admit(directory)
+            return
+
+
+def main():
+    names = sys.argv[1:] or RUN
+    if unknown := [name for name in names if name not in PINS]:
+        raise Fail(f"no pinned version of {', '.join(unknown)}\n"
+                   f"  mend: choose from {', '.join(PINS)}")
+    kept(names)
+    print(f"in place: {', '.join(_pin(name)[0] for name in names)}")
+
+
+if __name__ == "__main__":
+    run(main)

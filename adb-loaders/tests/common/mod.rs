@@ -32,6 +32,7 @@ pub(crate) struct Dish {
 
 impl DataModel for Dish {
     type Columns = ();
+    type Bare = Self;
     const SCHEMA: &'static ModelSchema = &ModelSchema {
         name: "Dish",
         class: "Dish",

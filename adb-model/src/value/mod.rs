@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 pub use date::Date;
 pub use json::AsJson;
+pub(crate) use property::read as read_property;
 pub use property::{IdProperty, Property, PropertyField};
 
 /// One property value, as the query language knows it.
@@ -198,6 +199,9 @@ pub enum ValueError {
     /// A value that its type can't be made into JSON.
     #[error("can't be written as JSON: {0}")]
     Unwritable(String),
+    /// Text is read into a type that only borrows it.
+    #[error("borrowed text can't be read back; make the field a `String` or a `Cow<'_, str>`")]
+    Borrowed,
     /// A stored value of another type than the field.
     #[error("{found} is no {expected}")]
     Unexpected {

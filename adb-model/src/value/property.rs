@@ -6,6 +6,7 @@ use jiff::{Timestamp, civil};
 use uuid::Uuid;
 
 use super::{Date, Value, ValueError, ValueType};
+use crate::{FieldPlace, ModelError, Record, error::ModelErrorKind};
 
 /// A Rust type that is stored as one property.
 ///
@@ -36,11 +37,11 @@ use super::{Date, Value, ValueError, ValueType};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be stored as a property",
-    label = "not text, a number, a boolean, a date, JSON or an `Option` of one",
-    note = "an embedding needs `#[adb(embed(from = …, set = …))]`, a child model `#[adb(connect = \"…\")]`",
+    label = "not text, a number, a boolean, a date, JSON, or an `Option` of one",
+    note = "a child model: `#[adb(connect = \"HasPart\")]`",
     note = "a list or a struct can go into one property as JSON: `AsJson<{Self}>`",
-    note = "a field that the database need not see takes `#[adb(skip)]`",
-    note = "a type of your own can implement `adb::Property`"
+    note = "a type of your own that is one value: `#[derive(Property)]`, or implement `adb::Property` for it",
+    note = "a field that the database need not see: `#[adb(skip)]`"
 )]
 pub trait Property: Sized {
     /// The type of the stored property.
@@ -66,20 +67,83 @@ pub trait Property: Sized {
     label = "an id is an integer, text or a UUID",
     note = "floats don't compare exactly, and an `Option` may be absent: such a row could not be found again"
 )]
-pub trait IdProperty: Property {}
+pub trait IdProperty: Property {
+    /// The type of the stored id.
+    const ID_TYPE: ValueType = <Self as Property>::TYPE;
 
-/// A field that holds a property: the property itself, or an `Option` of it.
-pub trait PropertyField {
-    /// The property's type, without `Option`.
-    type Property: Property;
+    /// The id as it is stored.
+    ///
+    /// # Errors
+    /// When the database can't hold it: see [`ValueError`].
+    fn id(&self, at: FieldPlace) -> Result<Value, ModelError> {
+        self.to_value().map_err(|e| at.error(e.into()))
+    }
+
+    /// Reads the id back.
+    ///
+    /// # Errors
+    /// When the object lacks it, or has it with another type.
+    fn read_id(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        read(record, at)
+    }
 }
 
+/// A field of a [`Connection`](crate::Connection): a property, or an `Option` of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be stored as a property",
+    label = "not text, a number, a boolean, a date, JSON, or an `Option` of one",
+    note = "a connection has properties only: pictures, embeddings and children belong to the objects at its ends",
+    note = "a list or a struct can go into one property as JSON: `AsJson<{Self}>`"
+)]
+pub trait PropertyField: Sized {
+    /// The property's type.
+    const TYPE: ValueType;
+    /// Whether it may be absent.
+    const OPTIONAL: bool;
+
+    /// The value to store, if there is one.
+    ///
+    /// # Errors
+    /// When the database can't hold it.
+    fn value(&self, at: FieldPlace) -> Result<Option<Value>, ModelError>;
+
+    /// Reads the field back.
+    ///
+    /// # Errors
+    /// When the object lacks it, or has it with another type.
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
+}
+
+#[diagnostic::do_not_recommend]
 impl<T: Property> PropertyField for T {
-    type Property = T;
+    const TYPE: ValueType = <T as Property>::TYPE;
+    const OPTIONAL: bool = false;
+    fn value(&self, at: FieldPlace) -> Result<Option<Value>, ModelError> {
+        self.to_value().map(Some).map_err(|e| at.error(e.into()))
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        read(record, at)
+    }
 }
 
 impl<T: Property> PropertyField for Option<T> {
-    type Property = T;
+    const TYPE: ValueType = <T as Property>::TYPE;
+    const OPTIONAL: bool = true;
+    fn value(&self, at: FieldPlace) -> Result<Option<Value>, ModelError> {
+        self.as_ref().map_or(Ok(None), |value| value.value(at))
+    }
+    fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        if record.lacks(at.property) { Ok(None) } else { read(record, at).map(Some) }
+    }
+}
+
+/// Reads a property that must be there.
+pub(crate) fn read<T: Property>(record: &Record, at: FieldPlace) -> Result<T, ModelError> {
+    match record.get(at.property) {
+        Ok(Some(value)) => T::from_value(value).map_err(|e| at.error(e.into())),
+        Ok(None) => Err(at.error(ModelErrorKind::Absent { property: at.property })),
+        Err(e) => Err(at.error(e.into())),
+    }
 }
 
 fn unexpected<T>(expected: &'static str, found: &Value) -> Result<T, ValueError> {
@@ -184,13 +248,26 @@ macro_rules! texts {
     )*};
 }
 texts! {
-    Cow<'static, str>, "text", |text| Some(Cow::Owned(text.clone()));
+    Cow<'_, str>, "text", |text| Some(Cow::Owned(text.clone()));
     Box<str>, "text", |text| Some(text.as_str().into());
     Rc<str>, "text", |text| Some(text.as_str().into());
     Arc<str>, "text", |text| Some(text.as_str().into());
     char, "single character", |text| text.parse().ok();
     Uuid, "UUID", |text| Uuid::parse_str(&text).ok();
 }
+
+/// Borrowed text can be written; a model that is to be read back owns its text, or may own it, as
+/// `Cow<'_, str>` does.
+impl Property for &str {
+    const TYPE: ValueType = ValueType::String;
+    fn to_value(&self) -> Result<Value, ValueError> {
+        Ok(Value::from(*self))
+    }
+    fn from_value(_: Value) -> Result<Self, ValueError> {
+        Err(ValueError::Borrowed)
+    }
+}
+impl IdProperty for &str {}
 
 #[cfg(feature = "url")]
 texts! {

@@ -1,0 +1,333 @@
+//! The rules of a data model, one function each. Types are the compiler's matter: what it has to
+//! check stands in the code that the macro writes.
+
+use std::collections::HashMap;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+
+use super::written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel};
+use crate::{ctxt::Ctxt, names};
+
+/// Checks everything that can be seen without knowing types.
+pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
+    one_kind(cx, model);
+    class_name(cx, model);
+    identified(cx, model);
+    for field in &model.fields {
+        one_role(cx, field);
+        index_is_for_properties(cx, field);
+        rename_has_something_to_name(cx, field);
+        no_flatten(cx, field);
+        property_name(cx, field);
+        connection_class(cx, field);
+        default_has_something_to_fill(cx, field);
+        parts_are_in_their_container(cx, model, field);
+        label_is_on_a_part(cx, model, field);
+        if let Some(embed) = &field.embed {
+            from_names_a_field(cx, model, &embed.value);
+            a_set_type_says_it_all(cx, &embed.value);
+            there_is_a_set(cx, embed.key.to_token_stream(), &embed.value);
+            an_inline_set_has_an_embedder(cx, &embed.value);
+        }
+    }
+    property_names_differ(cx, model);
+}
+
+fn one_kind(cx: &Ctxt, model: &WrittenModel) {
+    let mut kinds = model.kinds.iter();
+    let Some((first, first_key)) = kinds.next() else { return };
+    for (other, key) in kinds {
+        let message =
+            format!("an object is {} or {}, not both", first.about().one, other.about().one);
+        cx.error_pair((key, message), (first_key, format!("`{first_key}` is given here")));
+    }
+}
+
+fn class_name(cx: &Ctxt, model: &WrittenModel) {
+    match &model.class {
+        Some(class) => {
+            if let Some(fault) = names::name_fault(&class.value.value()) {
+                cx.error(&class.value, format_args!("the class {fault}"));
+            }
+        }
+        None => {
+            let name = model.ident.unraw().to_string();
+            if let Some(fault) = names::name_fault(&name) {
+                let help = "give another class: `#[adb(class = \"…\")]`";
+                cx.error_help(&model.ident, format_args!("the class `{name}` {fault}"), help);
+            }
+        }
+    }
+}
+
+fn identified(cx: &Ctxt, model: &WrittenModel) {
+    let id = model.fields.iter().find_map(|f| f.id.as_ref().map(|id| (f, id)));
+    match (id, &model.row_id) {
+        (None, None) => no_id(cx, model),
+        (Some((field, id)), Some(row_id)) => cx.error_pair(
+            (&row_id.key, "`row_id` is for models that have no id of their own"),
+            (&id.key, format!("`{}` is one", field.ident)),
+        ),
+        _ => {}
+    }
+}
+
+fn no_id(cx: &Ctxt, model: &WrittenModel) {
+    // Where something could not be read, that may have been the id.
+    if model.unread || model.fields.iter().any(|f| f.unread) {
+        return;
+    }
+    let message = format!(
+        "`{}` has no id, so nothing tells its objects apart: a second run would add them again",
+        model.ident
+    );
+    let help = match likely_id(model) {
+        Some(field) => {
+            let ty = field.ty.to_token_stream();
+            format!("mark the field that identifies one: `#[adb(id)] {}: {ty}`", field.ident)
+        }
+        None => "add a field that identifies one, such as `#[adb(id)] id: u64`".to_owned(),
+    };
+    let help = format!(
+        "{help}\nhelp: if only several fields together do, mark each of them\nhelp: if none does, \
+         `#[adb(row_id)]` on the struct takes an id from the row in its source"
+    );
+    cx.error_help(&model.ident, message, help);
+}
+
+/// A field that is called like an id.
+fn likely_id(model: &WrittenModel) -> Option<&WrittenField> {
+    let free = || model.fields.iter().filter(|f| f.has_property() && f.embed.is_none());
+    let called = |name: &WrittenField, names: &[&str]| {
+        let field = name.ident.unraw().to_string();
+        names.contains(&field.as_str())
+    };
+    free()
+        .find(|f| called(f, &["id", "uuid"]))
+        .or_else(|| free().find(|f| f.ident.to_string().ends_with("_id")))
+        .or_else(|| free().find(|f| called(f, &["key", "name"])))
+}
+
+fn one_role(cx: &Ctxt, field: &WrittenField) {
+    let roles = [
+        field.id.as_ref().map(|k| &k.key),
+        field.embed.as_ref().map(|k| &k.key),
+        field.connect.as_ref().map(|k| &k.key),
+        field.label.as_ref().map(|k| &k.key),
+        field.skip.as_ref().map(|k| &k.key),
+    ];
+    let mut roles = roles.into_iter().flatten().chain(field.parts.iter().map(|(_, key)| key));
+    let Some(first) = roles.next() else { return };
+    for other in roles {
+        cx.error_pair(
+            (other, format!("a field can't be both `{first}` and `{other}`")),
+            (first, format!("`{first}` is given here")),
+        );
+    }
+}
+
+fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
+    let Some(index) = &field.index else { return };
+    let why = if field.id.is_some() {
+        "`index` is not needed here: an id is always indexed"
+    } else if field.embed.is_some() {
+        "`index` is for properties: how vectors are searched is the `engine` of their set"
+    } else if field.connect.is_some() {
+        "`index` is for properties: connections are indexed as they need it"
+    } else if field.label.is_some() || !field.parts.is_empty() {
+        "`index` is for properties, and this is none"
+    } else if field.skip.is_some() {
+        "`index` has nothing to work on: `skip` keeps the field out of the database"
+    } else {
+        return;
+    };
+    cx.error_help(&index.key, why, "take `index` away");
+}
+
+fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
+    let Some(rename) = &field.rename else { return };
+    if field.label.is_some() || !field.parts.is_empty() {
+        let help = "take `rename` away";
+        cx.error_help(&rename.key, "`rename` names a property, and this is none", help);
+    } else if field.connect.is_some() {
+        let help = "the class in `connect = \"…\"` is all that the database sees of this field";
+        cx.error_help(&rename.key, "`rename` names a property, and this is a connection", help);
+    } else if field.skip.is_some() {
+        let help = "take one of them away";
+        cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);
+    }
+}
+
+/// A flattened child's keys lie among the parent's: the schema would name keys that are not there.
+fn no_flatten(cx: &Ctxt, field: &WrittenField) {
+    if let (Some(flatten), None) = (&field.flatten, &field.skip) {
+        let help = "nest the object in the source, write its fields out here, or keep the field \
+                    from the database with `#[adb(skip)]`";
+        cx.error_help(flatten, "a flattened field can't be stored yet", help);
+    }
+}
+
+fn property_name(cx: &Ctxt, field: &WrittenField) {
+    if !field.has_property() {
+        return;
+    }
+    let name = field.property();
+    let fault = names::name_fault(&name).or_else(|| names::reserved(&name));
+    if let Some(fault) = fault {
+        let help = "name it otherwise: `#[adb(rename = \"…\")]`";
+        cx.error_help(named_at(field), format_args!("the property `{name}` {fault}"), help);
+    }
+}
+
+fn property_names_differ(cx: &Ctxt, model: &WrittenModel) {
+    let mut seen: HashMap<String, &WrittenField> = HashMap::new();
+    for field in model.fields.iter().filter(|f| f.has_property()) {
+        let name = field.property();
+        match seen.get(&name) {
+            Some(first) => cx.error_pair(
+                (
+                    named_at(field),
+                    format!("two fields are stored as `{name}`: `{}` and this", first.ident),
+                ),
+                (named_at(first), format!("`{name}` is first taken here")),
+            ),
+            None => {
+                seen.insert(name, field);
+            }
+        }
+    }
+}
+
+/// What gave a property its name.
+fn named_at(field: &WrittenField) -> TokenStream {
+    match &field.rename {
+        Some(rename) => rename.value.to_token_stream(),
+        None => field.ident.to_token_stream(),
+    }
+}
+
+fn connection_class(cx: &Ctxt, field: &WrittenField) {
+    let Some(connect) = &field.connect else { return };
+    match &connect.value.class {
+        Some(ConnectionClass::Text(class)) => {
+            if let Some(fault) = names::name_fault(&class.value()) {
+                let help =
+                    "name what the one is to the other, such as `connect = \"HasIngredient\"`";
+                cx.error_help(class, format_args!("the connection's class {fault}"), help);
+            }
+        }
+        Some(ConnectionClass::Type(_)) => {}
+        None if connect.value.unread => {}
+        None => {
+            let help = "`connect(class = \"HasIngredient\", direction = in)`";
+            cx.error_help(&connect.key, "`connect` needs the connection's `class`", help);
+        }
+    }
+}
+
+fn default_has_something_to_fill(cx: &Ctxt, field: &WrittenField) {
+    let Some(default) = &field.default else { return };
+    let why = if field.id.is_some() {
+        "no object is without its id"
+    } else if field.embed.is_some() {
+        "a vector that is absent is one to be filled"
+    } else if field.connect.is_some() || !field.parts.is_empty() {
+        "children that are absent are an empty list, or nothing"
+    } else {
+        return;
+    };
+    let message = format!("`default` has nothing to do here: {why}");
+    cx.error_help(&default.key, message, "take `default` away");
+}
+
+/// Regions lie in images and frames, clips and frames in videos.
+fn parts_are_in_their_container(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
+    let kind = model.kind();
+    for (parts, key) in &field.parts {
+        let containers = parts.containers();
+        if containers.contains(&kind) || model.unread {
+            continue;
+        }
+        let whose: Vec<&str> = containers.iter().map(|c| c.about().one).collect();
+        let keys: Vec<String> =
+            containers.iter().map(|c| format!("`#[adb({})]`", c.about().key)).collect();
+        let message = format!(
+            "`{key}` are parts of {}, and `{}` is {}",
+            whose.join(" or "),
+            model.ident,
+            kind.about().one
+        );
+        let help = format!(
+            "make it one: {} on the struct; or join objects of their own with \
+             `#[adb(connect = \"…\")]`",
+            keys.join(" or ")
+        );
+        cx.error_help(key, message, help);
+    }
+}
+
+fn label_is_on_a_part(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
+    let Some(label) = &field.label else { return };
+    let kind = model.kind();
+    if !kind.is_part() && !model.unread {
+        let message = format!(
+            "only regions, clips and frames have a label, and `{}` is {}",
+            model.ident,
+            kind.about().one
+        );
+        cx.error_help(&label.key, message, "without `label`, the text is a property");
+    }
+}
+
+fn from_names_a_field(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
+    let Some(from) = &embed.from else { return };
+    if model.field(&from.value).is_some() {
+        return;
+    }
+    let fields: Vec<String> = model.fields.iter().map(|f| f.ident.unraw().to_string()).collect();
+    let fields = || fields.iter().map(String::as_str);
+    let message = format!("`{}` has no field `{}`", model.ident, from.value);
+    match names::nearest(&from.value.to_string(), fields(), &[]) {
+        Some(meant) => cx.error_help(&from.value, message, format_args!("did you mean `{meant}`?")),
+        None => {
+            let help = format!("its fields are {}", names::list(fields()));
+            cx.error_help(&from.value, message, help);
+        }
+    }
+}
+
+fn a_set_type_says_it_all(cx: &Ctxt, embed: &WrittenEmbed) {
+    let Some(set) = &embed.set_type else { return };
+    let inline = &embed.inline;
+    let keys = [
+        inline.embedder.as_ref().map(|k| &k.key),
+        inline.metric.as_ref().map(|k| &k.key),
+        inline.engine.as_ref().map(|k| &k.key),
+    ];
+    for key in keys.into_iter().flatten() {
+        cx.error_pair(
+            (key, format!("`{key}` is the set's own matter: say it where the set is declared")),
+            (&set.value, "this set is a type, and declares itself"),
+        );
+    }
+}
+
+fn there_is_a_set(cx: &Ctxt, embed: TokenStream, written: &WrittenEmbed) {
+    if written.set_type.is_none() && written.inline.name.is_none() && !written.unread {
+        let help = "name a type with `#[derive(DescriptorSet)]`, `set = Photos`, or declare one \
+                    here: `set = \"photos\", embedder = ClipVitB16`";
+        cx.error_help(embed, "`embed` needs the set that the vectors go into", help);
+    }
+}
+
+fn an_inline_set_has_an_embedder(cx: &Ctxt, embed: &WrittenEmbed) {
+    if let (Some(name), None, false) = (&embed.inline.name, &embed.inline.embedder, embed.unread) {
+        let help = format!(
+            "`set = {0}, embedder = ClipVitB16`; or, for a set that has a type, `set = TheType`",
+            name.value.to_token_stream()
+        );
+        cx.error_help(&name.value, "a set that is declared here needs its `embedder`", help);
+    }
+}

@@ -1,0 +1,414 @@
+//! The code of `#[derive(DataModel)]`.
+//!
+//! Each trait is asked for at the token that would be guilty if the answer were no: that is where
+//! the compiler puts its error.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::{Type, spanned::Spanned};
+
+use super::{
+    bounds,
+    columns::Columns,
+    kind::{About, Kind, Parts},
+    meaning::{Embedding, Field, Model, Role, Set, Source},
+    read,
+    written::ConnectionClass,
+};
+use crate::{
+    respan::{located, respan},
+    set::expand::spec,
+};
+
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let Model { krate, ident, .. } = model;
+    let schema = schema(model);
+    let build = build(model);
+    let check = check_when_declared(model);
+    let (params, args, _) = model.generics.split_for_impl();
+    let bounds = bounds::where_clause(model);
+    let columns = Columns::of(model);
+    let (columns_type, columns_struct, columns_fn) =
+        (columns.ty(), columns.declaration(bounds.as_ref()), columns.function());
+    let read = read::function(model);
+    let markers = Parts::ALL.into_iter().filter(|parts| parts.are(model.kind)).map(|parts| {
+        let marker = format_ident!("{}", parts.marker());
+        quote! {
+            #[automatically_derived]
+            impl #params _adb::#marker for #ident #args #bounds {}
+        }
+    });
+    quote! {
+        const _: () = {
+            use #krate::__macro as _adb;
+
+            #columns_struct
+
+            #[automatically_derived]
+            impl #params _adb::DataModel for #ident #args #bounds {
+                type Columns = #columns_type;
+                type Bare = Self;
+                #schema
+                #build
+                #columns_fn
+                #read
+            }
+
+            #(#markers)*
+
+            #check
+        };
+    }
+}
+
+fn schema(model: &Model) -> TokenStream {
+    let Model { name, class, doc, .. } = model;
+    let kind = kind(model);
+    let fields = model.fields.iter().map(field_schema);
+    let check = fields_fit_the_kind(model);
+    quote! {
+        const SCHEMA: &'static _adb::ModelSchema = {
+            #check
+            &_adb::ModelSchema {
+                name: #name,
+                class: #class,
+                kind: #kind,
+                doc: #doc,
+                fields: &[#(#fields),*],
+            }
+        };
+    }
+}
+
+/// Which fields are media or geometry only their types know.
+fn fields_fit_the_kind(model: &Model) -> TokenStream {
+    let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
+    let stored = stored.map(|f| &f.ty);
+    let name = &model.name;
+    let kind = kind(model);
+    let About { one, key, own_types, example, own, .. } = model.kind.about();
+    let others = format!(
+        "`{name}` is {one}, and one of its fields says where an object lies in another: a `Rect` \
+         belongs to `#[adb(bounding_box)]`, a `Polygon` to `#[adb(polygon)]`, a span to \
+         `#[adb(clip)]`, and a moment to `#[adb(frame)]`"
+    );
+    let span = located(model.kind_span);
+    let fault = quote_spanned! {span=>
+        _adb::FieldKind::fault(&[#(<#stored as _adb::Field>::KIND),*], #kind)
+    };
+    if model.kind == Kind::Entity {
+        return quote_spanned! {span=>
+            if let ::core::option::Option::Some(_) = #fault {
+                ::core::panic!(#others)
+            }
+        };
+    }
+    let none = format!(
+        "`{name}` is {one}, but none of its fields has the type {own_types}: add one, such as \
+         `{example}`, or take `#[adb({key})]` away"
+    );
+    let (several, optional) = if model.kind.is_part() {
+        (
+            format!(
+                "`{name}` is {one}, but several of its fields have the type {own_types}: it has \
+                 one {own}. Make a model for each, or store the others as properties"
+            ),
+            format!(
+                "`{name}` is {one}, so its {own} can't be an `Option`: it lies somewhere in what \
+                 it is a part of"
+            ),
+        )
+    } else {
+        (
+            format!(
+                "`{name}` is {one}, but has several fields of the type {own_types}: such an \
+                 object is one {own}. Move the others into a model of their own, or take \
+                 `#[adb({key})]` away: an entity can have any number of them"
+            ),
+            format!(
+                "`{name}` is {one}, so its {own} can't be an `Option`: take `#[adb({key})]` away, \
+                 and an entity with an optional {own} remains"
+            ),
+        )
+    };
+    quote_spanned! {span=>
+        match #fault {
+            ::core::option::Option::None => {}
+            ::core::option::Option::Some(_adb::KindFault::None) => ::core::panic!(#none),
+            ::core::option::Option::Some(_adb::KindFault::Optional) => ::core::panic!(#optional),
+            ::core::option::Option::Some(_adb::KindFault::Several) => ::core::panic!(#several),
+            ::core::option::Option::Some(_adb::KindFault::OthersGeometry) => {
+                ::core::panic!(#others)
+            }
+        }
+    }
+}
+
+/// Constants of generic impls are evaluated where they are used; others here and now.
+fn check_when_declared(model: &Model) -> Option<TokenStream> {
+    let generic = model.generics.type_params().next().is_some()
+        || model.generics.const_params().next().is_some();
+    if generic {
+        return None;
+    }
+    let ident = &model.ident;
+    let lifetimes = model.generics.lifetimes().map(|_| quote!('static));
+    Some(quote! {
+        const _: &_adb::ModelSchema = <#ident<#(#lifetimes),*> as _adb::DataModel>::SCHEMA;
+    })
+}
+
+fn kind(model: &Model) -> TokenStream {
+    let variant = format_ident!("{}", model.kind.about().variant);
+    quote!(_adb::ObjectKind::#variant)
+}
+
+fn field_schema(field: &Field) -> TokenStream {
+    let Field { name, key, property, doc, .. } = field;
+    let role = role(field);
+    quote! {
+        _adb::FieldSchema { name: #name, key: #key, property: #property, doc: #doc, role: #role }
+    }
+}
+
+fn role(field: &Field) -> TokenStream {
+    let Field { ty, .. } = field;
+    match &field.role {
+        Role::Id => quote!(_adb::FieldRole::Id(<#ty as _adb::IdProperty>::ID_TYPE)),
+        Role::Stored { index: None } => {
+            quote!(_adb::FieldRole::of(<#ty as _adb::Field>::KIND, false))
+        }
+        Role::Stored { index: Some(span) } => {
+            let message = format!("`{}` is no property: only these have an index", field.name);
+            let check = quote_spanned! {located(*span)=>
+                match <#ty as _adb::Field>::KIND {
+                    _adb::FieldKind::Property { .. } => {}
+                    _ => ::core::panic!(#message),
+                }
+            };
+            quote! {{
+                #check
+                _adb::FieldRole::of(<#ty as _adb::Field>::KIND, true)
+            }}
+        }
+        Role::Embedding(embedding) => {
+            let Embedding { from, set } = &**embedding;
+            let (embedder, _) = embedder(set);
+            let spec = set_spec(set);
+            let span = guilty(set).span();
+            let accepts = from.as_ref().map(|from| {
+                let source = respan(&from.ty, from.named.span());
+                quote_spanned! {located(span)=>
+                    let () = <#embedder as _adb::Accepts<
+                        <#source as _adb::EmbedSource>::Modality
+                    >>::CHECKED;
+                }
+            });
+            let from = match from {
+                Some(from) => {
+                    let name = syn::ext::IdentExt::unraw(&from.named).to_string();
+                    quote!(::core::option::Option::Some(#name))
+                }
+                None => quote!(::core::option::Option::None),
+            };
+            let produces = quote_spanned! {located(span)=>
+                let () = <#embedder as _adb::Produces<
+                    <#ty as _adb::EmbeddingField>::Vector
+                >>::CHECKED;
+            };
+            quote! {{
+                #produces
+                #accepts
+                _adb::FieldRole::Embedding { set: #spec, from: #from }
+            }}
+        }
+        Role::Children { class, .. } => {
+            let relation = relation(field);
+            let (check, edge) = match class {
+                ConnectionClass::Text(text) => (plain_edge(ty, text.span()), quote!(&[])),
+                ConnectionClass::Type(edge) => {
+                    let span = located(edge.span());
+                    let check = quote_spanned! {span=>
+                        let () = <<#ty as _adb::Children>::Edge as _adb::SameEdge<#edge>>::CHECKED;
+                    };
+                    (check, quote!(<#edge as _adb::Connection>::FIELDS))
+                }
+            };
+            children(ty, &check, &relation, &edge)
+        }
+        Role::Parts { what, span } => {
+            let marker = format_ident!("{}", what.marker());
+            let mut check = plain_edge(ty, *span);
+            check.extend(quote_spanned! {located(*span)=>
+                let () = <<#ty as _adb::Children>::Model as _adb::#marker>::CHECKED;
+            });
+            children(ty, &check, &relation(field), &quote!(&[]))
+        }
+        Role::Label => quote! {
+            _adb::FieldRole::Label { optional: <#ty as _adb::LabelField>::OPTIONAL }
+        },
+    }
+}
+
+/// The children's connections must have no properties.
+fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
+    quote_spanned! {located(guilty)=>
+        let () = <<#ty as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+    }
+}
+
+fn children(
+    ty: &Type,
+    check: &TokenStream,
+    relation: &TokenStream,
+    edge: &TokenStream,
+) -> TokenStream {
+    quote! {{
+        #check
+        _adb::FieldRole::Children {
+            relation: #relation,
+            edge: #edge,
+            many: <#ty as _adb::Children>::MANY,
+            model: <#ty as _adb::Children>::schema,
+        }
+    }}
+}
+
+/// How a field's children are joined to the object.
+pub(crate) fn relation(field: &Field) -> TokenStream {
+    let Role::Children { class, reversed } = &field.role else {
+        return quote!(_adb::Relation::Part);
+    };
+    let variant = if *reversed { quote!(Reversed) } else { quote!(Connection) };
+    match class {
+        ConnectionClass::Text(class) => quote!(_adb::Relation::#variant(#class)),
+        ConnectionClass::Type(edge) => {
+            quote!(_adb::Relation::#variant(<#edge as _adb::Connection>::CLASS))
+        }
+    }
+}
+
+/// The set's embedder, and what must hold for the set to have one: what it is about, the bound.
+pub(crate) fn embedder(set: &Set) -> (TokenStream, (TokenStream, TokenStream)) {
+    match set {
+        Set::Type(ty) => (
+            quote_spanned!(located(ty.span())=> <#ty as _adb::DescriptorSet>::Embedder),
+            (ty.to_token_stream(), quote!(#ty: _adb::DescriptorSet)),
+        ),
+        Set::Inline(set) => {
+            let ty = &set.embedder;
+            (ty.to_token_stream(), (ty.to_token_stream(), quote!(#ty: _adb::EmbedderSpec)))
+        }
+    }
+}
+
+fn set_spec(set: &Set) -> TokenStream {
+    match set {
+        Set::Type(ty) => quote!(<#ty as _adb::DescriptorSet>::SPEC),
+        Set::Inline(set) => {
+            let embedder = &set.embedder;
+            spec(set, &quote!(new::<#embedder>))
+        }
+    }
+}
+
+/// Who is to blame when the embedder does not fit the field.
+fn guilty(set: &Set) -> &Type {
+    match set {
+        Set::Type(ty) => ty,
+        Set::Inline(set) => &set.embedder,
+    }
+}
+
+fn build(model: &Model) -> TokenStream {
+    let Model { class, .. } = model;
+    let kind = kind(model);
+    let enter = enter(model, class, &kind);
+    let adds = model.fields.iter().filter_map(|field| add(model, field));
+    quote! {
+        fn build(
+            &self,
+            __graph: &mut _adb::GraphBuilder,
+        ) -> ::core::result::Result<_adb::NodeId, _adb::ModelError> {
+            let __node = match #enter {
+                _adb::Entered::New(__node) => __node,
+                _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
+            };
+            #(#adds)*
+            ::core::result::Result::Ok(__node)
+        }
+    }
+}
+
+/// The call that finds or makes the model's own node.
+fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
+    let ids = model.fields.iter().filter(|f| matches!(f.role, Role::Id)).map(|field| {
+        let Field { ident, ty, property, .. } = field;
+        let at = place(model, field);
+        quote!((#property, <#ty as _adb::IdProperty>::id(&self.#ident, #at)?))
+    });
+    let ids: Vec<TokenStream> = ids.collect();
+    if ids.is_empty() {
+        return quote!(__graph.enter_row(#kind, #class)?);
+    }
+    quote!(__graph.enter(#kind, #class, ::std::vec::Vec::from([#(#ids),*]))?)
+}
+
+/// The statement that adds a field to its node.
+fn add(model: &Model, field: &Field) -> Option<TokenStream> {
+    let Field { ident, ty, .. } = field;
+    let at = place(model, field);
+    Some(match &field.role {
+        Role::Id => return None,
+        Role::Stored { .. } => {
+            quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
+        }
+        Role::Embedding(embedding) => add_embedding(field, embedding, &at),
+        Role::Children { .. } | Role::Parts { .. } => {
+            let relation = relation(field);
+            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;)
+        }
+        Role::Label => quote! {
+            if let ::core::option::Option::Some(__label) =
+                <#ty as _adb::LabelField>::label(&self.#ident)
+            {
+                __graph.label(__node, ::std::borrow::ToOwned::to_owned(__label));
+            }
+        },
+    })
+}
+
+fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> TokenStream {
+    let Field { ident, ty, .. } = field;
+    let spec = set_spec(&embedding.set);
+    match &embedding.from {
+        None => quote! {
+            <#ty as _adb::EmbeddingField>::add_given(
+                &self.#ident,
+                __graph,
+                __node,
+                #at,
+                #spec,
+            )?;
+        },
+        Some(Source { named, ty: source }) => {
+            let source = respan(source, named.span());
+            quote! {
+                <#ty as _adb::EmbeddingField>::add_from(
+                    &self.#ident,
+                    <#source as _adb::EmbedSource>::input(&self.#named),
+                    __graph,
+                    __node,
+                    #at,
+                    #spec,
+                )?;
+            }
+        }
+    }
+}
+
+pub(crate) fn place(model: &Model, field: &Field) -> TokenStream {
+    let model = &model.name;
+    let Field { name, property, .. } = field;
+    quote!(_adb::FieldPlace { model: #model, field: #name, property: #property })
+}

@@ -1,0 +1,289 @@
+//! The engine: opening, asking, closing.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    num::NonZero,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use adb_model::{BoxFuture, Database, DbError, Fate, Request, Response};
+use async_channel::Sender;
+
+use crate::{
+    directory::{Directory, WriteLock},
+    error::{Error, ErrorKind},
+    request,
+    store::Store,
+    vectors::cache::VectorCache,
+    worker::{
+        Job,
+        reader::Reader,
+        writer::{Open, Writer},
+    },
+};
+
+/// Requests that may wait before whoever sends the next one waits as well.
+const QUEUE: usize = 1024;
+/// How long another process may take to make the database that this one is to open.
+const MAKING_PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an answer, blobs included, as on a server.
+const RESPONSE_LIMIT: usize = 256 << 20;
+
+/// An embedded database: a directory on disk that answers the query language.
+///
+/// Reads see one committed state and never wait for writes. A write is on the disk when it is
+/// answered. Dropping the engine finishes what was sent, then gives the write lock back.
+///
+/// ```
+/// use adb_engine::Engine;
+/// use adb_model::{Database, Request};
+/// use serde_json::json;
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+/// # let dir = tempfile::tempdir().unwrap();
+/// # let path = dir.path().join("my-db");
+/// let engine = Engine::open(&path)?;
+/// # runtime.block_on(async {
+/// let request = Request::json(&json!([
+///     {"AddEntity": {"class": "Ingredient", "properties": {"name": "rice"}}},
+///     {"FindEntity": {"with_class": "Ingredient", "results": {"list": ["name"]}}},
+/// ]));
+/// let (answers, _) = engine.execute(request).await?.done().unwrap();
+/// assert_eq!(answers[1]["FindEntity"]["entities"], json!([{"name": "rice"}]));
+/// # Ok::<(), adb_model::DbError>(())
+/// # }).unwrap();
+/// # Ok::<(), adb_engine::Error>(())
+/// ```
+pub struct Engine {
+    core: Arc<Core>,
+    read_only: bool,
+}
+
+/// How to open an [`Engine`].
+#[derive(Debug, Clone)]
+pub struct Options {
+    read_only: bool,
+    readers: Option<NonZero<usize>>,
+    response_limit: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { read_only: false, readers: None, response_limit: RESPONSE_LIMIT }
+    }
+}
+
+impl Options {
+    /// Refuses requests that write, and makes nothing.
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
+    /// How many threads read; as many as the machine has cores (2 to 8) unless told.
+    #[must_use]
+    pub fn readers(mut self, readers: NonZero<usize>) -> Self {
+        self.readers = Some(readers);
+        self
+    }
+
+    /// How many bytes an answer may have, blobs included; 256 MB unless told.
+    #[must_use]
+    pub fn response_limit(mut self, bytes: usize) -> Self {
+        self.response_limit = bytes;
+        self
+    }
+
+    /// Opens the database in a directory; makes both if they are missing.
+    ///
+    /// A process that opens one directory twice gets two handles of one engine; the options of the
+    /// first hold, but for [`Options::read_only`], which is each handle's own.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Engine, Error> {
+        let directory = Directory::open(path.as_ref(), !self.read_only)?;
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = open.get_or_insert_default();
+        open.retain(|_, core| core.strong_count() > 0);
+        let core = match open.get(directory.root()).and_then(Weak::upgrade) {
+            Some(core) => core,
+            None => {
+                let root = directory.root().to_owned();
+                let core = Arc::new(Core::start(&directory, self)?);
+                open.insert(root, Arc::downgrade(&core));
+                core
+            }
+        };
+        Ok(Engine { core, read_only: self.read_only })
+    }
+}
+
+/// What this process has open.
+static OPEN: Mutex<Option<HashMap<PathBuf, Weak<Core>>>> = Mutex::new(None);
+
+impl Engine {
+    /// Opens the database in a directory; makes both if they are missing.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::options().open(path)
+    }
+
+    /// Opens it otherwise.
+    #[must_use]
+    pub fn options() -> Options {
+        Options::default()
+    }
+
+    /// The database's directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.core.directory.root()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("path", &self.path())
+            .field("read_only", &self.read_only)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database for Engine {
+    fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+        Box::pin(async move {
+            let commands = match request::parse(&request) {
+                Ok(commands) => commands,
+                Err(refusal) => return Ok(Response::Refused(refusal)),
+            };
+            let writes = commands.iter().any(|c| c.command.writes());
+            if writes && self.read_only {
+                return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
+            }
+            let queue = if writes { &self.core.writes } else { &self.core.reads };
+            let (answer, answered) = async_channel::bounded(1);
+            let job = Job { commands, blobs: request.blobs, answer };
+            if queue.send(job).await.is_err() {
+                return Err(self.core.directory.error(ErrorKind::Closed).into());
+            }
+            match answered.recv().await {
+                Ok(answer) => answer,
+                Err(_) => {
+                    let gone = self.core.directory.error(ErrorKind::Closed);
+                    Err(DbError::from(gone).with_fate(Fate::Unknown))
+                }
+            }
+        })
+    }
+}
+
+/// What all handles of one directory share.
+struct Core {
+    directory: Directory,
+    reads: Sender<Job>,
+    writes: Sender<Job>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Core {
+    fn start(directory: &Directory, options: &Options) -> Result<Self, Error> {
+        let (mut writer, mut reader) = (None, None);
+        match existing(directory)? {
+            Some(store) => reader = Some(store),
+            None if options.read_only => return Err(directory.error(ErrorKind::Missing)),
+            None => match make(directory)? {
+                Made::ByUs(lock, open) => writer = Some((lock, open)),
+                Made::ByAnother(store) => reader = Some(store),
+            },
+        }
+        let (reads, read_jobs) = async_channel::bounded(QUEUE);
+        let (writes, write_jobs) = async_channel::bounded(QUEUE);
+        let mut core = Self { directory: directory.clone(), reads, writes, threads: Vec::new() };
+        let vectors = Arc::new(VectorCache::default());
+        let (lock, open) = writer.unzip();
+        let writer = Writer {
+            directory: directory.clone(),
+            vectors: vectors.clone(),
+            response_limit: options.response_limit,
+            lock,
+            open,
+        };
+        core.spawn("adb-writer", move || writer.work(&write_jobs))?;
+        for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
+            let reader = Reader {
+                directory: directory.clone(),
+                vectors: vectors.clone(),
+                response_limit: options.response_limit,
+                store: reader.take(),
+            };
+            let jobs = read_jobs.clone();
+            core.spawn("adb-reader", move || reader.work(&jobs))?;
+        }
+        Ok(core)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let thread =
+            thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| {
+                self.directory.error(ErrorKind::Io { doing: "starting a thread", source })
+            })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+}
+
+/// What was sent is finished; then the files are closed and the lock is free.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.reads.close();
+        self.writes.close();
+        for thread in self.threads.drain(..) {
+            // A panic has been answered where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn default_readers() -> NonZero<usize> {
+    let cores = thread::available_parallelism().map_or(2, NonZero::get).clamp(2, 8);
+    NonZero::new(cores).unwrap_or(NonZero::<usize>::MIN)
+}
+
+/// The database, if it is there and has its tables.
+fn existing(directory: &Directory) -> Result<Option<Store>, Error> {
+    if directory.has_database() { Store::open_reader(directory) } else { Ok(None) }
+}
+
+enum Made {
+    ByUs(WriteLock, Open),
+    ByAnother(Store),
+}
+
+/// Makes the database, or waits until another process has.
+fn make(directory: &Directory) -> Result<Made, Error> {
+    let start = Instant::now();
+    loop {
+        match directory.lock() {
+            Ok(lock) => return Ok(Made::ByUs(lock, Open::new(directory)?)),
+            Err(error) => {
+                let ErrorKind::Locked { pid } = *error.kind() else { return Err(error) };
+                if let Some(store) = existing(directory)? {
+                    return Ok(Made::ByAnother(store));
+                }
+                if start.elapsed() > MAKING_PATIENCE {
+                    return Err(directory.error(ErrorKind::BeingMade { pid }));
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        }
+    }
+}

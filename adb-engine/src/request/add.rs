@@ -1,0 +1,270 @@
+//! The Add commands.
+
+use serde_json::Value as Json;
+
+use super::{
+    constraint::Expr,
+    fault::Fault,
+    kind::Kind,
+    params::{Params, as_reference, brief},
+};
+use crate::{store::value::Typed, vectors::metric::Metric};
+
+/// An Add of anything but a connection.
+#[derive(Debug)]
+pub(crate) struct Add {
+    pub(crate) kind: Kind,
+    pub(crate) detail: Detail,
+    pub(crate) reference: Option<u32>,
+    pub(crate) properties: Vec<(String, Typed)>,
+    pub(crate) guard: Option<Guard>,
+    pub(crate) connect: Option<Connect>,
+}
+
+/// What a kind has beside properties.
+#[derive(Debug)]
+pub(crate) enum Detail {
+    Entity {
+        class: String,
+    },
+    /// An image or a blob.
+    Blob,
+    DescriptorSet(NewSet),
+    Descriptor {
+        set: String,
+        label: Option<String>,
+    },
+}
+
+/// A descriptor set to be.
+#[derive(Debug)]
+pub(crate) struct NewSet {
+    pub(crate) name: String,
+    pub(crate) dimensions: usize,
+    /// As asked for, normalised; the first is the default.
+    pub(crate) engines: Vec<String>,
+    pub(crate) metrics: Vec<Metric>,
+}
+
+/// `if_not_found`
+#[derive(Debug)]
+pub(crate) enum Guard {
+    Like(Expr),
+    Reference(u32),
+}
+
+/// `connect`
+#[derive(Debug)]
+pub(crate) struct Connect {
+    pub(crate) reference: u32,
+    pub(crate) class: String,
+    pub(crate) direction: Direction,
+    pub(crate) properties: Vec<(String, Typed)>,
+}
+
+/// Which way an edge points. From whose point of view, the parameter decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    In,
+    Out,
+}
+
+impl Direction {
+    pub(super) fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
+        match params.text("direction")?.as_deref() {
+            None => Ok(None),
+            Some("in") => Ok(Some(Direction::In)),
+            Some("out") => Ok(Some(Direction::Out)),
+            Some(other) => {
+                Err(Fault::new(format!("`direction` must be \"in\" or \"out\", not \"{other}\"")))
+            }
+        }
+    }
+}
+
+/// The most components that a vector may have.
+const MAX_DIMENSIONS: u64 = 1 << 20;
+
+impl Add {
+    pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
+        let detail = match kind {
+            Kind::Entity => Detail::Entity { class: new_class(params)? },
+            Kind::Image => {
+                params.not_yet(&["url", "format", "operations"])?;
+                Detail::Blob
+            }
+            Kind::Blob => {
+                params.not_yet(&["url"])?;
+                Detail::Blob
+            }
+            Kind::DescriptorSet => Detail::DescriptorSet(NewSet::parse(params)?),
+            Kind::Descriptor => Detail::Descriptor {
+                set: params.required_text("set")?,
+                label: params.text("label")?,
+            },
+            Kind::Connection => return Err(Fault::new("connections have a command of their own")),
+        };
+        Ok(Self {
+            kind,
+            detail,
+            reference: params.reference("_ref")?,
+            properties: properties(params)?,
+            guard: Guard::take(params)?,
+            connect: Connect::take(kind, params)?,
+        })
+    }
+
+    pub(super) fn takes_blob(&self) -> bool {
+        matches!(self.detail, Detail::Blob | Detail::Descriptor { .. })
+    }
+}
+
+impl NewSet {
+    fn parse(params: &mut Params) -> Result<Self, Fault> {
+        let name = params.required_text("name")?;
+        if name.is_empty() {
+            return Err(Fault::new("`name` is empty"));
+        }
+        let dimensions = params.unsigned("dimensions")?;
+        let dimensions = params.required("dimensions", dimensions)?;
+        if dimensions == 0 || dimensions > MAX_DIMENSIONS {
+            return Err(Fault::new(format!(
+                "`dimensions` must be from 1 to {MAX_DIMENSIONS}, not {dimensions}"
+            )));
+        }
+        let engines = params.texts("engine")?.filter(|all| !all.is_empty());
+        let metrics = params.texts("metric")?.filter(|all| !all.is_empty());
+        Ok(Self {
+            name,
+            dimensions: dimensions as usize,
+            engines: engines.map_or_else(
+                || vec!["Flat".to_owned()],
+                |all| all.iter().map(|e| engine_name(e).to_owned()).collect(),
+            ),
+            metrics: match metrics {
+                None => vec![Metric::L2],
+                Some(all) => all.iter().map(|m| Metric::parse(m)).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
+/// The present name of an engine that had another. Engines that are not known search exactly.
+pub(crate) fn engine_name(name: &str) -> &str {
+    match name {
+        "FaissFlat" => "Flat",
+        "FaissIVFFlat" => "IVF",
+        other => other,
+    }
+}
+
+impl Guard {
+    fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
+        let Some(json) = params.take("if_not_found") else { return Ok(None) };
+        if json.is_number() {
+            let reference = as_reference(&json).ok_or_else(|| {
+                Fault::new(format!(
+                    "`if_not_found` must be constraints or a reference, not {}",
+                    brief(&json)
+                ))
+            })?;
+            return Ok(Some(Guard::Reference(reference)));
+        }
+        Ok(Expr::parse(json)?.map(Guard::Like))
+    }
+}
+
+impl Connect {
+    fn take(kind: Kind, params: &mut Params) -> Result<Option<Self>, Fault> {
+        let Some(json) = params.take("connect") else { return Ok(None) };
+        let mut inner = Params::nested("connect", json)?;
+        let reference = inner.required_reference("ref")?;
+        let class = match (inner.text("class")?, kind.default_connection()) {
+            (Some(class), system) if Some(class.as_str()) == system => class,
+            (Some(class), _) => {
+                check_class(&class)?;
+                class
+            }
+            (None, Some(system)) => system.to_owned(),
+            (None, None) => return Err(Fault::new("`connect.class` is missing")),
+        };
+        let direction = Direction::take(&mut inner)?.unwrap_or(Direction::Out);
+        let properties = properties(&mut inner)?;
+        inner.finish()?;
+        Ok(Some(Self { reference, class, direction, properties }))
+    }
+}
+
+/// AddConnection.
+#[derive(Debug)]
+pub(crate) struct AddConnection {
+    pub(crate) class: String,
+    pub(crate) src: u32,
+    pub(crate) dst: u32,
+    pub(crate) reference: Option<u32>,
+    pub(crate) properties: Vec<(String, Typed)>,
+    pub(crate) guard: Option<Guard>,
+}
+
+impl AddConnection {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        Ok(Self {
+            class: new_class(params)?,
+            src: params.required_reference("src")?,
+            dst: params.required_reference("dst")?,
+            reference: params.reference("_ref")?,
+            properties: properties(params)?,
+            guard: Guard::take(params)?,
+        })
+    }
+}
+
+fn new_class(params: &mut Params) -> Result<String, Fault> {
+    let class = params.required_text("class")?;
+    check_class(&class)?;
+    Ok(class)
+}
+
+fn check_class(class: &str) -> Result<(), Fault> {
+    check_name(class).map_err(|why| Fault::new(format!("the class `{class}` {why}")))
+}
+
+/// The values of `properties`; those that are null are left out.
+fn properties(params: &mut Params) -> Result<Vec<(String, Typed)>, Fault> {
+    let object = match params.take("properties") {
+        None => return Ok(Vec::new()),
+        Some(Json::Object(object)) => object,
+        Some(other) => {
+            return Err(Fault::new(format!(
+                "`properties` must be an object, not {}",
+                brief(&other)
+            )));
+        }
+    };
+    let mut properties = Vec::with_capacity(object.len());
+    for (key, json) in object {
+        let fault = |why: &str| Fault::new(format!("the property `{key}` {why}"));
+        check_name(&key).map_err(fault)?;
+        match Typed::from_json(json) {
+            Ok(Some(value)) => properties.push((key, value)),
+            Ok(None) => {}
+            Err(why) => return Err(Fault::new(format!("the property `{key}`: {why}"))),
+        }
+    }
+    Ok(properties)
+}
+
+const MAX_NAME: usize = 64;
+
+/// Names of classes and properties, as users may choose them.
+fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        Err("has an empty name")
+    } else if name.starts_with('_') {
+        Err("begins with `_`, which the database keeps for itself")
+    } else if name.len() > MAX_NAME {
+        Err("has a name of more than 64 bytes")
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! The Find commands.
+
+use serde_json::Value as Json;
+
+use super::{
+    add::{Direction, engine_name},
+    constraint::Expr,
+    fault::Fault,
+    kind::Kind,
+    params::Params,
+    shape::Shape,
+};
+use crate::vectors::metric::Metric;
+
+/// A Find of any kind.
+#[derive(Debug)]
+pub(crate) struct Find {
+    pub(crate) kind: Kind,
+    pub(crate) reference: Option<u32>,
+    pub(crate) select: Select,
+    /// Descriptors: only the nearest to the command's blob.
+    pub(crate) nearest: Option<Nearest>,
+    pub(crate) shape: Shape,
+}
+
+/// Which objects are meant. All of it must hold.
+#[derive(Debug, Default)]
+pub(crate) struct Select {
+    pub(crate) with_class: Option<String>,
+    pub(crate) constraints: Option<Expr>,
+    pub(crate) connected: Option<Connected>,
+    pub(crate) with_name: Option<String>,
+    pub(crate) with_label: Option<String>,
+    /// Descriptors of this set.
+    pub(crate) set: Option<String>,
+    /// Connections that start or end at these.
+    pub(crate) src: Option<u32>,
+    pub(crate) dst: Option<u32>,
+    /// More than one match is an error.
+    pub(crate) unique: bool,
+}
+
+/// `is_connected_to`
+#[derive(Debug)]
+pub(crate) struct Connected {
+    /// Whether every step must hold, or any.
+    pub(crate) all: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One way to the wanted objects.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) reference: u32,
+    pub(crate) class: Option<String>,
+    /// Seen from the reference.
+    pub(crate) direction: Option<Direction>,
+    /// On the edge itself.
+    pub(crate) constraints: Option<Expr>,
+}
+
+/// A search by nearness.
+#[derive(Debug)]
+pub(crate) struct Nearest {
+    pub(crate) k: u64,
+    pub(crate) engine: Option<String>,
+    pub(crate) metric: Option<Metric>,
+    /// Whether neighbours are looked for before the constraints, or among what these leave.
+    pub(crate) knn_first: bool,
+}
+
+impl Find {
+    pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
+        let select = Select::parse(kind, params)?;
+        let nearest = match kind {
+            Kind::Descriptor => Nearest::take(params)?,
+            _ => None,
+        };
+        if nearest.is_some() && select.set.is_none() {
+            return Err(Fault::new("`set` is missing: `k_neighbors` searches one set"));
+        }
+        match kind {
+            Kind::Image => params.not_yet(&["operations", "as_format", "urls", "with_url"])?,
+            Kind::Blob => params.not_yet(&["urls", "with_url"])?,
+            _ => {}
+        }
+        let shape = Shape::parse(kind, params)?;
+        Ok(Self { kind, reference: params.reference("_ref")?, select, nearest, shape })
+    }
+}
+
+impl Select {
+    fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
+        let mut select = Self { unique: params.flag("unique")?, ..Self::default() };
+        if let Some(json) = params.take("constraints") {
+            select.constraints = Expr::parse(json)?;
+        }
+        match kind {
+            Kind::Entity => select.with_class = params.text("with_class")?,
+            Kind::Connection => {
+                select.with_class = params.text("with_class")?;
+                select.src = params.reference("src")?;
+                select.dst = params.reference("dst")?;
+            }
+            Kind::DescriptorSet => select.with_name = params.text("with_name")?,
+            Kind::Descriptor => {
+                select.set = params.text("set")?;
+                select.with_label = params.text("with_label")?;
+            }
+            Kind::Image | Kind::Blob => {}
+        }
+        if kind != Kind::Connection
+            && let Some(json) = params.take("is_connected_to")
+        {
+            select.connected = Some(Connected::parse(json)?);
+        }
+        Ok(select)
+    }
+}
+
+impl Connected {
+    fn parse(json: Json) -> Result<Self, Fault> {
+        let mut params = Params::nested("is_connected_to", json)?;
+        let (all, any) = (params.take("all"), params.take("any"));
+        let (all, steps) = match (all, any) {
+            (None, None) => (true, vec![Step::parse(&mut params)?]),
+            (Some(Json::Array(steps)), None) => (true, Step::parse_all(steps)?),
+            (None, Some(Json::Array(steps))) => (false, Step::parse_all(steps)?),
+            _ => {
+                return Err(Fault::new(
+                    "`is_connected_to` takes one array under `all` or `any`, not both",
+                ));
+            }
+        };
+        params.finish()?;
+        if steps.is_empty() {
+            return Err(Fault::new("`is_connected_to` has an empty list"));
+        }
+        Ok(Self { all, steps })
+    }
+}
+
+impl Step {
+    fn parse(params: &mut Params) -> Result<Self, Fault> {
+        Ok(Self {
+            reference: params.required_reference("ref")?,
+            class: params.text("connection_class")?,
+            direction: Direction::take(params)?,
+            constraints: match params.take("constraints") {
+                Some(json) => Expr::parse(json)?,
+                None => None,
+            },
+        })
+    }
+
+    fn parse_all(steps: Vec<Json>) -> Result<Vec<Self>, Fault> {
+        steps
+            .into_iter()
+            .map(|json| {
+                let mut params = Params::nested("is_connected_to", json)?;
+                let step = Self::parse(&mut params)?;
+                params.finish()?;
+                Ok(step)
+            })
+            .collect()
+    }
+}
+
+impl Nearest {
+    fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
+        let k = params.unsigned("k_neighbors")?;
+        let engine = params.text("engine")?.map(|e| engine_name(&e).to_owned());
+        let metric = params.text("metric")?.map(|m| Metric::parse(&m)).transpose()?;
+        let knn_first = params.boolean("knn_first")?;
+        let knn_first = knn_first.or(params.boolean("knnfirst")?).unwrap_or(true);
+        // Every vector is found here, indexed or not.
+        params.boolean("indexed_results_only")?;
+        match k {
+            None => Ok(None),
+            Some(0) => Err(Fault::new("`k_neighbors` must be at least 1")),
+            Some(k) => Ok(Some(Self { k, engine, metric, knn_first })),
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! The Add commands.
+
+use std::{rc::Rc, sync::Arc};
+
+use bytes::Bytes;
+use rusqlite::{OptionalExtension as _, ToSql, params, params_from_iter, types::Value as Sql};
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    error::ErrorKind,
+    request::{
+        add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewSet},
+        fault::{Fail, Fault},
+        kind::Kind,
+    },
+    store::{
+        catalog::{Class, MAX_PROPERTIES, Target, Unfit},
+        format::class_id,
+        value::Typed,
+    },
+};
+
+use super::{
+    Run, Sequence, body,
+    filter::{Condition, Param},
+    find::check_vector,
+    refs::{Found, Object},
+    select::Selection,
+};
+
+/// Connections that one command may make: two large sets would fill any disk.
+const MAX_EDGES: usize = 1_000_000;
+
+impl Run<'_> {
+    pub(super) fn add(&mut self, add: &Add) -> Result<Map<String, Json>, Fail> {
+        // A blob belongs to its command whether it is stored or not.
+        let blob = match add.detail {
+            Detail::Blob | Detail::Descriptor { .. } => Some(self.blob()?),
+            _ => None,
+        };
+        let name = match &add.detail {
+            Detail::Entity { class } => class.as_str(),
+            _ => add.kind.system_class().unwrap_or_default(),
+        };
+        let set = match &add.detail {
+            Detail::Descriptor { set, .. } => Some(self.set(set)?),
+            _ => None,
+        };
+        let within: Vec<Condition> = set
+            .iter()
+            .map(|set| Condition::new("set_id = ?", [Param::Value(set.id.into())]))
+            .collect();
+        let mut existing = match &add.guard {
+            Some(guard) => self.existing(Target::Entity, name, guard, within)?,
+            None => None,
+        };
+        if let (None, Detail::DescriptorSet(new)) = (existing, &add.detail) {
+            // A name is a guard in itself.
+            existing = self.set_object(&new.name)?;
+        }
+        if let Some(object) = existing {
+            self.define(add.reference, Target::Entity, vec![object])?;
+            return Ok(exists(add.kind));
+        }
+        let class = self.ready_class(Target::Entity, name, &add.properties)?;
+        let object = match (&add.detail, blob) {
+            (Detail::Blob, Some(blob)) => {
+                if add.kind == Kind::Image && !is_image(&blob) {
+                    return Err(Fault::new(
+                        "the blob is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP",
+                    )
+                    .code("bad_image")
+                    .into());
+                }
+                let object = self.insert(&class, &[], &add.properties)?;
+                self.insert_bytes("blob", object.id, &blob)?;
+                object
+            }
+            (Detail::Descriptor { label, .. }, Some(blob)) => {
+                let (set, dimensions) = set.map_or((0, 0), |set| (set.id, set.dimensions));
+                check_vector(&blob, dimensions)?;
+                let system: [(&str, &dyn ToSql); 2] = [("set_id", &set), ("label", label)];
+                let object = self.insert(&class, &system, &add.properties)?;
+                self.insert_bytes("vector", object.id, &blob)?;
+                object
+            }
+            (Detail::DescriptorSet(new), _) => self.insert_set(&class, new, &add.properties)?,
+            _ => self.insert(&class, &[], &add.properties)?,
+        };
+        if let Some(connect) = &add.connect {
+            self.connect(object, connect)?;
+        }
+        self.define(add.reference, Target::Entity, vec![object])?;
+        Ok(body(&[]))
+    }
+
+    pub(super) fn add_connection(
+        &mut self,
+        add: &AddConnection,
+    ) -> Result<Map<String, Json>, Fail> {
+        let (sources, targets) = (self.refs.some_ends(add.src)?, self.refs.some_ends(add.dst)?);
+        check_edges(sources.objects.len(), targets.objects.len())?;
+        let (mut edges, mut made) = (Vec::new(), false);
+        for source in &sources.objects {
+            for target in &targets.objects {
+                let between = vec![
+                    Condition::new("src = ?", [Param::Value(source.id.into())]),
+                    Condition::new("dst = ?", [Param::Value(target.id.into())]),
+                ];
+                let existing = match &add.guard {
+                    Some(guard) => self.existing(Target::Connection, &add.class, guard, between)?,
+                    None => None,
+                };
+                edges.push(match existing {
+                    Some(edge) => edge,
+                    None => {
+                        made = true;
+                        self.insert_edge(&add.class, *source, *target, &add.properties)?
+                    }
+                });
+            }
+        }
+        self.define(add.reference, Target::Connection, edges)?;
+        Ok(if made { body(&[]) } else { exists(Kind::Connection) })
+    }
+
+    fn define(
+        &mut self,
+        reference: Option<u32>,
+        target: Target,
+        objects: Vec<Object>,
+    ) -> Result<(), Fault> {
+        self.refs.define(reference, Found { target, objects, ranked: false })
+    }
+
+    /// The first object that a guard finds.
+    fn existing(
+        &self,
+        target: Target,
+        class: &str,
+        guard: &Guard,
+        within: Vec<Condition>,
+    ) -> Result<Option<Object>, Fail> {
+        let expr = match guard {
+            Guard::Reference(reference) => {
+                let found: Rc<Found> = self.refs.get(*reference)?;
+                if found.target != target {
+                    return Err(Fault::new(format!(
+                        "the reference {reference} of `if_not_found` names no {}",
+                        match target {
+                            Target::Entity => "objects but connections",
+                            Target::Connection => "connections",
+                        }
+                    ))
+                    .into());
+                }
+                return Ok(found.objects.first().copied());
+            }
+            Guard::Like(expr) => expr,
+        };
+        let Some(class) = self.store.catalog.class(target, class) else { return Ok(None) };
+        let mut selection = Selection::default();
+        selection.push(&self.store.conn, class, Some(expr), within)?;
+        Ok(selection.objects(&self.store.conn, &[], Some(1), 0)?.first().copied())
+    }
+
+    fn set_object(&self, name: &str) -> Result<Option<Object>, Fail> {
+        let class = class_id::DESCRIPTOR_SET;
+        let id = self
+            .store
+            .conn
+            .prepare_cached(&format!("SELECT id FROM c{class} WHERE name = ?"))?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        Ok(id.map(|id| Object { class, id }))
+    }
+
+    /// The class with a column for each of these properties.
+    fn ready_class(
+        &mut self,
+        target: Target,
+        name: &str,
+        properties: &[(String, Typed)],
+    ) -> Result<Arc<Class>, Fail> {
+        let store = &mut *self.store;
+        let mut class = match store.catalog.class(target, name) {
+            Some(class) => class.clone(),
+            None => Arc::make_mut(&mut store.catalog).ensure_class(&store.conn, target, name)?,
+        };
+        for (key, value) in properties {
+            if class.property(key).is_some_and(|p| p.kind == value.kind) {
+                continue;
+            }
+            let catalog = Arc::make_mut(&mut store.catalog);
+            class = match catalog.ensure_property(&store.conn, &class, key, value.kind) {
+                Ok(class) => class,
+                Err(Unfit::Store(e)) => return Err(e.into()),
+                Err(Unfit::Type(there)) => {
+                    return Err(Fault::new(format!(
+                        "the property `{key}` of `{name}` is a {there}, not a {}; store it under another name, or as a {there}",
+                        value.kind
+                    ))
+                    .code("type_mismatch")
+                    .into());
+                }
+                Err(Unfit::TooMany) => {
+                    return Err(Fault::new(format!(
+                        "`{name}` has {MAX_PROPERTIES} properties, and there is no room for `{key}`; put some of them into one JSON property"
+                    ))
+                    .code("too_many_properties")
+                    .into());
+                }
+            };
+        }
+        Ok(class)
+    }
+
+    fn insert(
+        &mut self,
+        class: &Class,
+        system: &[(&str, &dyn ToSql)],
+        properties: &[(String, Typed)],
+    ) -> Result<Object, Fail> {
+        let Sequence { object: id, transaction } = self.next()?;
+        let mut columns = String::from("id, txn");
+        let mut marks = String::from("?, ?");
+        let mut values: Vec<&dyn ToSql> = vec![&id, &transaction];
+        for (column, value) in system {
+            columns.push_str(", ");
+            columns.push_str(column);
+            marks.push_str(", ?");
+            values.push(value);
+        }
+        for (key, value) in properties {
+            let column = class.property(key).map(|p| p.id).ok_or_else(|| {
+                ErrorKind::Damaged(format!("`{}` has no column for `{key}`", class.name))
+            })?;
+            columns.push_str(&format!(", p{column}"));
+            marks.push_str(", ?");
+            values.push(&value.value);
+        }
+        let sql = format!("INSERT INTO c{} ({columns}) VALUES ({marks})", class.id);
+        self.store.conn.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+        Ok(Object { class: class.id, id })
+    }
+
+    /// The next object's id, and this transaction's number.
+    fn next(&mut self) -> Result<Sequence, ErrorKind> {
+        let sequence = self.sequence.as_deref_mut().ok_or(ErrorKind::ReadOnly)?;
+        sequence.object += 1;
+        Ok(*sequence)
+    }
+
+    fn insert_bytes(&self, table: &str, id: i64, bytes: &Bytes) -> Result<(), Fail> {
+        self.store
+            .conn
+            .prepare_cached(&format!("INSERT INTO {table} (id, bytes) VALUES (?, ?)"))?
+            .execute(params![id, &bytes[..]])?;
+        Ok(())
+    }
+
+    fn insert_set(
+        &mut self,
+        class: &Class,
+        new: &NewSet,
+        properties: &[(String, Typed)],
+    ) -> Result<Object, Fail> {
+        let metrics: Vec<&str> = new.metrics.iter().map(|m| m.name()).collect();
+        let dimensions = Sql::Integer(i64::try_from(new.dimensions).unwrap_or(i64::MAX));
+        let (engines, metrics) = (json!(new.engines).to_string(), json!(metrics).to_string());
+        let system: [(&str, &dyn ToSql); 4] = [
+            ("name", &new.name),
+            ("dimensions", &dimensions),
+            ("engines", &engines),
+            ("metrics", &metrics),
+        ];
+        self.insert(class, &system, properties)
+    }
+
+    fn connect(&mut self, object: Object, connect: &Connect) -> Result<(), Fail> {
+        let others = self.refs.some_ends(connect.reference)?;
+        for other in &others.objects {
+            let (src, dst) = match connect.direction {
+                Direction::Out => (object, *other),
+                Direction::In => (*other, object),
+            };
+            self.insert_edge(&connect.class, src, dst, &connect.properties)?;
+        }
+        Ok(())
+    }
+
+    fn insert_edge(
+        &mut self,
+        class: &str,
+        src: Object,
+        dst: Object,
+        properties: &[(String, Typed)],
+    ) -> Result<Object, Fail> {
+        let class = self.ready_class(Target::Connection, class, properties)?;
+        let system: [(&str, &dyn ToSql); 4] = [
+            ("src", &src.id),
+            ("src_class", &src.class),
+            ("dst", &dst.id),
+            ("dst_class", &dst.class),
+        ];
+        self.insert(&class, &system, properties)
+    }
+}
+
+fn check_edges(sources: usize, targets: usize) -> Result<(), Fault> {
+    match sources.checked_mul(targets) {
+        Some(n) if n <= MAX_EDGES => Ok(()),
+        _ => Err(Fault::new(format!(
+            "{sources} × {targets} connections are more than the {MAX_EDGES} that one command may make"
+        ))),
+    }
+}
+
+fn exists(kind: Kind) -> Map<String, Json> {
+    let mut answer = body(&[("info", json!(kind.exists_info()))]);
+    answer.insert("status".to_owned(), json!(2));
+    answer
+}
+
+/// Whether bytes begin as an image file does. What follows is not decoded here.
+fn is_image(bytes: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 6] =
+        [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM"];
+    let web_p = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    web_p || MAGIC.iter().any(|magic| bytes.starts_with(magic))
+}

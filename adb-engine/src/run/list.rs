@@ -1,0 +1,204 @@
+//! Listing objects: which columns, under which keys, and the blobs beside them.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use rusqlite::types::ValueRef;
+use serde_json::{Map, Number, Value as Json};
+
+use crate::{
+    error::ErrorKind,
+    request::{fault::Fail, kind::Kind, shape::Shape},
+    store::{catalog::Class, format::class_id, value::PropertyType},
+};
+
+use super::{Run, filter::place, refs::Object, unique_id};
+
+/// What one class's objects show.
+struct Projection {
+    fields: Vec<Field>,
+    /// The columns of one row; empty if none is needed.
+    sql: String,
+}
+
+struct Field {
+    key: String,
+    source: Source,
+    /// Whether the key stands there with null when the object lacks it.
+    keep_null: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    UniqueId,
+    Distance,
+    Column(PropertyType),
+    /// What `_label` is when there is none, is a word.
+    Label,
+    /// The class has no such property.
+    Nowhere,
+}
+
+impl Projection {
+    fn new(class: &Class, shape: &Shape) -> Self {
+        let mut fields: Vec<Field> = Vec::new();
+        let mut columns: Vec<String> = Vec::new();
+        let mut add = |key: &str, keep_null: bool| {
+            if fields.iter().any(|f| f.key == key) {
+                return;
+            }
+            let source = match (key, place(class, key)) {
+                ("_uniqueid", _) => Source::UniqueId,
+                ("_distance", _) => Source::Distance,
+                (_, None) => Source::Nowhere,
+                (_, Some(place)) => {
+                    columns.push(place.sql);
+                    if key == "_label" { Source::Label } else { Source::Column(place.kind) }
+                }
+            };
+            fields.push(Field { key: key.to_owned(), source, keep_null });
+        };
+        if shape.unique_ids || shape.all_properties {
+            add("_uniqueid", false);
+        }
+        for flag in &shape.flags {
+            add(flag, false);
+        }
+        for key in &shape.list {
+            add(key, true);
+        }
+        if shape.all_properties {
+            for key in shown_of_all(class) {
+                add(key, false);
+            }
+            for property in &class.properties {
+                add(&property.name, false);
+            }
+        }
+        let sql = if columns.is_empty() {
+            String::new()
+        } else {
+            format!("SELECT {} FROM c{} WHERE id = ?", columns.join(", "), class.id)
+        };
+        Self { fields, sql }
+    }
+}
+
+/// The system properties that `all_properties` shows beside `_uniqueid`.
+fn shown_of_all(class: &Class) -> &'static [&'static str] {
+    match class.id {
+        class_id::DESCRIPTOR => &["_set_name"],
+        class_id::DESCRIPTOR_SET => &["_name", "_dimensions", "_engines", "_metrics", "_count"],
+        _ => &[],
+    }
+}
+
+/// Where in the answer an object's blob lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlobAt(pub(super) usize);
+
+impl Run<'_> {
+    /// The objects as the answer shows them, in order.
+    pub(super) fn list(
+        &mut self,
+        objects: &[Object],
+        shape: &Shape,
+        distances: &HashMap<i64, f32>,
+        first_blob: Option<BlobAt>,
+    ) -> Result<Vec<Json>, Fail> {
+        let mut projections: HashMap<i64, Projection> = HashMap::new();
+        let mut listed = Vec::with_capacity(objects.len());
+        for (i, object) in objects.iter().enumerate() {
+            if let std::collections::hash_map::Entry::Vacant(free) = projections.entry(object.class)
+            {
+                let class = self.store.catalog.class_by_id(object.class).ok_or_else(|| {
+                    ErrorKind::Damaged(format!("there is no class {}", object.class))
+                })?;
+                free.insert(Projection::new(class, shape));
+            }
+            let mut shown = self.show(*object, &projections[&object.class], distances)?;
+            if let Some(BlobAt(first)) = first_blob {
+                shown.insert("_blob_index".to_owned(), Json::from(first + i));
+            }
+            self.grow(size(&shown))?;
+            listed.push(Json::Object(shown));
+        }
+        Ok(listed)
+    }
+
+    fn show(
+        &self,
+        object: Object,
+        projection: &Projection,
+        distances: &HashMap<i64, f32>,
+    ) -> Result<Map<String, Json>, Fail> {
+        let mut statement = match projection.sql.as_str() {
+            "" => None,
+            sql => Some(self.store.conn.prepare_cached(sql)?),
+        };
+        let mut rows = match &mut statement {
+            None => None,
+            Some(statement) => Some(statement.query([object.id])?),
+        };
+        let row = match &mut rows {
+            None => None,
+            Some(rows) => Some(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?),
+        };
+        let mut shown = Map::with_capacity(projection.fields.len() + 1);
+        let mut column = 0;
+        for field in &projection.fields {
+            let value = match field.source {
+                Source::UniqueId => Json::String(unique_id(object.class, object.id)),
+                Source::Distance => distances
+                    .get(&object.id)
+                    .and_then(|d| Number::from_f64(f64::from(*d)))
+                    .map_or(Json::Null, Json::Number),
+                Source::Nowhere => Json::Null,
+                Source::Column(_) | Source::Label => {
+                    let found = match row {
+                        Some(row) => row.get_ref(column)?,
+                        None => ValueRef::Null,
+                    };
+                    column += 1;
+                    match field.source {
+                        Source::Column(kind) => kind.to_json(found),
+                        _ if found == ValueRef::Null => Json::from("None"),
+                        _ => PropertyType::String.to_json(found),
+                    }
+                }
+            };
+            if field.keep_null || !value.is_null() {
+                shown.insert(field.key.clone(), value);
+            }
+        }
+        Ok(shown)
+    }
+
+    /// Puts the objects' blobs into the answer, in order.
+    pub(super) fn take_blobs(&mut self, kind: Kind, objects: &[Object]) -> Result<(), Fail> {
+        let table = if kind == Kind::Descriptor { "vector" } else { "blob" };
+        let sql = format!("SELECT bytes FROM {table} WHERE id = ?");
+        for object in objects {
+            let blob: Vec<u8> =
+                self.store.conn.prepare_cached(&sql)?.query_row([object.id], |row| row.get(0))?;
+            self.grow(blob.len())?;
+            self.blobs_out.push(Bytes::from(blob));
+        }
+        Ok(())
+    }
+}
+
+/// About how many bytes of JSON that is.
+fn size(object: &Map<String, Json>) -> usize {
+    object.iter().map(|(key, value)| key.len() + 4 + value_size(value)).sum::<usize>() + 2
+}
+
+fn value_size(value: &Json) -> usize {
+    match value {
+        Json::Null | Json::Bool(_) => 5,
+        Json::Number(_) => 12,
+        Json::String(text) => text.len() + 2,
+        Json::Array(all) => all.iter().map(|v| value_size(v) + 1).sum::<usize>() + 2,
+        Json::Object(object) => size(object),
+    }
+}

@@ -1,0 +1,165 @@
+//! Running a request: its commands one after another, on one connection, in one transaction that
+//! the caller begins and ends.
+
+mod add;
+mod admin;
+mod connected;
+mod filter;
+mod find;
+mod list;
+mod refs;
+mod select;
+
+use std::vec;
+
+use adb_model::Refusal;
+use bytes::Bytes;
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    error::ErrorKind,
+    request::{
+        Command, Named,
+        fault::{Fail, Fault},
+    },
+    store::Store,
+    vectors::cache::VectorCache,
+};
+use refs::Refs;
+
+/// Numbers that the writer hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sequence {
+    /// The greatest id of an object so far.
+    pub(crate) object: i64,
+    /// The number of this transaction.
+    pub(crate) transaction: i64,
+}
+
+/// What a request answered.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) answers: Vec<Json>,
+    pub(crate) blobs: Vec<Bytes>,
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) enum Undone {
+    Refused(Refusal),
+    Store(ErrorKind),
+}
+
+impl From<ErrorKind> for Undone {
+    fn from(kind: ErrorKind) -> Self {
+        Undone::Store(kind)
+    }
+}
+
+impl From<rusqlite::Error> for Undone {
+    fn from(error: rusqlite::Error) -> Self {
+        Undone::Store(error.into())
+    }
+}
+
+/// One request under way.
+pub(crate) struct Run<'a> {
+    store: &'a mut Store,
+    vectors: &'a VectorCache,
+    /// On the writer only.
+    sequence: Option<&'a mut Sequence>,
+    refs: Refs,
+    blobs_in: vec::IntoIter<Bytes>,
+    blobs_out: Vec<Bytes>,
+    /// Bytes that the answer may still grow by.
+    room: usize,
+    limit: usize,
+}
+
+impl<'a> Run<'a> {
+    /// On a reader, or on the writer if there is a sequence.
+    pub(crate) fn new(
+        store: &'a mut Store,
+        vectors: &'a VectorCache,
+        sequence: Option<&'a mut Sequence>,
+        blobs: Vec<Bytes>,
+        limit: usize,
+    ) -> Self {
+        Self {
+            store,
+            vectors,
+            sequence,
+            refs: Refs::default(),
+            blobs_in: blobs.into_iter(),
+            blobs_out: Vec::new(),
+            room: limit,
+            limit,
+        }
+    }
+
+    pub(crate) fn all(mut self, commands: Vec<Named>) -> Result<Done, Undone> {
+        let mut answers = Vec::with_capacity(commands.len());
+        for (i, Named { name, command }) in commands.into_iter().enumerate() {
+            match self.command(&command) {
+                Ok(body) => {
+                    let mut answer = Map::with_capacity(1);
+                    answer.insert(name, Json::Object(body));
+                    answers.push(Json::Object(answer));
+                }
+                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, &name))),
+                Err(Fail::Store(kind)) => return Err(Undone::Store(kind)),
+            }
+        }
+        Ok(Done { answers, blobs: self.blobs_out })
+    }
+
+    fn command(&mut self, command: &Command) -> Result<Map<String, Json>, Fail> {
+        match command {
+            Command::Add(add) => self.add(add),
+            Command::AddConnection(add) => self.add_connection(add),
+            Command::Find(find) => self.find(find),
+            Command::CreateIndex(index) => self.create_index(index),
+            Command::RemoveIndex(index) => self.remove_index(index),
+            Command::GetSchema(what) => self.schema(what),
+            Command::GetStatus => Ok(body(&[
+                ("info", json!("OK")),
+                ("system", json!("adb")),
+                ("version", json!(env!("CARGO_PKG_VERSION"))),
+            ])),
+        }
+    }
+
+    /// The blob of the command at hand. Parsing has counted them.
+    fn blob(&mut self) -> Result<Bytes, Fault> {
+        self.blobs_in.next().ok_or_else(|| Fault::new("it takes a blob, and there is none left"))
+    }
+
+    /// Makes sure that the answer does not become too large.
+    fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
+        match self.room.checked_sub(bytes) {
+            Some(room) => {
+                self.room = room;
+                Ok(())
+            }
+            None => Err(Fault::too_large(format!(
+                "the answer would have more than {} bytes; ask for less at a time, with `limit` and `offset`",
+                self.limit
+            ))),
+        }
+    }
+}
+
+/// Status 0 and these.
+fn body(fields: &[(&str, Json)]) -> Map<String, Json> {
+    let mut body = Map::with_capacity(fields.len() + 1);
+    body.insert("status".to_owned(), json!(0));
+    for (key, value) in fields {
+        body.insert((*key).to_owned(), value.clone());
+    }
+    body
+}
+
+/// `class.0.row`. The middle is kept for times to come.
+fn unique_id(class: i64, row: i64) -> String {
+    format!("{class}.0.{row}")
+}

@@ -1,0 +1,81 @@
+//! The k nearest of a stream.
+
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+use super::{Neighbour, metric::Metric};
+
+/// Keeps the `k` nearest that it has seen; among equals, those of smaller id, which were first.
+pub(super) struct Top {
+    metric: Metric,
+    k: usize,
+    /// The farthest on top.
+    kept: BinaryHeap<Entry>,
+}
+
+struct Entry {
+    farness: f32,
+    neighbour: Neighbour,
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_id = self.neighbour.id.cmp(&other.neighbour.id);
+        self.farness.total_cmp(&other.farness).then(by_id)
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Entry {}
+
+impl Top {
+    pub(super) fn new(metric: Metric, k: usize) -> Self {
+        Self { metric, k, kept: BinaryHeap::new() }
+    }
+
+    pub(super) fn offer(&mut self, id: i64, distance: f32) {
+        let neighbour = Neighbour { id, distance };
+        let entry = Entry { farness: self.metric.farness(distance), neighbour };
+        if self.kept.len() < self.k {
+            self.kept.push(entry);
+        } else if let Some(mut farthest) = self.kept.peek_mut()
+            && entry < *farthest
+        {
+            *farthest = entry;
+        }
+    }
+
+    /// The nearest first.
+    pub(super) fn into_sorted(self) -> Vec<Neighbour> {
+        self.kept.into_sorted_vec().into_iter().map(|e| e.neighbour).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_go_by_id_and_similarities_descend() {
+        let ids = |metric, k| {
+            let mut top = Top::new(metric, k);
+            for (id, distance) in [(5, 1.0), (2, 3.0), (9, 1.0), (1, 2.0), (3, 1.0)] {
+                top.offer(id, distance);
+            }
+            top.into_sorted().iter().map(|n| n.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(Metric::L2, 2), [3, 5]);
+        assert_eq!(ids(Metric::L2, 100), [3, 5, 9, 1, 2]);
+        assert_eq!(ids(Metric::Cosine, 3), [2, 1, 3]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Readers: each request sees one committed state, and waits for no writer.
+
+use std::sync::Arc;
+
+use adb_model::{DbError, Response};
+use async_channel::Receiver;
+
+use super::{Job, reply};
+use crate::{
+    directory::Directory,
+    error::{Error, ErrorKind},
+    run::{Done, Run, Undone},
+    store::Store,
+    vectors::cache::VectorCache,
+};
+
+/// One reading thread.
+pub(crate) struct Reader {
+    pub(crate) directory: Directory,
+    pub(crate) vectors: Arc<VectorCache>,
+    pub(crate) response_limit: usize,
+    /// Opened with the first request.
+    pub(crate) store: Option<Store>,
+}
+
+impl Reader {
+    /// Answers until the channel closes and is empty.
+    pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv_blocking() {
+            let to = job.answer.clone();
+            let answer = self.answer(job);
+            if answer.is_err() {
+                // Whatever state the connection is in: the next request gets a fresh one.
+                self.store = None;
+            }
+            reply(&to, answer);
+        }
+    }
+
+    fn answer(&mut self, job: Job) -> Result<Response, DbError> {
+        match self.read(job) {
+            Ok(Done { answers, blobs }) => Ok(Response::Done { answers, blobs }),
+            Err(Undone::Refused(refusal)) => Ok(Response::Refused(refusal)),
+            Err(Undone::Store(kind)) => Err(self.directory.error(kind).into()),
+        }
+    }
+
+    fn read(&mut self, job: Job) -> Result<Done, Undone> {
+        if self.store.is_none() {
+            self.store = Some(self.open()?);
+        }
+        let Some(store) = &mut self.store else {
+            return Err(Undone::Store(ErrorKind::Closed));
+        };
+        // The first SELECT takes the snapshot that the others see.
+        store.conn.execute_batch("BEGIN")?;
+        store.refresh()?;
+        let run = Run::new(store, &self.vectors, None, job.blobs, self.response_limit);
+        let done = super::run(run, job.commands);
+        store.conn.execute_batch("COMMIT")?;
+        done
+    }
+
+    fn open(&self) -> Result<Store, Undone> {
+        match Store::open_reader(&self.directory).map_err(Error::into_kind)? {
+            Some(store) => Ok(store),
+            None => Err(Undone::Store(ErrorKind::Damaged("its tables are gone".to_owned()))),
+        }
+    }
+}

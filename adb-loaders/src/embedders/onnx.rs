@@ -1,0 +1,314 @@
+//! The embedder that runs a bundle's graphs.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
+use ort::value::TensorElementType;
+
+use super::{
+    Bundle, Cache, Error,
+    bundle::{ImageTower, TextTower},
+    preprocess::Preparer,
+    runtime::Runtime,
+    session::{Feed, GraphRunner, Port, Values},
+    tokenizer::Tokenizer,
+};
+
+/// Runs the graphs of a bundle.
+///
+/// Each side is loaded when it is first used: a search needs the text side alone. Loading checks
+/// the files against the hashes in `bundle.json`.
+pub struct OnnxEmbedder {
+    bundle: Bundle,
+    cache: Cache,
+    threads: usize,
+    preparer: Option<Preparer>,
+    tokenizer: OnceLock<Result<Tokenizer, Arc<Error>>>,
+    image: OnceLock<Result<ImageSide, Arc<Error>>>,
+    text: OnceLock<Result<TextSide, Arc<Error>>>,
+}
+
+impl fmt::Debug for OnnxEmbedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnnxEmbedder")
+            .field("bundle", &self.bundle.dir())
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A graph and the names of what goes in and comes out.
+struct Graph {
+    runner: GraphRunner,
+    output: String,
+    /// The batch that it takes, if it does not take any.
+    batch: Option<usize>,
+}
+
+struct ImageSide {
+    graph: Graph,
+    input: String,
+}
+
+struct TextSide {
+    graph: Graph,
+    ids: Port,
+    mask: Option<Port>,
+}
+
+impl OnnxEmbedder {
+    /// An embedder of a bundle; `cache` is where ONNX Runtime's library is looked for.
+    ///
+    /// Inference uses every core. Nothing is loaded yet: see [`load`](Self::load).
+    #[must_use]
+    pub fn new(bundle: Bundle, cache: Cache) -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
+        let (tokenizer, image, text) = Default::default();
+        Self { bundle, cache, threads, preparer, tokenizer, image, text }
+    }
+
+    /// Sets how many threads compute one batch.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads.max(1);
+        self
+    }
+
+    /// The bundle.
+    #[must_use]
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Loads what is not loaded yet, so that a fault shows now and not at the first row.
+    ///
+    /// # Errors
+    /// When the run time can't be had, a file is damaged, or a graph does not fit its description.
+    pub fn load(&self, images: bool, texts: bool) -> Result<(), Arc<Error>> {
+        if let Some(tower) = self.bundle.manifest().image.as_ref().filter(|_| images) {
+            self.image_side(tower)?;
+        }
+        if let Some(tower) = self.bundle.manifest().text.as_ref().filter(|_| texts) {
+            self.tokenizer(tower)?;
+            self.text_side(tower)?;
+        }
+        Ok(())
+    }
+
+    /// The ids that the text side is fed with: row after row, each of the same length.
+    ///
+    /// # Errors
+    /// When the bundle has no text side, or its tokenizer can't be read.
+    pub fn token_ids(&self, texts: &[&str]) -> Result<Vec<Vec<i64>>, EmbedError> {
+        let tower = self.bundle.manifest().text.as_ref().ok_or_else(|| self.lacks("text"))?;
+        let tokens = self.tokenizer(tower).map_err(|e| self.failed(e))?.encode(texts);
+        Ok(tokens.ids.chunks(tokens.width.max(1)).map(<[i64]>::to_vec).collect())
+    }
+
+    fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Arc<Error>> {
+        let opened = self.tokenizer.get_or_init(|| {
+            Tokenizer::open(&self.bundle, &tower.tokenizer).map_err(Arc::new)
+        });
+        opened.as_ref().map_err(Arc::clone)
+    }
+
+    fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Arc<Error>> {
+        let side = self.image.get_or_init(|| {
+            let runner = self.open(&tower.file, &tower.weights)?;
+            let fits = || {
+                let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
+                let output = pick(&runner.outputs, tower.output.as_deref(), "image_embeds", "output")?;
+                Ok((input.name.clone(), output.name.clone(), fixed_batch(&input)?))
+            };
+            let (input, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
+            Ok(ImageSide { graph: Graph { runner, output, batch }, input })
+        });
+        side.as_ref().map_err(Arc::clone)
+    }
+
+    fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Arc<Error>> {
+        let side = self.text.get_or_init(|| {
+            let runner = self.open(&tower.file, &tower.weights)?;
+            let fits = || {
+                let (ids, mask) = text_inputs(&runner.inputs, tower)?;
+                let output = pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
+                let batch = fixed_batch(&ids)?;
+                Ok((ids, mask, output.name.clone(), batch))
+            };
+            let (ids, mask, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
+            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask })
+        });
+        side.as_ref().map_err(Arc::clone)
+    }
+
+    fn open(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
+        let runtime = Runtime::start(&self.cache)?;
+        for name in weights {
+            self.bundle.verified(name)?;
+        }
+        let path = self.bundle.verified(file)?;
+        GraphRunner::open(runtime, &path, self.threads)
+            .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+    }
+
+    fn misfit(&self, file: &str, message: String) -> Error {
+        Error::bundle(&self.bundle.dir().join(file), message)
+    }
+
+    fn lacks(&self, what: &'static str) -> EmbedError {
+        EmbedError::Modality { embedder: self.identity().name.clone(), what }
+    }
+
+    fn failed(&self, e: impl fmt::Display) -> EmbedError {
+        EmbedError::Inference { embedder: self.identity().name.clone(), message: e.to_string() }
+    }
+
+    /// Runs a batch, in as many steps as the graph needs.
+    fn infer(
+        &self,
+        graph: &Graph,
+        rows: usize,
+        feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed>,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let mut vectors = Vec::with_capacity(rows);
+        let step = graph.batch.unwrap_or(rows).max(1);
+        for start in (0..rows).step_by(step) {
+            let range = start..(start + step).min(rows);
+            let wanted = [range.len() as i64, self.identity().dimensions as i64];
+            let (shape, values) =
+                graph.runner.run(feeds(range), &graph.output).map_err(|e| self.failed(e))?;
+            if shape != wanted {
+                return Err(self.failed(format!(
+                    "its output `{}` has the shape {shape:?}, and {wanted:?} was expected; the bundle does not fit its graph",
+                    graph.output
+                )));
+            }
+            for vector in values.chunks_exact(self.identity().dimensions) {
+                vectors.push(self.finish(vector)?);
+            }
+        }
+        Ok(vectors)
+    }
+
+    /// A vector that nothing is near to must not get into a set.
+    fn finish(&self, vector: &[f32]) -> Result<Vec<f32>, EmbedError> {
+        let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        if !length.is_finite() || length < f64::from(f32::MIN_POSITIVE) {
+            return Err(self.failed(
+                "it gave a vector that is zero or not finite for this input, and nothing is near to such a vector",
+            ));
+        }
+        if !self.bundle.manifest().normalize {
+            return Ok(vector.to_vec());
+        }
+        Ok(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
+    }
+}
+
+impl Embedder for OnnxEmbedder {
+    fn identity(&self) -> &EmbedderIdentity {
+        self.bundle.identity()
+    }
+
+    fn prepare_image(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+    ) -> Result<PreparedImage, EmbedError> {
+        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded, region)
+    }
+
+    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
+            return Err(self.failed(format!(
+                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
+                odd.0.len(),
+                preparer.len()
+            )));
+        }
+        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
+        let edge = preparer.side() as i64;
+        self.infer(&side.graph, images.len(), |range| {
+            let mut values = Vec::with_capacity(range.len() * preparer.len());
+            let shape = vec![range.len() as i64, 3, edge, edge];
+            images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
+            vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
+        })
+    }
+
+    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let tower = self.bundle.manifest().text.as_ref().ok_or_else(|| self.lacks("text"))?;
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tokenizer = self.tokenizer(tower).map_err(|e| self.failed(e))?;
+        let side = self.text_side(tower).map_err(|e| self.failed(e))?;
+        self.infer(&side.graph, texts.len(), |range| {
+            let tokens = tokenizer.encode(&texts[range.clone()]);
+            let shape = vec![range.len() as i64, tokens.width as i64];
+            let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
+            if let Some(mask) = &side.mask {
+                feeds.push(integers(mask, shape, tokens.mask));
+            }
+            feeds
+        })
+    }
+}
+
+fn integers(port: &Port, shape: Vec<i64>, values: Vec<i64>) -> Feed {
+    let values = if port.kind == Some(TensorElementType::Int32) {
+        // Ids come from a vocabulary that was counted with 32 bits.
+        Values::I32(values.into_iter().map(|v| v as i32).collect())
+    } else {
+        Values::I64(values)
+    };
+    Feed { name: port.name.clone(), shape, values }
+}
+
+/// The port that the bundle names; else the usual one; else the only one.
+fn pick(ports: &[Port], named: Option<&str>, usual: &str, what: &str) -> Result<Port, String> {
+    let has = |name: &str| ports.iter().find(|p| p.name == name);
+    let found = match named {
+        Some(name) => has(name),
+        None => has(usual).or_else(|| if ports.len() == 1 { ports.first() } else { None }),
+    };
+    found.cloned().ok_or_else(|| {
+        let all = ports.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
+        let wanted = named.unwrap_or(usual);
+        format!("this graph has no {what} `{wanted}` but {all}; name the right one in bundle.json")
+    })
+}
+
+fn text_inputs(ports: &[Port], tower: &TextTower) -> Result<(Port, Option<Port>), String> {
+    match &tower.inputs {
+        Some(named) => {
+            let ids = pick(ports, Some(&named.ids), "", "input")?;
+            let mask = named.mask.as_ref().map(|name| pick(ports, Some(name), "", "input"));
+            Ok((ids, mask.transpose()?))
+        }
+        None => {
+            let ids = pick(ports, None, "input_ids", "input")?;
+            Ok((ids, ports.iter().find(|p| p.name == "attention_mask").cloned()))
+        }
+    }
+}
+
+/// Graphs are exported for any batch, or for a batch of one.
+fn fixed_batch(input: &Port) -> Result<Option<usize>, String> {
+    match input.shape.first() {
+        None | Some(-1) => Ok(None),
+        Some(1) => Ok(Some(1)),
+        Some(n) => Err(format!(
+            "this graph takes exactly {n} inputs at once; export it for any number, or for one"
+        )),
+    }
+}

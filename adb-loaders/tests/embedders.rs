@@ -1,0 +1,202 @@
+//! A tiny bundle from `tools/fixture`, run by tract: what it must give was computed elsewhere.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+use std::{fs, path::PathBuf};
+
+use adb_loaders::embedders::{Backend, Bundle, Cache, OnnxEmbedder, Runtime};
+use adb_model::{EmbedError, Embedder};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Expected {
+    texts: Vec<Text>,
+    images: Vec<Picture>,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    ids: Vec<i64>,
+    vector: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Picture {
+    file: String,
+    vector: Vec<f32>,
+}
+
+fn fixture() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip"))
+}
+
+fn expected() -> Expected {
+    serde_json::from_slice(&fs::read(fixture().join("expected.json")).unwrap()).unwrap()
+}
+
+fn tiny(dir: PathBuf) -> OnnxEmbedder {
+    Runtime::start_with("tract", ort_tract::api()).unwrap();
+    OnnxEmbedder::new(Bundle::open(dir).unwrap(), Cache::at("no-such-cache"))
+}
+
+/// A copy of the fixture with another description.
+fn changed(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(fixture()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let path = dir.path().join("bundle.json");
+    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut manifest);
+    fs::write(path, manifest.to_string()).unwrap();
+    dir
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+#[test]
+fn token_ids_are_the_reference_s() {
+    let embedder = tiny(fixture());
+    for Text { text, ids, .. } in expected().texts {
+        assert_eq!(embedder.token_ids(&[&text]).unwrap(), [ids], "{text:?}");
+    }
+}
+
+#[test]
+fn text_vectors_are_the_reference_s_alone_and_in_batches() {
+    let embedder = tiny(fixture());
+    let expected = expected().texts;
+    let all: Vec<&str> = expected.iter().map(|t| t.text.as_str()).collect();
+    let together = embedder.embed_texts(&all).unwrap();
+    assert_eq!(together.len(), all.len());
+    for (wanted, got) in expected.iter().zip(&together) {
+        let alone = embedder.embed_texts(&[&wanted.text]).unwrap().remove(0);
+        for vector in [got, &alone] {
+            let cosine = cosine(vector, &wanted.vector);
+            assert!(cosine > 0.9999, "{:?}: {cosine}", wanted.text);
+            let length = vector.iter().map(|x| x * x).sum::<f32>();
+            assert!((length - 1.0).abs() < 1e-5, "{length}");
+        }
+    }
+    assert!(embedder.embed_texts(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn image_vectors_are_the_reference_s_from_the_file_on() {
+    let embedder = tiny(fixture());
+    let expected = expected().images;
+    let prepare =
+        |file: &str| embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap();
+    let together =
+        embedder.embed_images(expected.iter().map(|p| prepare(&p.file)).collect()).unwrap();
+    for (wanted, got) in expected.iter().zip(&together) {
+        let alone = embedder.embed_images(vec![prepare(&wanted.file)]).unwrap().remove(0);
+        assert!(cosine(got, &alone) > 0.999_99, "{}: alone or not", wanted.file);
+        let cosine = cosine(got, &wanted.vector);
+        println!("{}: cosine {cosine:.5}", wanted.file);
+        // Decoders of JPEG may differ by a step or two, of PNG they may not.
+        let png = fs::read(fixture().join(&wanted.file)).unwrap().starts_with(b"\x89PNG");
+        assert!(cosine > if png { 0.9999 } else { 0.999 }, "{}: {cosine}", wanted.file);
+    }
+}
+
+#[test]
+fn identity_and_backend_can_be_told() {
+    let embedder = tiny(fixture());
+    let identity = embedder.identity();
+    assert_eq!((identity.name.as_str(), identity.dimensions), ("tiny-clip", 24));
+    assert!(identity.images && identity.texts);
+    let live = Runtime::live().unwrap();
+    assert_eq!(live.backend(), &Backend::Other { name: "tract".into() });
+    let refused = Runtime::start_with("another", ort_tract::api()).unwrap_err().to_string();
+    assert!(refused.contains("tract, in place of ONNX Runtime does already"), "{refused}");
+}
+
+#[test]
+fn names_of_inputs_and_outputs_may_be_left_out() {
+    let dir = changed(|m| {
+        for tower in ["image", "text"] {
+            for key in ["input", "inputs", "output"] {
+                m[tower].as_object_mut().unwrap().remove(key);
+            }
+        }
+    });
+    let embedder = tiny(dir.path().to_owned());
+    let wanted = &expected().texts[1];
+    let got = embedder.embed_texts(&[&wanted.text]).unwrap().remove(0);
+    assert!(cosine(&got, &wanted.vector) > 0.9999);
+}
+
+#[test]
+fn a_bundle_that_does_not_fit_its_graph_says_how() {
+    let cases: [(&str, fn(&mut serde_json::Value)); 4] = [
+        ("has no output `y` but text_embeds", |m| m["text"]["output"] = "y".into()),
+        ("has no input `mask` but input_ids", |m| m["text"]["inputs"]["mask"] = "mask".into()),
+        ("has the shape [1, 24], and [1, 25] was expected", |m| m["dimensions"] = 25.into()),
+        ("text.onnx is not the file that its bundle.json describes", |m| {
+            m["files"]["text.onnx"]["sha256"] = "00".into();
+        }),
+    ];
+    for (words, change) in cases {
+        let dir = changed(change);
+        let message = tiny(dir.path().to_owned()).embed_texts(&["x"]).unwrap_err().to_string();
+        assert!(message.contains(words), "wanted `{words}` in: {message}");
+    }
+}
+
+#[test]
+fn a_side_that_is_not_there_is_named() {
+    let dir = changed(|m| {
+        m.as_object_mut().unwrap().remove("image");
+    });
+    let embedder = tiny(dir.path().to_owned());
+    assert!(!embedder.identity().images);
+    assert!(matches!(
+        embedder.prepare_image(b"", None).unwrap_err(),
+        EmbedError::Modality { what: "images", .. }
+    ));
+    embedder.load(true, true).unwrap();
+}
+
+#[test]
+fn a_vector_that_nothing_is_near_to_is_an_error() {
+    let embedder = tiny(fixture());
+    let png = fs::read(fixture().join("wide.png")).unwrap();
+    let mut image = embedder.prepare_image(&png, None).unwrap();
+    image.0[100] = f32::NAN;
+    let message = embedder.embed_images(vec![image]).unwrap_err().to_string();
+    assert!(message.contains("zero or not finite"), "{message}");
+    let short = adb_model::PreparedImage(vec![0.0; 12].into_boxed_slice());
+    let message = embedder.embed_images(vec![short]).unwrap_err().to_string();
+    assert!(message.contains("an image of 12 values"), "{message}");
+}
+
+#[test]
+fn many_threads_share_one_embedder() {
+    let embedder = tiny(fixture());
+    let expected = expected().texts;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for wanted in &expected {
+                    let got = embedder.embed_texts(&[&wanted.text]).unwrap().remove(0);
+                    assert!(cosine(&got, &wanted.vector) > 0.9999);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_picture_that_was_cut_off_is_refused() {
+    let embedder = tiny(fixture());
+    for file in ["tall.jpg", "progressive.jpg", "cmyk.jpg", "wide.png"] {
+        let whole = fs::read(fixture().join(file)).unwrap();
+        let refused = embedder.prepare_image(&whole[..whole.len() / 2], None);
+        assert!(matches!(refused, Err(EmbedError::Unreadable(_))), "{file}");
+    }
+}

@@ -1,0 +1,10 @@
+use adb::prelude::*;
+
+#[derive(DataModel)]
+struct Dish {
+    #[adb(id)]
+    id: u64,
+    look: Embedding<512>,
+}
+
+fn main() {}

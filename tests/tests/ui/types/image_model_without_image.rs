@@ -1,0 +1,11 @@
+use adb::prelude::*;
+
+#[derive(DataModel)]
+#[adb(image)]
+struct Dish {
+    #[adb(id)]
+    id: u64,
+    name: String,
+}
+
+fn main() {}
