@@ -1,29 +1,46 @@
 const _: () = {
     use ::adb::__macro as _adb;
+    #[allow(dead_code, non_snake_case)]
+    struct DishColumns {
+        pub dish_id: _adb::Column<Dish, u64>,
+        ///What it is called.
+        pub name: _adb::Column<Dish, <String as _adb::Field>::Stored>,
+        pub cuisine: _adb::Column<Dish, <Option<String> as _adb::Field>::Stored>,
+        pub photo: _adb::Column<Dish, <Image as _adb::Field>::Stored>,
+        pub ingredients: _adb::Link<Dish, <Vec<Ingredient> as _adb::Children>::Model>,
+    }
     #[automatically_derived]
     impl _adb::DataModel for Dish {
+        type Columns = DishColumns;
+        type Bare = Self;
         const SCHEMA: &'static _adb::ModelSchema = {
-            match _adb::FieldKind::pictures(
+            match _adb::FieldKind::fault(
                 &[
                     <String as _adb::Field>::KIND,
                     <Option<String> as _adb::Field>::KIND,
                     <Image as _adb::Field>::KIND,
                 ],
+                _adb::ObjectKind::Image,
             ) {
-                (1, 0) => {}
-                (0, 0) => {
+                ::core::option::Option::None => {}
+                ::core::option::Option::Some(_adb::KindFault::None) => {
                     ::core::panic!(
                         "`Dish` is an image, but none of its fields has the type `Image`: add one, such as `photo: Image`, or take `#[adb(image)]` away"
                     )
                 }
-                (0, 1) => {
+                ::core::option::Option::Some(_adb::KindFault::Optional) => {
                     ::core::panic!(
                         "`Dish` is an image, so its picture can't be an `Option`: take `#[adb(image)]` away, and an entity with an optional picture remains"
                     )
                 }
-                _ => {
+                ::core::option::Option::Some(_adb::KindFault::Several) => {
                     ::core::panic!(
-                        "`Dish` is an image, but has several fields of the type `Image`: an image object is one picture. Move the others into a model of their own, or take `#[adb(image)]` away: an entity can have any number of pictures"
+                        "`Dish` is an image, but has several fields of the type `Image`: such an object is one picture. Move the others into a model of their own, or take `#[adb(image)]` away: an entity can have any number of them"
+                    )
+                }
+                ::core::option::Option::Some(_adb::KindFault::OthersGeometry) => {
+                    ::core::panic!(
+                        "`Dish` is an image, and one of its fields says where an object lies in another: a `Rect` belongs to `#[adb(bounding_box)]`, a `Polygon` to `#[adb(polygon)]`, a span to `#[adb(clip)]`, and a moment to `#[adb(frame)]`"
                     )
                 }
             }
@@ -53,12 +70,13 @@ const _: () = {
                         property: "cuisine",
                         doc: "",
                         role: {
-                            if let _adb::FieldKind::Image { .. } = <Option<
-                                String,
-                            > as _adb::Field>::KIND {
-                                ::core::panic!(
-                                    "`cuisine` is a picture: only properties have an index"
-                                )
+                            match <Option<String> as _adb::Field>::KIND {
+                                _adb::FieldKind::Property { .. } => {}
+                                _ => {
+                                    ::core::panic!(
+                                        "`cuisine` is no property: only these have an index"
+                                    )
+                                }
                             }
                             _adb::FieldRole::of(
                                 <Option<String> as _adb::Field>::KIND,
@@ -96,10 +114,16 @@ const _: () = {
                         key: "ingredients",
                         property: "ingredients",
                         doc: "",
-                        role: _adb::FieldRole::Children {
-                            connection: "HasIngredient",
-                            many: <Vec<Ingredient> as _adb::Children>::MANY,
-                            model: <Vec<Ingredient> as _adb::Children>::schema,
+                        role: {
+                            let () = <<Vec<
+                                Ingredient,
+                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            _adb::FieldRole::Children {
+                                relation: _adb::Relation::Connection("HasIngredient"),
+                                edge: &[],
+                                many: <Vec<Ingredient> as _adb::Children>::MANY,
+                                model: <Vec<Ingredient> as _adb::Children>::schema,
+                            }
                         },
                     },
                 ],
@@ -109,16 +133,24 @@ const _: () = {
             &self,
             __graph: &mut _adb::GraphBuilder,
         ) -> ::core::result::Result<_adb::NodeId, _adb::ModelError> {
-            let __id = <u64 as _adb::IdProperty>::id(
-                &self.dish_id,
-                _adb::FieldPlace {
-                    model: "Dish",
-                    field: "dish_id",
-                    property: "dish_id",
-                },
-            )?;
             let __node = match __graph
-                .enter(_adb::ObjectKind::Image, "Dish", "dish_id", __id)?
+                .enter(
+                    _adb::ObjectKind::Image,
+                    "Dish",
+                    ::std::vec::Vec::from([
+                        (
+                            "dish_id",
+                            <u64 as _adb::IdProperty>::id(
+                                &self.dish_id,
+                                _adb::FieldPlace {
+                                    model: "Dish",
+                                    field: "dish_id",
+                                    property: "dish_id",
+                                },
+                            )?,
+                        ),
+                    ]),
+                )?
             {
                 _adb::Entered::New(__node) => __node,
                 _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
@@ -175,9 +207,79 @@ const _: () = {
                 &self.ingredients,
                 __graph,
                 __node,
-                "HasIngredient",
+                _adb::Relation::Connection("HasIngredient"),
             )?;
             ::core::result::Result::Ok(__node)
+        }
+        fn columns() -> Self::Columns {
+            DishColumns {
+                dish_id: _adb::Column::new("dish_id"),
+                name: _adb::Column::new("name"),
+                cuisine: _adb::Column::new("cuisine"),
+                photo: _adb::Column::new("url"),
+                ingredients: _adb::Link::new(_adb::Relation::Connection("HasIngredient")),
+            }
+        }
+        fn read(
+            __record: &_adb::Record,
+        ) -> ::core::result::Result<Self, _adb::ModelError> {
+            ::core::result::Result::Ok(Self {
+                dish_id: <u64 as _adb::IdProperty>::read_id(
+                    __record,
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "dish_id",
+                        property: "dish_id",
+                    },
+                )?,
+                name: <String as _adb::Field>::read(
+                    __record,
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "name",
+                        property: "name",
+                    },
+                )?,
+                cuisine: <Option<
+                    String,
+                > as _adb::Field>::read(
+                    __record,
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "cuisine",
+                        property: "cuisine",
+                    },
+                )?,
+                photo: <Image as _adb::Field>::read(
+                    __record,
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "photo",
+                        property: "url",
+                    },
+                )?,
+                look: <Embedding<
+                    512,
+                > as _adb::EmbeddingField>::read(
+                    __record,
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "look",
+                        property: "look",
+                    },
+                )?,
+                ingredients: <Vec<
+                    Ingredient,
+                > as _adb::Children>::read(
+                    __record.children("ingredients"),
+                    _adb::FieldPlace {
+                        model: "Dish",
+                        field: "ingredients",
+                        property: "ingredients",
+                    },
+                )?,
+                note: <String as _adb::SkippedField>::made(),
+            })
         }
     }
     const _: &_adb::ModelSchema = <Dish as _adb::DataModel>::SCHEMA;

@@ -4,7 +4,7 @@
 use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::{
-    Attribute, Ident, Lit, MacroDelimiter, Meta, Token, Type,
+    Attribute, Ident, Lit, MacroDelimiter, Meta, Token, Type, TypePath,
     ext::IdentExt,
     parenthesized,
     parse::{ParseStream, Parser},
@@ -89,6 +89,14 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
         }
         if input.peek(Lit) {
             Value::Lit(input.parse()?)
+        } else if input.peek(Token![in]) {
+            // No type begins with it, and it is a direction.
+            let word = input.call(Ident::parse_any)?;
+            Value::Type(Box::new(Type::Path(TypePath {
+                attrs: Vec::new(),
+                qself: None,
+                path: word.into(),
+            })))
         } else {
             Value::Type(Box::new(ungrouped(input.parse()?)))
         }

@@ -41,6 +41,14 @@ pub(crate) fn flag(cx: &Ctxt, item: Item) -> Option<Given<()>> {
     }
 }
 
+/// `key` alone, or `key = path`.
+pub(crate) fn path_or_none(cx: &Ctxt, item: Item) -> Option<Given<Option<Path>>> {
+    match item.value {
+        Value::None => Some(Given { key: item.key, value: None }),
+        _ => path(cx, item).map(|given| Given { key: given.key, value: Some(given.value) }),
+    }
+}
+
 /// `key = "text"`.
 pub(crate) fn text(cx: &Ctxt, item: Item) -> Option<Given<LitStr>> {
     match item.value {

@@ -18,28 +18,44 @@ pub(crate) struct Keys {
 /// `#[adb(…)]` on a data model.
 pub(crate) const STRUCT: Keys = Keys {
     place: "on a data model",
-    known: &["entity", "image", "class", "rename_all", "crate"],
-    serdes: &["deny_unknown_fields", "default"],
-    later: &[
+    known: &[
+        "entity",
+        "image",
         "video",
         "blob",
         "clip",
         "frame",
         "bounding_box",
         "polygon",
-        "region",
-        "untyped",
-        "was",
+        "class",
+        "row_id",
+        "rename_all",
+        "crate",
     ],
-    synonyms: &[("name", "class"), ("table", "class"), ("type", "class"), ("user_type", "class")],
+    serdes: &["deny_unknown_fields"],
+    later: &["untyped", "was"],
+    synonyms: &[
+        ("name", "class"),
+        ("table", "class"),
+        ("type", "class"),
+        ("user_type", "class"),
+        ("picture", "image"),
+        ("region", "bounding_box"),
+        ("box", "bounding_box"),
+        ("rectangle", "bounding_box"),
+        ("file", "blob"),
+    ],
 };
 
 /// `#[adb(…)]` on a field.
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
-    known: &["id", "index", "rename", "embed", "connect", "skip"],
-    serdes: &["default", "alias", "skip_serializing_if"],
-    later: &["flatten", "with", "regions", "clips", "frames", "was"],
+    known: &[
+        "id", "index", "rename", "embed", "connect", "regions", "clips", "frames", "label",
+        "default", "skip",
+    ],
+    serdes: &["alias", "skip_serializing_if"],
+    later: &["flatten", "with", "was"],
     synonyms: &[
         ("key", "id"),
         ("primary_key", "id"),
@@ -54,7 +70,60 @@ pub(crate) const FIELD: Keys = Keys {
         ("relation", "connect"),
         ("embedding", "embed"),
         ("vector", "embed"),
+        ("boxes", "regions"),
+        ("polygons", "regions"),
     ],
+};
+
+/// `connect(…)`.
+pub(crate) const CONNECT: Keys = Keys {
+    place: "in `connect(…)`",
+    known: &["class", "direction"],
+    serdes: &[],
+    later: &[],
+    synonyms: &[("name", "class"), ("type", "class"), ("dir", "direction")],
+};
+
+/// Where a connection leads, seen from the model.
+pub(crate) const DIRECTIONS: &[&str] = &["out", "in"];
+/// What other libraries call them.
+pub(crate) const DIRECTION_SYNONYMS: &[(&str, &str)] =
+    &[("outgoing", "out"), ("incoming", "in"), ("reverse", "in"), ("reversed", "in")];
+
+/// `#[adb(…)]` on a connection.
+pub(crate) const CONNECTION: Keys = Keys {
+    place: "on a connection",
+    known: &["class", "rename_all", "crate"],
+    serdes: &["deny_unknown_fields"],
+    later: &["was"],
+    synonyms: &[("name", "class"), ("type", "class")],
+};
+
+/// `#[adb(…)]` on a connection's field.
+pub(crate) const CONNECTION_FIELD: Keys = Keys {
+    place: "on a field of a connection",
+    known: &["rename", "default", "skip"],
+    serdes: &["alias", "skip_serializing_if"],
+    later: &["index", "with", "was"],
+    synonyms: &[("name", "rename"), ("property", "rename"), ("ignore", "skip")],
+};
+
+/// `#[adb(…)]` on a property.
+pub(crate) const PROPERTY: Keys = Keys {
+    place: "on a property",
+    known: &["rename_all", "crate"],
+    serdes: &["transparent"],
+    later: &[],
+    synonyms: &[],
+};
+
+/// `#[adb(…)]` on a variant of a property.
+pub(crate) const VARIANT: Keys = Keys {
+    place: "on a variant",
+    known: &["rename"],
+    serdes: &["alias"],
+    later: &[],
+    synonyms: &[("name", "rename")],
 };
 
 /// `embed(…)`.

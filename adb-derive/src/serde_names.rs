@@ -1,7 +1,7 @@
 //! What serde's own attributes say about names. Whether they are right is for serde to say: what
 //! can't be read here is passed over.
 
-use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Token, punctuated::Punctuated};
+use syn::{Attribute, Expr, ExprLit, Lit, LitStr, Meta, Path, Token, punctuated::Punctuated};
 
 use crate::case::RenameRule;
 
@@ -20,6 +20,17 @@ pub(crate) fn rename(attributes: &[Attribute]) -> Option<LitStr> {
 /// `flatten` on a field.
 pub(crate) fn flatten(attributes: &[Attribute]) -> Option<Meta> {
     metas(attributes).find(|meta| meta.path().is_ident("flatten"))
+}
+
+/// `default` on a struct or a field; with a path, the function that makes it.
+pub(crate) fn default(attributes: &[Attribute]) -> Option<Option<Path>> {
+    metas(attributes).find_map(|meta| match &meta {
+        Meta::Path(path) if path.is_ident("default") => Some(None),
+        Meta::NameValue(pair) if pair.path.is_ident("default") => {
+            Some(text(&pair.value).and_then(|path| path.parse().ok()))
+        }
+        _ => None,
+    })
 }
 
 fn metas(attributes: &[Attribute]) -> impl Iterator<Item = Meta> {

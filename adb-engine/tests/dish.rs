@@ -4,13 +4,14 @@
 mod common;
 
 use adb_model::{
-    ClipVitB16, DataModel, EmbedSource as _, Embedding, EmbeddingField as _, Engine as SetEngine,
-    Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, Image, Lowering, Metric, ModelError,
-    ModelSchema, NodeId, ObjectKind, Property, SetSpec, ValueType, ask,
+    Children, ClipVitB16, DataModel, EmbedSource as _, Embedding, EmbeddingField,
+    Engine as SetEngine, Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, IdProperty,
+    Image, Lowering, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Property, Record,
+    Relation, SetSpec, ValueType, ask,
     ensure::{Ensured, ensure},
     graph::Entered,
     probe::mark_existing,
-    query::{Find, QueryError},
+    query::QueryError,
 };
 use common::{Db, png};
 use serde_json::json;
@@ -28,11 +29,14 @@ impl adb_model::DescriptorSet for Letters {
     const SPEC: SetSpec = LETTERS;
 }
 
+#[derive(Debug)]
 struct Ingredient {
     name: String,
 }
 
 impl DataModel for Ingredient {
+    type Columns = ();
+    type Bare = Self;
     const SCHEMA: &'static ModelSchema = &ModelSchema {
         name: "Ingredient",
         class: "Ingredient",
@@ -43,12 +47,20 @@ impl DataModel for Ingredient {
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
         let id = self.name.clone().into();
-        Ok(match graph.enter(ObjectKind::Entity, "Ingredient", "name", id)? {
+        Ok(match graph.enter(ObjectKind::Entity, "Ingredient", vec![("name", id)])? {
             Entered::Known(node) | Entered::New(node) => node,
         })
     }
+
+    fn columns() -> Self::Columns {}
+
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        let at = FieldPlace { model: "Ingredient", field: "name", property: "name" };
+        Ok(Self { name: IdProperty::read_id(record, at)? })
+    }
 }
 
+#[derive(Debug)]
 struct Dish {
     dish_id: u64,
     name: String,
@@ -58,6 +70,8 @@ struct Dish {
 }
 
 impl DataModel for Dish {
+    type Columns = ();
+    type Bare = Self;
     const SCHEMA: &'static ModelSchema = &ModelSchema {
         name: "Dish",
         class: "Dish",
@@ -66,12 +80,13 @@ impl DataModel for Dish {
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
-            field("photo", FieldRole::Image { optional: false }),
+            field("photo", FieldRole::of(<Image as Field>::KIND, false)),
             field("look", FieldRole::Embedding { set: LETTERS, from: Some("photo") }),
             field(
                 "ingredients",
                 FieldRole::Children {
-                    connection: "HasIngredient",
+                    relation: Relation::Connection("HasIngredient"),
+                    edge: &[],
                     many: true,
                     model: || Ingredient::SCHEMA,
                 },
@@ -82,7 +97,7 @@ impl DataModel for Dish {
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
         let at = |field| FieldPlace { model: "Dish", field, property: field };
         let id = self.dish_id.to_value().map_err(|e| at("dish_id").error(e.into()))?;
-        let node = match graph.enter(ObjectKind::Image, "Dish", "dish_id", id)? {
+        let node = match graph.enter(ObjectKind::Image, "Dish", vec![("dish_id", id)])? {
             Entered::Known(node) => return Ok(node),
             Entered::New(node) => node,
         };
@@ -91,9 +106,22 @@ impl DataModel for Dish {
         graph.descriptor(node, "look", LETTERS, self.look.vector(), self.photo.input())?;
         for ingredient in &self.ingredients {
             let child = ingredient.build(graph)?;
-            graph.connect(node, child, "HasIngredient");
+            graph.connect(node, child, "HasIngredient", Vec::new());
         }
         Ok(node)
+    }
+
+    fn columns() -> Self::Columns {}
+
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        let at = |field| FieldPlace { model: "Dish", field, property: field };
+        Ok(Self {
+            dish_id: IdProperty::read_id(record, at("dish_id"))?,
+            name: Field::read(record, at("name"))?,
+            photo: Field::read(record, at("photo"))?,
+            look: EmbeddingField::read(record, at("look"))?,
+            ingredients: Children::read(record.children("ingredients"), at("ingredients"))?,
+        })
     }
 }
 
@@ -105,7 +133,7 @@ fn dish(dish_id: u64, name: &str, look: [f32; 4], ingredients: &[&str]) -> Dish 
     Dish {
         dish_id,
         name: name.to_owned(),
-        photo: Image::Bytes(png(dish_id as u8)),
+        photo: Image::bytes(png(dish_id as u8)),
         look: look.into(),
         ingredients: ingredients.iter().map(|&n| Ingredient { name: n.to_owned() }).collect(),
     }
@@ -184,12 +212,12 @@ async fn what_is_there_is_marked_and_compared() {
 async fn the_nearest_come_first() {
     let db = Db::new();
     ensure(&db.engine, Dish::SCHEMA, |_| None).await.unwrap();
-    let nearest = Find::<Dish>::new().nearest::<Letters>(vec![0.0, 1.0, 0.0, 0.0], 2);
-    let none = nearest.fetch_by(&db.engine, &[0.0, 1.0, 0.0, 0.0]).await.unwrap();
+    let nearest = || Dish::find().nearest::<Letters>(vec![0.0, 1.0, 0.0, 0.0], 2);
+    let none = nearest().fetch_by(&db.engine, &[0.0, 1.0, 0.0, 0.0]).await.unwrap();
     assert!(none.is_empty());
     ingest(&db).await;
-    let hits = nearest.fetch_by(&db.engine, &[0.0, 1.0, 0.0, 0.0]).await.unwrap();
-    let names: Vec<String> = hits.iter().map(|h| h.get("name").unwrap().unwrap()).collect();
+    let hits = nearest().fetch_by(&db.engine, &[0.0, 1.0, 0.0, 0.0]).await.unwrap();
+    let names: Vec<&str> = hits.iter().map(|h| h.value.name.as_str()).collect();
     assert_eq!(names, ["creamy curry", "butter chicken"]);
     assert!((hits[0].distance - 1.0).abs() < 1e-6, "{}", hits[0].distance);
     assert!((hits[1].distance - 3.0 / 10.0_f64.sqrt()).abs() < 1e-6, "{}", hits[1].distance);
@@ -199,7 +227,7 @@ async fn the_nearest_come_first() {
 #[tokio::test]
 async fn a_search_before_any_ingest_says_so() {
     let db = Db::new();
-    let nearest = Find::<Dish>::new().nearest::<Letters>(vec![0.0; 4], 2);
+    let nearest = Dish::find().nearest::<Letters>(vec![0.0; 4], 2);
     let error = nearest.fetch_by(&db.engine, &[1.0, 0.0, 0.0, 0.0]).await.unwrap_err();
     assert!(matches!(error, QueryError::NoSet("letters")), "{error}");
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use adb_model::Image;
+use adb_model::MediaSource;
 use bytes::Bytes;
 
 /// Where relative paths in a source begin, and how large a file may be.
@@ -38,43 +38,43 @@ impl MediaRoot {
         self
     }
 
-    /// The encoded bytes of an image.
+    /// The encoded bytes of an image, a video or another file.
     ///
     /// # Errors
     /// In words for the row's report: what, where, how to mend it.
-    pub fn read(&self, image: &Image) -> Result<Bytes, String> {
-        let path = match image {
-            Image::Bytes(bytes) => return Ok(bytes.clone()),
-            Image::Path(path) => self.dir.join(path),
-            Image::Url(url) => {
+    pub fn read(&self, media: &MediaSource) -> Result<Bytes, String> {
+        let path = match media {
+            MediaSource::Bytes(bytes) => return Ok(bytes.clone()),
+            MediaSource::Path(path) => self.dir.join(path),
+            MediaSource::Url(url) => {
                 return Err(format!(
-                    "the image {url} is an address, and only files can be read so far; download it and name the file"
+                    "{url} is an address, and only files can be read so far; download it and name the file"
                 ));
             }
             other => {
-                return Err(format!("the image {other:?} is of a kind that can't be read yet"));
+                return Err(format!("{other:?} is of a kind that can't be read"));
             }
         };
         let explain = |e: io::Error| match e.kind() {
             io::ErrorKind::NotFound => {
-                format!("the image {} does not exist", path.display())
+                format!("the file {} does not exist", path.display())
             }
-            _ => format!("the image {} can't be read: {e}", path.display()),
+            _ => format!("the file {} can't be read: {e}", path.display()),
         };
         let meta = fs::metadata(&path).map_err(explain)?;
         if !meta.is_file() {
-            return Err(format!("the image {} is not a file", path.display()));
+            return Err(format!("the file {} is not a file", path.display()));
         }
         if meta.len() > self.max_bytes {
             return Err(format!(
-                "the image {} has {} bytes, more than the limit of {}",
+                "the file {} has {} bytes, more than the limit of {}",
                 path.display(),
                 meta.len(),
                 self.max_bytes
             ));
         }
         if meta.len() == 0 {
-            return Err(format!("the image {} is empty", path.display()));
+            return Err(format!("the file {} is empty", path.display()));
         }
         fs::read(&path).map(Bytes::from).map_err(explain)
     }
@@ -93,12 +93,12 @@ mod tests {
         for (name, word) in
             [("none.png", "does not exist"), ("empty.png", "is empty"), ("big.png", "limit of 4")]
         {
-            let err = root.read(&Image::Path(name.into())).unwrap_err();
+            let err = root.read(&MediaSource::Path(name.into())).unwrap_err();
             assert!(err.contains(name) && err.contains(word), "{err}");
         }
-        let err = root.read(&Image::Url("https://x/y.png".into())).unwrap_err();
+        let err = root.read(&MediaSource::Url("https://x/y.png".into())).unwrap_err();
         assert!(err.contains("https://x/y.png"), "{err}");
-        let err = root.read(&Image::Path("".into())).unwrap_err();
+        let err = root.read(&MediaSource::Path("".into())).unwrap_err();
         assert!(err.contains("not a file"), "{err}");
     }
 

@@ -113,8 +113,9 @@ fn wordpiece_and_mask_give_the_reference_s_ids_and_vectors() {
 fn image_vectors_are_the_reference_s_from_the_file_on() {
     let embedder = tiny(fixture());
     let expected = expected().images;
-    let prepare =
-        |file: &str| embedder.prepare_image(&fs::read(fixture().join(file)).unwrap()).unwrap();
+    let prepare = |file: &str| {
+        embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap()
+    };
     let together =
         embedder.embed_images(expected.iter().map(|p| prepare(&p.file)).collect()).unwrap();
     for (wanted, got) in expected.iter().zip(&together) {
@@ -181,7 +182,7 @@ fn a_side_that_is_not_there_is_named() {
     let embedder = tiny(dir.path().to_owned());
     assert!(!embedder.identity().images);
     assert!(matches!(
-        embedder.prepare_image(b"").unwrap_err(),
+        embedder.prepare_image(b"", None).unwrap_err(),
         EmbedError::Modality { what: "images", .. }
     ));
     embedder.load(true, true).unwrap();
@@ -191,7 +192,7 @@ fn a_side_that_is_not_there_is_named() {
 fn a_vector_that_nothing_is_near_to_is_an_error() {
     let embedder = tiny(fixture());
     let png = fs::read(fixture().join("wide.png")).unwrap();
-    let mut image = embedder.prepare_image(&png).unwrap();
+    let mut image = embedder.prepare_image(&png, None).unwrap();
     image.0[100] = f32::NAN;
     let message = embedder.embed_images(vec![image]).unwrap_err().to_string();
     assert!(message.contains("zero or not finite"), "{message}");
@@ -221,7 +222,7 @@ fn a_picture_that_was_cut_off_is_refused() {
     let embedder = tiny(fixture());
     for file in ["tall.jpg", "progressive.jpg", "cmyk.jpg", "wide.png"] {
         let whole = fs::read(fixture().join(file)).unwrap();
-        let refused = embedder.prepare_image(&whole[..whole.len() / 2]);
+        let refused = embedder.prepare_image(&whole[..whole.len() / 2], None);
         assert!(matches!(refused, Err(EmbedError::Unreadable(_))), "{file}");
     }
 }

@@ -167,7 +167,7 @@ fn pixels_and_image_vectors_are_those_of_the_reference() {
     let (mut sum, mut most, mut values) = (0u64, 0u64, 0u64);
     let mut vectors = Vec::new();
     for (name, crop) in names.iter().zip(&pixels) {
-        let prepared = embedder.prepare_image(&fs::read(photos.join(name)).unwrap()).unwrap();
+        let prepared = embedder.prepare_image(&fs::read(photos.join(name)).unwrap(), None).unwrap();
         for (place, value) in prepared.0.iter().enumerate() {
             let (channel, at) = (place / (224 * 224), place % (224 * 224));
             let byte = ((value * STD[channel] + MEAN[channel]) * 255.0).round() as u8;

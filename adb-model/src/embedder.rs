@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Rect;
+
 /// Which embedder made a set's vectors: written on the set, checked on every later use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmbedderIdentity {
@@ -31,11 +33,16 @@ pub trait Embedder: Send + Sync {
     /// Who it is.
     fn identity(&self) -> &EmbedderIdentity;
 
-    /// Decodes and resizes one encoded image.
+    /// Decodes and resizes one encoded image, or the part of it that `region` names.
     ///
     /// # Errors
-    /// When the bytes are no picture that it can read; only that picture is lost.
-    fn prepare_image(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError>;
+    /// When the bytes are no picture that it can read, or nothing of `region` lies in it; only
+    /// that picture is lost.
+    fn prepare_image(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+    ) -> Result<PreparedImage, EmbedError>;
 
     /// The vectors of prepared images, in order, each of unit length if the embedder normalises.
     ///

@@ -41,6 +41,11 @@ impl<const N: usize> Embedding<N> {
     pub(crate) fn shared(&self) -> Option<Arc<[f32]>> {
         self.0.clone()
     }
+
+    pub(crate) fn from_shared(vector: Arc<[f32]>) -> Result<Self, EmbeddingError> {
+        check_vector(&vector, N)?;
+        Ok(Self(Some(vector)))
+    }
 }
 
 /// Checks what every vector must satisfy on its way to a set of `dimensions`.

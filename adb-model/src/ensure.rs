@@ -6,7 +6,7 @@ use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
     SetSpec,
     database::ask,
-    graph::{EDGE_ID, OBJECT_ID, USER_TYPE},
+    graph::{EDGE_ID, OBJECT_ID, Relation, USER_TYPE},
 };
 
 /// Property of a set: name of the embedder that fills it.
@@ -254,7 +254,7 @@ pub async fn ensure<'e>(
         }
     }
     for index in indexes(schema) {
-        let (answers, _) = ask(db, Request::json(&json!([index]))).await?;
+        let (answers, _) = ask(db, Request::json(&json!([index.create()]))).await?;
         if Answer::at(&answers, 0)?.status() == 0 {
             ensured.indexes_made += 1;
         }
@@ -274,7 +274,7 @@ fn add_set(set: &SetSpec, filler: &FilledBy) -> Json {
     }})
 }
 
-fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
+pub(crate) fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
     let metric = set.metric.wire_name();
     if found.dimensions == set.dimensions && found.metrics.iter().any(|m| m == metric) {
         return Ok(());
@@ -286,12 +286,29 @@ fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureError> {
     })
 }
 
-/// One CreateIndex for every property that guards and constraints of this model look at.
-fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
-    let mut wanted: Vec<(&str, &str, &str)> = Vec::new();
+/// An index on one property of one class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// `entity` or `connection`.
+    pub(crate) target: &'static str,
+    pub(crate) class: &'static str,
+    pub(crate) property: &'static str,
+}
+
+impl Index {
+    fn create(self) -> Json {
+        let Self { target, class, property } = self;
+        json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
+    }
+}
+
+/// Every property that guards and constraints of this model look at.
+pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
+    let mut wanted: Vec<Index> = Vec::new();
     let mut want = |target, class, property| {
-        if !wanted.contains(&(target, class, property)) {
-            wanted.push((target, class, property));
+        let index = Index { target, class, property };
+        if !wanted.contains(&index) {
+            wanted.push(index);
         }
     };
     for model in schema.reachable() {
@@ -304,21 +321,26 @@ fn indexes(schema: &'static ModelSchema) -> Vec<Json> {
                 FieldRole::Id(_) | FieldRole::Property { indexed: true, .. } => {
                     want("entity", class, field.property);
                 }
-                FieldRole::Property { indexed: false, .. } => {}
-                FieldRole::Children { connection, .. } => want("connection", connection, EDGE_ID),
+                FieldRole::Property { indexed: false, .. }
+                | FieldRole::Geometry(_)
+                | FieldRole::Label { .. } => {}
+                FieldRole::Children { relation, .. } => match relation {
+                    Relation::Connection(class) | Relation::Reversed(class) => {
+                        want("connection", class, EDGE_ID);
+                    }
+                    Relation::Part => {}
+                },
                 FieldRole::Embedding { .. } => want("entity", "_Descriptor", OBJECT_ID),
-                FieldRole::Image { .. } if model.kind == ObjectKind::Image => {}
-                FieldRole::Image { .. } => {
-                    want("entity", "_Image", OBJECT_ID);
+                FieldRole::Media { kind, .. } if model.kind == kind => {}
+                FieldRole::Media { kind, .. } => {
+                    want("entity", kind.system_class().unwrap_or_default(), OBJECT_ID);
                     want("connection", field.property, EDGE_ID);
                 }
             }
         }
+        if model.ids().next().is_none() {
+            want("entity", class, OBJECT_ID);
+        }
     }
     wanted
-        .into_iter()
-        .map(|(target, class, property)| {
-            json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
-        })
-        .collect()
 }

@@ -52,13 +52,48 @@ pub enum ModelErrorKind {
         /// The id's property.
         field: &'static str,
     },
+    /// An id that would come from a row, for a value that came with none.
+    #[error(
+        "its id is made from the row of a source, and this value came with none; give the struct an `#[adb(id)]` field to use it from code"
+    )]
+    NoRow,
+    /// A region, clip or frame outside of what it is a part of.
+    #[error("it is a part of {container}, and must be reached through one")]
+    NoContainer {
+        /// What it must be a part of.
+        container: &'static str,
+    },
     /// A descriptor with neither vector nor source.
     #[error("there is no vector for the set `{set}`, and nothing to make one from")]
     NoVector {
         /// The set's name.
         set: &'static str,
     },
+    /// A stored object that lacks what a field needs.
+    #[error(
+        "the object in the database has no `{property}`; make the field an `Option`, or give it a `default`"
+    )]
+    Absent {
+        /// The property, or the field of a child.
+        property: &'static str,
+    },
+    /// A property that can't be set by itself.
+    #[error("`{property}` can't be changed so: {why}")]
+    Fixed {
+        /// The property.
+        property: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A child that was not fetched.
+    #[error(
+        "the objects behind `{field}` were not fetched; ask for more depth, or make the field an `Option`"
+    )]
+    NotFetched {
+        /// The field.
+        field: &'static str,
+    },
     /// Media that has not been read when its command is written.
-    #[error("the image `{0}` has not been read")]
-    UnreadImage(String),
+    #[error("`{0}` has not been read")]
+    Unread(String),
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    Image, ObjectKind, SetSpec, Value,
+    Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -31,13 +31,33 @@ impl NodeId {
     }
 }
 
-/// What makes a node the same node on the next run.
+/// What makes a node the same node on the next run: one property, or several together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
-    /// The identifying property.
-    pub property: &'static str,
-    /// Its value.
-    pub value: Value,
+pub struct Identity(Vec<(&'static str, Value)>);
+
+impl Identity {
+    /// Properties that identify an object together; at least one.
+    #[must_use]
+    pub fn new(parts: Vec<(&'static str, Value)>) -> Self {
+        debug_assert!(!parts.is_empty(), "the macro refuses models without an id");
+        Self(parts)
+    }
+
+    /// The identifying properties.
+    #[must_use]
+    pub fn parts(&self) -> &[(&'static str, Value)] {
+        &self.0
+    }
+
+    /// Identity as text: the value, if it is one; else each with its length before it, so that no
+    /// two different identities spell the same.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.0.as_slice() {
+            [(_, value)] => value.to_string(),
+            several => spell(several.iter().map(|(_, value)| value.to_string())),
+        }
+    }
 }
 
 /// An object to be.
@@ -51,10 +71,16 @@ pub struct Node {
     pub identity: Identity,
     /// Its other properties, in the order of the fields.
     pub properties: Vec<(&'static str, Value)>,
-    /// The picture, for images.
-    pub image: Option<Image>,
+    /// The blob, for images, videos and blobs.
+    pub media: Option<MediaSource>,
     /// The vector and what it hangs on, for descriptors.
     pub descriptor: Option<Descriptor>,
+    /// Where it lies in its container, for regions, clips and frames.
+    pub geometry: Option<Geometry>,
+    /// The image or video that it is a part of, for regions, clips and frames.
+    pub container: Option<NodeId>,
+    /// Its label, for kinds that have one.
+    pub label: Option<String>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
 }
@@ -85,9 +111,25 @@ pub struct Descriptor {
 #[non_exhaustive]
 pub enum EmbedInput {
     /// A picture.
-    Image(Image),
+    Image(MediaSource),
+    /// A part of a picture.
+    Region(MediaSource, Rect),
     /// A text.
     Text(String),
+    /// The owner's own part of the picture that contains it; known once the graph is whole.
+    OwnRegion,
+}
+
+/// How a model and what it is connected to are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Relation {
+    /// By a connection of this class, from the model to the child.
+    Connection(&'static str),
+    /// By a connection of this class, from the child to the model.
+    Reversed(&'static str),
+    /// The child is a part of the model: a region of an image, a clip or frame of a video.
+    Part,
 }
 
 /// A connection of the user's. (What joins a descriptor to its owner comes with the descriptor.)
@@ -99,6 +141,8 @@ pub struct Edge {
     pub src: NodeId,
     /// Where it ends.
     pub dst: NodeId,
+    /// Its properties.
+    pub properties: Vec<(&'static str, Value)>,
     /// What identifies it: made from both ends' identities and the class, so the same edge gets
     /// the same id on every run.
     pub edge_id: Uuid,
@@ -164,17 +208,17 @@ impl Graph {
         Ok(wanted)
     }
 
-    /// Images that have to be sent or embedded, by where they come from.
-    pub fn images_mut(&mut self) -> impl Iterator<Item = &mut Image> {
+    /// Media that have to be sent or embedded, by where they come from.
+    pub fn media_mut(&mut self) -> impl Iterator<Item = &mut MediaSource> {
         self.nodes.iter_mut().filter(|n| !n.exists).flat_map(|n| {
             let input = n.descriptor.as_mut().filter(|d| d.vector.is_none()).and_then(|d| match d
                 .source
                 .as_mut()?
             {
-                EmbedInput::Image(image) => Some(image),
-                EmbedInput::Text(_) => None,
+                EmbedInput::Image(image) | EmbedInput::Region(image, _) => Some(image),
+                EmbedInput::Text(_) | EmbedInput::OwnRegion => None,
             });
-            n.image.as_mut().into_iter().chain(input)
+            n.media.as_mut().into_iter().chain(input)
         })
     }
 
@@ -201,8 +245,8 @@ impl Graph {
         self.nodes
             .iter()
             .filter(|n| !n.exists)
-            .map(|n| match (&n.image, &n.descriptor) {
-                (Some(Image::Bytes(b)), _) => b.len(),
+            .map(|n| match (&n.media, &n.descriptor) {
+                (Some(media), _) => media.loaded().map_or(0, Bytes::len),
                 (_, Some(d)) => d.set.dimensions * size_of::<f32>(),
                 _ => 0,
             })
@@ -223,6 +267,8 @@ pub enum Entered {
 #[derive(Debug, Default)]
 pub struct GraphBuilder {
     graph: Graph,
+    row: Option<Uuid>,
+    rows_entered: u64,
     seen: HashMap<(ObjectKind, Cow<'static, str>, String), NodeId>,
     edge_ids: std::collections::HashSet<Uuid>,
 }
@@ -234,21 +280,43 @@ impl GraphBuilder {
         Self::default()
     }
 
+    /// One for a row of a source, so that objects without an id of their own get one from the row:
+    /// see [`row_identity`].
+    #[must_use]
+    pub fn for_row(row: Uuid) -> Self {
+        Self { row: Some(row), ..Self::default() }
+    }
+
     /// Adds a node, or finds the one with the same kind, class and id.
     ///
     /// # Errors
-    /// When the id is an empty text: every row without one would be the same object.
+    /// When an id is an empty text: every row without one would be the same object.
     pub fn enter(
         &mut self,
         kind: ObjectKind,
         class: &'static str,
-        id_property: &'static str,
-        id: Value,
+        id: Vec<(&'static str, Value)>,
     ) -> Result<Entered, ModelError> {
-        if id == Value::String(String::new()) {
-            return Err(ModelError::new(class, ModelErrorKind::EmptyId { field: id_property }));
+        if let Some((field, _)) = id.iter().find(|(_, v)| *v == Value::String(String::new())) {
+            return Err(ModelError::new(class, ModelErrorKind::EmptyId { field }));
         }
-        let identity = Identity { property: id_property, value: id };
+        Ok(self.enter_node(kind, Cow::Borrowed(class), Identity::new(id)))
+    }
+
+    /// Adds a node whose id is made from the row that it came with, and from its place in it.
+    ///
+    /// # Errors
+    /// When the value came with no row: then two runs could not find the same object.
+    pub fn enter_row(
+        &mut self,
+        kind: ObjectKind,
+        class: &'static str,
+    ) -> Result<Entered, ModelError> {
+        let row = self.row.ok_or_else(|| ModelError::new(class, ModelErrorKind::NoRow))?;
+        self.rows_entered += 1;
+        let name = spell([class.to_owned(), self.rows_entered.to_string()]);
+        let id = Uuid::new_v5(&row, name.as_bytes()).to_string();
+        let identity = Identity::new(vec![(OBJECT_ID, Value::String(id))]);
         Ok(self.enter_node(kind, Cow::Borrowed(class), identity))
     }
 
@@ -258,7 +326,7 @@ impl GraphBuilder {
         class: Cow<'static, str>,
         identity: Identity,
     ) -> Entered {
-        let key = (kind, class.clone(), identity.value.to_string());
+        let key = (kind, class.clone(), identity.text());
         if let Some(&known) = self.seen.get(&key) {
             return Entered::Known(known);
         }
@@ -269,8 +337,11 @@ impl GraphBuilder {
             class,
             identity,
             properties: Vec::new(),
-            image: None,
+            media: None,
             descriptor: None,
+            geometry: None,
+            container: None,
+            label: None,
             exists: false,
         });
         Entered::New(id)
@@ -281,25 +352,56 @@ impl GraphBuilder {
         self.graph.nodes[node.0].properties.push((name, value));
     }
 
-    /// Adds an image: to an image node as its picture, to any other as an image of its own, joined
-    /// by a connection with the field's name. Where the picture came from becomes a property.
-    pub fn image(&mut self, node: NodeId, name: &'static str, image: &Image) {
-        let holder = if self.graph.nodes[node.0].kind == ObjectKind::Image {
+    /// Adds media: to a node of their own kind as its blob, to any other as an object of its own,
+    /// joined by a connection with the field's name. Where they came from becomes a property.
+    pub fn media(
+        &mut self,
+        node: NodeId,
+        kind: ObjectKind,
+        name: &'static str,
+        media: &MediaSource,
+    ) {
+        let holder = if self.graph.nodes[node.0].kind == kind {
             node
         } else {
             let (class, identity) = self.part_of(node, name);
-            match self.enter_node(ObjectKind::Image, class, identity) {
+            match self.enter_node(kind, class, identity) {
                 Entered::Known(_) => return,
                 Entered::New(child) => {
-                    self.connect(node, child, name);
+                    self.connect(node, child, name, Vec::new());
                     child
                 }
             }
         };
-        if let Some(origin) = image.origin() {
+        if let Some(origin) = media.origin() {
             self.property(holder, name, Value::String(origin));
         }
-        self.graph.nodes[holder.0].image = Some(image.clone());
+        self.graph.nodes[holder.0].media = Some(media.clone());
+    }
+
+    /// Says where a part lies in its container.
+    pub fn geometry(&mut self, node: NodeId, geometry: Geometry) {
+        self.graph.nodes[node.0].geometry = Some(geometry);
+    }
+
+    /// Gives a node its label.
+    pub fn label(&mut self, node: NodeId, label: String) {
+        self.graph.nodes[node.0].label = Some(label);
+    }
+
+    /// Joins a child to what holds it.
+    pub fn relate(
+        &mut self,
+        parent: NodeId,
+        child: NodeId,
+        relation: Relation,
+        properties: Vec<(&'static str, Value)>,
+    ) {
+        match relation {
+            Relation::Connection(class) => self.connect(parent, child, class, properties),
+            Relation::Reversed(class) => self.connect(child, parent, class, properties),
+            Relation::Part => self.graph.nodes[child.0].container = Some(parent),
+        }
     }
 
     /// Adds a descriptor of `owner`. With neither a vector nor a source there is nothing to add:
@@ -329,51 +431,91 @@ impl GraphBuilder {
         Ok(())
     }
 
-    /// Joins two nodes. The same edge twice is one edge.
-    pub fn connect(&mut self, src: NodeId, dst: NodeId, class: &'static str) {
+    /// Joins two nodes. The same edge twice is one edge: its first properties count.
+    pub fn connect(
+        &mut self,
+        src: NodeId,
+        dst: NodeId,
+        class: &'static str,
+        properties: Vec<(&'static str, Value)>,
+    ) {
         let edge_id = edge_id(&self.graph.nodes[src.0], class, &self.graph.nodes[dst.0]);
         if self.edge_ids.insert(edge_id) {
-            self.graph.edges.push(Edge { class, src, dst, edge_id });
+            self.graph.edges.push(Edge { class, src, dst, properties, edge_id });
         }
     }
 
     /// The finished graph.
     #[must_use]
-    pub fn finish(self) -> Graph {
+    pub fn finish(mut self) -> Graph {
+        for i in 0..self.graph.nodes.len() {
+            if let Some(region) = self.own_region(i)
+                && let Some(d) = &mut self.graph.nodes[i].descriptor
+            {
+                d.source = Some(region);
+            }
+        }
         self.graph
+    }
+
+    /// The part of a picture that a descriptor of [`EmbedInput::OwnRegion`] is made from.
+    fn own_region(&self, node: usize) -> Option<EmbedInput> {
+        let descriptor = self.graph.nodes[node].descriptor.as_ref()?;
+        if descriptor.source != Some(EmbedInput::OwnRegion) {
+            return None;
+        }
+        let owner = &self.graph.nodes[descriptor.owner.0];
+        let container = &self.graph.nodes[owner.container?.0];
+        match (&owner.geometry, &container.media) {
+            (Some(Geometry::Rect(rect)), Some(media)) => {
+                Some(EmbedInput::Region(media.clone(), *rect))
+            }
+            _ => None,
+        }
     }
 
     /// Class and identity of an object that belongs to a field of another: `Dish.look`, and
     /// `Dish/1/look`.
     fn part_of(&self, owner: NodeId, field: &str) -> (Cow<'static, str>, Identity) {
         let owner = &self.graph.nodes[owner.0];
-        let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.value));
-        (format!("{}.{field}", owner.class).into(), Identity { property: OBJECT_ID, value })
+        let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
+        (format!("{}.{field}", owner.class).into(), Identity::new(vec![(OBJECT_ID, value)]))
     }
 }
 
-/// UUIDv5 over both ends and the class, each with its length before it, so that no two
-/// different edges spell the same text.
+/// Identity of a row that has none of its own: UUIDv5 over the source's name, the row's number and
+/// what it says. The same on every run, and another one for an equal row elsewhere.
+#[must_use]
+pub fn row_identity(source: &str, row: u64, text: &[u8]) -> Uuid {
+    let mut name = spell([source.to_owned(), row.to_string()]).into_bytes();
+    name.extend_from_slice(text);
+    Uuid::new_v5(&ROW_NAMESPACE, &name)
+}
+
+/// UUIDv5 over both ends and the class.
 fn edge_id(src: &Node, class: &str, dst: &Node) -> Uuid {
-    use std::fmt::Write as _;
-    let mut name = String::new();
-    for part in [
-        src.kind.command_suffix(),
-        &src.class,
-        &src.identity.value.to_string(),
-        class,
-        dst.kind.command_suffix(),
-        &dst.class,
-        &dst.identity.value.to_string(),
-    ] {
-        // Writing to a String can't fail.
-        let _ = write!(name, "{}:{part}", part.len());
-    }
+    let name = spell([
+        src.kind.command_suffix().to_owned(),
+        src.class.clone().into_owned(),
+        src.identity.text(),
+        class.to_owned(),
+        dst.kind.command_suffix().to_owned(),
+        dst.class.clone().into_owned(),
+        dst.identity.text(),
+    ]);
     Uuid::new_v5(&EDGE_NAMESPACE, name.as_bytes())
+}
+
+/// Texts, each with its length before it, so that no two different lists spell the same.
+fn spell(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().map(|text| format!("{}:{text}", text.len())).collect()
 }
 
 /// Ours alone; changing it would double every edge of every database.
 const EDGE_NAMESPACE: Uuid = Uuid::from_u128(0x8c0f_55b1_2b0d_4d9e_9a4c_6d1e_0a7b_3f21);
+
+/// Ours alone; changing it would double every object whose id comes from its row.
+const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x5e7b_0c52_90aa_4d0f_8d2b_3f41_77c1_a9d6);
 
 /// Little-endian binary32, as the wire has vectors.
 #[must_use]
@@ -389,7 +531,7 @@ mod tests {
     const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
 
     fn node(builder: &mut GraphBuilder, kind: ObjectKind, class: &'static str, id: u64) -> NodeId {
-        match builder.enter(kind, class, "id", id.to_value().unwrap()).unwrap() {
+        match builder.enter(kind, class, vec![("id", id.to_value().unwrap())]).unwrap() {
             Entered::New(id) | Entered::Known(id) => id,
         }
     }
@@ -412,10 +554,10 @@ mod tests {
             let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
             let rice = node(&mut builder, ObjectKind::Entity, "Ingredient", 2);
             for _ in 0..times {
-                builder.connect(dish, rice, "Has");
+                builder.connect(dish, rice, "Has", Vec::new());
             }
-            builder.connect(rice, dish, "Has");
-            builder.connect(dish, rice, "Wants");
+            builder.connect(rice, dish, "Has", Vec::new());
+            builder.connect(dish, rice, "Wants", Vec::new());
             builder.finish().edges().iter().map(|e| e.edge_id).collect::<Vec<_>>()
         };
         let ids = edges(1);
@@ -429,7 +571,7 @@ mod tests {
         let mut builder = GraphBuilder::new();
         let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
         let rice = node(&mut builder, ObjectKind::Entity, "Ingredient", 2);
-        builder.connect(dish, rice, "Has");
+        builder.connect(dish, rice, "Has", Vec::new());
         let id = builder.finish().edges()[0].edge_id.to_string();
         assert_eq!(id, "24ee15f6-6351-5370-998d-0081f512dd5c");
     }
@@ -438,12 +580,12 @@ mod tests {
     fn parts_are_named_for_owner_and_field() {
         let mut builder = GraphBuilder::new();
         let dish = node(&mut builder, ObjectKind::Entity, "Dish", 1);
-        builder.image(dish, "photo", &Image::Path("a.png".into()));
+        builder.media(dish, ObjectKind::Image, "photo", &MediaSource::from_text("a.png"));
         builder.descriptor(dish, "look", SET, None, Some(EmbedInput::Text("dal".into()))).unwrap();
         let graph = builder.finish();
         let parts: Vec<_> = graph.nodes()[1..]
             .iter()
-            .map(|n| (&*n.class, n.identity.property, n.identity.value.to_string()))
+            .map(|n| (&*n.class, n.identity.parts()[0].0, n.identity.text()))
             .collect();
         assert_eq!(
             parts,
@@ -496,7 +638,8 @@ mod tests {
     fn blob_bytes_count_what_is_sent() {
         let mut builder = GraphBuilder::new();
         let dish = node(&mut builder, ObjectKind::Image, "Dish", 1);
-        builder.image(dish, "photo", &Image::Bytes(Bytes::from_static(b"12345")));
+        let photo = MediaSource::Bytes(Bytes::from_static(b"12345"));
+        builder.media(dish, ObjectKind::Image, "photo", &photo);
         let source = Some(EmbedInput::Text("dal".into()));
         builder.descriptor(dish, "look", SET, None, source).unwrap();
         let mut graph = builder.finish();

@@ -7,6 +7,10 @@
 //! Users reach all of this through the facade, package `adb-rs`.
 
 mod answer;
+pub mod check;
+mod column;
+mod connection;
+mod constraint;
 mod contract;
 mod database;
 mod embedder;
@@ -14,15 +18,21 @@ mod embedding;
 pub mod ensure;
 mod error;
 mod field;
+mod geometry;
 pub mod graph;
 mod lower;
 mod media;
+mod part;
 pub mod probe;
 pub mod query;
+mod record;
 mod schema;
 mod value;
 
 pub use answer::Answer;
+pub use column::{AnyColumn, Assignment, Column, Comparable, Filter, Link, Operand, Sort};
+pub use connection::{Connection, Linked, PlainEdge, SameEdge};
+pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
     Metric, Produces, SetSpec, Starter512,
@@ -32,9 +42,17 @@ pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
-pub use field::{Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace};
-pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Node, NodeId};
+pub use field::{
+    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
+};
+pub use geometry::{
+    FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
+    TimeSpan,
+};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
 pub use lower::Lowering;
-pub use media::Image;
-pub use schema::{FieldKind, FieldRole, FieldSchema, ModelSchema, ObjectKind};
-pub use value::{IdProperty, Property, Value, ValueError, ValueType};
+pub use media::{Blob, Image, MediaSource, Video};
+pub use part::{ClipModel, FrameModel, RegionModel};
+pub use record::Record;
+pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
+pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -1,14 +1,14 @@
 //! Lowering: from graphs to the bytes of a request.
 //!
-//! The classic dialect (`"if_not_found": {"id": ["==", 1]}`), which every server understands.
-//! Bytes are written directly; there is no JSON tree in between.
+//! The classic dialect (`"if_not_found": {"id": ["==", 1]}`), which every server understands,
+//! unless told otherwise. Bytes are written directly; there is no JSON tree in between.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::{
-    Edge, Graph, Image, Node, NodeId, ObjectKind, Request,
+    Dialect, Edge, Graph, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
     graph::{EDGE_ID, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
@@ -20,7 +20,7 @@ use crate::{
 /// ```
 /// # use adb_model::{GraphBuilder, Lowering, ObjectKind, graph::Entered};
 /// let mut graph = GraphBuilder::new();
-/// graph.enter(ObjectKind::Entity, "Ingredient", "name", "rice".into()).unwrap();
+/// graph.enter(ObjectKind::Entity, "Ingredient", vec![("name", "rice".into())]).unwrap();
 /// let mut lowering = Lowering::new();
 /// lowering.push(&graph.finish()).unwrap();
 /// let request = lowering.finish();
@@ -35,6 +35,7 @@ pub struct Lowering {
     blobs: Vec<Bytes>,
     commands: usize,
     next_ref: u32,
+    dialect: Dialect,
 }
 
 impl Default for Lowering {
@@ -44,10 +45,16 @@ impl Default for Lowering {
 }
 
 impl Lowering {
-    /// An empty request.
+    /// An empty request in the classic dialect.
     #[must_use]
     pub fn new() -> Self {
-        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1 }
+        Self::with_dialect(Dialect::Classic)
+    }
+
+    /// An empty request.
+    #[must_use]
+    pub fn with_dialect(dialect: Dialect) -> Self {
+        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1, dialect }
     }
 
     /// Appends a graph; answers which commands are its own, the root's first.
@@ -108,11 +115,24 @@ impl Lowering {
             (_, Some(d)) => self.text("set", d.set.name),
             _ => {}
         }
+        if let Some((parameter, what)) = node.kind.container() {
+            let container = node.container.filter(|c| c.index() < id.index()).ok_or_else(|| {
+                let kind = ModelErrorKind::NoContainer { container: what };
+                ModelError::new(node.class.clone(), kind)
+            })?;
+            self.int(parameter, reference(base, container));
+        }
+        if let Some(geometry) = &node.geometry {
+            let (parameter, value) = geometry.parameter();
+            self.key(parameter);
+            write_display(&mut self.json, &value);
+        }
+        if let Some(label) = &node.label {
+            self.text("label", label);
+        }
         self.key("properties");
         self.json.push(b'{');
-        self.key(node.identity.property);
-        node.identity.value.write_json(&mut self.json);
-        for (name, value) in &node.properties {
+        for (name, value) in node.identity.parts().iter().chain(&node.properties) {
             self.key(name);
             value.write_json(&mut self.json);
         }
@@ -130,16 +150,12 @@ impl Lowering {
             })?;
             self.blobs.push(vector_bytes(vector));
         }
-        match &node.image {
-            None => {}
-            Some(Image::Bytes(bytes)) => self.blobs.push(bytes.clone()),
-            Some(unread) => {
-                let origin = unread.origin().unwrap_or_default();
-                return Err(ModelError::new(
-                    node.class.clone(),
-                    ModelErrorKind::UnreadImage(origin),
-                ));
-            }
+        if let Some(media) = &node.media {
+            let bytes = media.loaded().ok_or_else(|| {
+                let origin = media.origin().unwrap_or_default();
+                ModelError::new(node.class.clone(), ModelErrorKind::Unread(origin))
+            })?;
+            self.blobs.push(bytes.clone());
         }
         self.key("if_not_found");
         self.identity(node);
@@ -173,31 +189,56 @@ impl Lowering {
         self.key("properties");
         self.json.push(b'{');
         self.text(EDGE_ID, &edge_id);
+        for (name, value) in &edge.properties {
+            self.key(name);
+            value.write_json(&mut self.json);
+        }
         self.json.push(b'}');
         self.key("if_not_found");
-        self.json.push(b'{');
-        self.key(EDGE_ID);
-        self.equals(|json| write_json_str(json, &edge_id));
-        self.json.push(b'}');
+        self.equal(&[(EDGE_ID, Text::Str(&edge_id))]);
         self.close();
     }
 
     /// Identity as constraints.
     fn identity(&mut self, node: &Node) {
-        self.json.push(b'{');
-        self.key(node.identity.property);
-        self.equals(|json| node.identity.value.write_json(json));
-        if node.is_typed() {
-            self.key(USER_TYPE);
-            self.equals(|json| write_json_str(json, &node.class));
-        }
-        self.json.push(b'}');
+        let parts = node.identity.parts().iter().map(|(p, v)| (*p, Text::Value(v)));
+        let user_type = node.is_typed().then_some((USER_TYPE, Text::Str(&node.class)));
+        let all: Vec<_> = parts.chain(user_type).collect();
+        self.equal(&all);
     }
 
-    fn equals(&mut self, value: impl FnOnce(&mut Vec<u8>)) {
-        self.json.extend_from_slice(b"[\"==\",");
-        value(&mut self.json);
-        self.json.push(b']');
+    /// Constraints: each property has its value.
+    fn equal(&mut self, pairs: &[(&str, Text<'_>)]) {
+        match self.dialect {
+            Dialect::Classic => {
+                self.json.push(b'{');
+                for (property, value) in pairs {
+                    self.key(property);
+                    self.json.extend_from_slice(b"[\"==\",");
+                    value.write(&mut self.json);
+                    self.json.push(b']');
+                }
+                self.json.push(b'}');
+            }
+            Dialect::Expression => {
+                if pairs.len() > 1 {
+                    self.json.extend_from_slice(b"[\"all\"");
+                }
+                for (property, value) in pairs {
+                    if pairs.len() > 1 {
+                        self.json.push(b',');
+                    }
+                    self.json.push(b'[');
+                    write_json_str(&mut self.json, &format!("${property}"));
+                    self.json.extend_from_slice(b",\"==\",");
+                    value.write_operand(&mut self.json);
+                    self.json.push(b']');
+                }
+                if pairs.len() > 1 {
+                    self.json.push(b']');
+                }
+            }
+        }
     }
 
     fn open(&mut self, verb: &str, suffix: &str) {
@@ -235,6 +276,40 @@ impl Lowering {
     }
 }
 
+/// What a property is compared with.
+enum Text<'a> {
+    Str(&'a str),
+    Value(&'a Value),
+}
+
+impl Text<'_> {
+    fn write(&self, json: &mut Vec<u8>) {
+        match self {
+            Text::Str(s) => write_json_str(json, s),
+            Text::Value(v) => v.write_json(json),
+        }
+    }
+
+    /// In an expression, text that begins with `$` would name a property.
+    fn write_operand(&self, json: &mut Vec<u8>) {
+        let text = match self {
+            Text::Str(s) => s,
+            Text::Value(Value::String(s)) => s.as_str(),
+            Text::Value(Value::Date(d)) => {
+                json.extend_from_slice(b"{\"to_date\":\"");
+                write_display(json, d);
+                return json.extend_from_slice(b"\"}");
+            }
+            Text::Value(plain) => return plain.write_json(json),
+        };
+        if text.starts_with('$') {
+            write_json_str(json, &format!("${text}"));
+        } else {
+            write_json_str(json, text);
+        }
+    }
+}
+
 fn reference(base: u32, node: NodeId) -> u32 {
     base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
 }
@@ -242,31 +317,31 @@ fn reference(base: u32, node: NodeId) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipVitB16, Engine, GraphBuilder, Metric, SetSpec, Value, graph::Entered};
+    use crate::{ClipVitB16, Engine, GraphBuilder, MediaSource, Metric, SetSpec, graph::Entered};
 
     const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
 
     fn new(builder: &mut GraphBuilder, kind: ObjectKind, class: &'static str, id: i64) -> NodeId {
-        match builder.enter(kind, class, "id", Value::Int(id)).unwrap() {
+        match builder.enter(kind, class, vec![("id", Value::Int(id))]).unwrap() {
             Entered::New(id) => id,
             Entered::Known(_) => panic!("it is new"),
         }
     }
 
     /// An image with a given vector, and an ingredient.
-    fn dish(id: i64, photo: &Image) -> Graph {
+    fn dish(id: i64, photo: &MediaSource) -> Graph {
         let mut builder = GraphBuilder::new();
         let dish = new(&mut builder, ObjectKind::Image, "Dish", id);
-        builder.image(dish, "photo", photo);
+        builder.media(dish, ObjectKind::Image, "photo", photo);
         let vector = Some([0.5; 512].as_slice().into());
         builder.descriptor(dish, "look", SET, vector, None).unwrap();
         let rice = new(&mut builder, ObjectKind::Entity, "Ingredient", 1);
-        builder.connect(dish, rice, "Has");
+        builder.connect(dish, rice, "Has", Vec::new());
         builder.finish()
     }
 
-    fn read(photo: &'static [u8]) -> Image {
-        Image::Bytes(Bytes::from_static(photo))
+    fn read(photo: &'static [u8]) -> MediaSource {
+        MediaSource::Bytes(Bytes::from_static(photo))
     }
 
     fn commands(request: &Request) -> Vec<serde_json::Value> {
@@ -297,8 +372,9 @@ mod tests {
             let mut lowering = Lowering::new();
             lowering.push(&dish(1, &read(b"one"))).unwrap();
             if with_fault {
-                let error = lowering.push(&dish(2, &Image::Path("two.png".into()))).unwrap_err();
-                assert_eq!(error.to_string(), "the image `two.png` has not been read (Dish)");
+                let error =
+                    lowering.push(&dish(2, &MediaSource::Path("two.png".into()))).unwrap_err();
+                assert_eq!(error.to_string(), "`two.png` has not been read (Dish)");
             }
             lowering.push(&dish(3, &read(b"three"))).unwrap();
             lowering.finish()
@@ -321,7 +397,7 @@ mod tests {
 
     #[test]
     fn what_exists_is_found_and_sends_no_blob() {
-        let mut graph = dish(1, &Image::Path("not read.png".into()));
+        let mut graph = dish(1, &MediaSource::Path("not read.png".into()));
         for id in graph.node_ids().take(2) {
             graph.mark_existing(id);
         }

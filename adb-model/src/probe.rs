@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Answer, Database, DbError, Graph, Node, NodeId, ObjectKind, Request, Value, database::ask,
-    graph::USER_TYPE,
+    Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
+    Request, Value, database::ask, graph::USER_TYPE,
 };
 
 /// What the database has of one graph.
@@ -39,7 +39,7 @@ pub async fn mark_existing(
     let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
-            let Some(id) = object.get(group.property).map(Json::to_string) else { continue };
+            let Some(id) = group.id_of(object) else { continue };
             for &(g, node) in group.members.get(&id).into_iter().flatten() {
                 graphs[g].mark_existing(node);
                 if node.index() == 0 {
@@ -69,8 +69,8 @@ fn group(graphs: &[&mut Graph]) -> Vec<Group> {
                         kind: node.kind,
                         class: node.class.clone().into_owned(),
                         set,
-                        property: node.identity.property,
-                        list: vec![node.identity.property],
+                        id: node.identity.parts().iter().map(|(p, _)| *p).collect(),
+                        list: node.identity.parts().iter().map(|(p, _)| *p).collect(),
                         members: HashMap::new(),
                     });
                     groups.len() - 1
@@ -80,7 +80,7 @@ fn group(graphs: &[&mut Graph]) -> Vec<Group> {
                     groups[i].list.push(name);
                 }
             }
-            groups[i].members.entry(key(&node.identity.value)).or_default().push((g, id));
+            groups[i].members.entry(spelled(&node.identity)).or_default().push((g, id));
         }
     }
     groups
@@ -96,8 +96,10 @@ fn difference(node: &Node, object: &Json) -> Option<String> {
             Value::Float(x) => there.as_f64() == Some(*x),
             Value::Bool(b) => there.as_bool() == Some(*b),
             Value::String(s) => there.as_str() == Some(s),
+            Value::Date(_) => Value::from_answer(there) == Ok(Some(value.clone())),
+            Value::Json(json) => there == json,
         };
-        (!same).then(|| format!("`{name}` is {} here and {there} in the database", key(value)))
+        (!same).then(|| format!("`{name}` is {} here and {there} in the database", value.to_json()))
     })
 }
 
@@ -106,7 +108,8 @@ struct Group {
     kind: ObjectKind,
     class: String,
     set: Option<&'static str>,
-    property: &'static str,
+    /// The properties that identify them.
+    id: Vec<&'static str>,
     /// The properties to list.
     list: Vec<&'static str>,
     /// By id as JSON text: which nodes of which graphs.
@@ -114,29 +117,42 @@ struct Group {
 }
 
 impl Group {
+    /// The identity of an object that was found, spelled as [`spelled`] does.
+    fn id_of(&self, object: &Json) -> Option<String> {
+        let parts: Option<Vec<&Json>> = self.id.iter().map(|p| object.get(*p)).collect();
+        Some(json!(parts?).to_string())
+    }
+
     fn find(&self, graphs: &[&mut Graph]) -> Json {
-        let mut ids: Vec<&Value> = Vec::with_capacity(self.members.len());
-        for members in self.members.values() {
+        let identities = self.members.values().map(|members| {
             let (g, node) = members[0];
-            ids.push(&graphs[g].nodes()[node.index()].identity.value);
-        }
-        let mut constraints = json!({ self.property: ["in", ids] });
+            &graphs[g].nodes()[node.index()].identity
+        });
+        let mut any = match self.id.as_slice() {
+            [property] => {
+                Constraint::one_of(*property, identities.map(|id| id.parts()[0].1.clone()))
+            }
+            _ => Constraint::Any(identities.map(all_of).collect()),
+        };
         let mut body = json!({"results": {"list": self.list}});
         if self.kind == ObjectKind::Entity {
             body["with_class"] = json!(self.class);
         } else {
-            constraints[USER_TYPE] = json!(["==", self.class]);
+            any = any.and(Constraint::equal(USER_TYPE, self.class.clone()));
         }
         if let Some(set) = self.set {
             body["set"] = json!(set);
         }
-        body["constraints"] = constraints;
+        body["constraints"] = any.to_json(Dialect::Classic);
         json!({ format!("Find{}", self.kind.command_suffix()): body })
     }
 }
 
-fn key(value: &Value) -> String {
-    let mut out = Vec::new();
-    value.write_json(&mut out);
-    String::from_utf8_lossy(&out).into_owned()
+fn all_of(identity: &Identity) -> Constraint {
+    let parts = identity.parts().iter();
+    Constraint::All(parts.map(|(p, v)| Constraint::equal(*p, v.clone())).collect())
+}
+
+fn spelled(identity: &Identity) -> String {
+    Json::Array(identity.parts().iter().map(|(_, v)| v.to_json()).collect()).to_string()
 }

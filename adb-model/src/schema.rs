@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{SetSpec, ValueType};
+use crate::{SetSpec, ValueType, graph::Relation};
 
 /// What an object is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -12,6 +12,18 @@ pub enum ObjectKind {
     Entity,
     /// A picture (a blob) with properties.
     Image,
+    /// A film (a blob) with properties.
+    Video,
+    /// A file that the database does not look into, with properties.
+    Blob,
+    /// A stretch of a video.
+    Clip,
+    /// A moment of a video.
+    Frame,
+    /// A rectangle in an image or frame.
+    BoundingBox,
+    /// A polygon in an image or frame.
+    Polygon,
     /// A vector in a descriptor set.
     Descriptor,
 }
@@ -23,6 +35,12 @@ impl ObjectKind {
         match self {
             ObjectKind::Entity => "Entity",
             ObjectKind::Image => "Image",
+            ObjectKind::Video => "Video",
+            ObjectKind::Blob => "Blob",
+            ObjectKind::Clip => "Clip",
+            ObjectKind::Frame => "Frame",
+            ObjectKind::BoundingBox => "BoundingBox",
+            ObjectKind::Polygon => "Polygon",
             ObjectKind::Descriptor => "Descriptor",
         }
     }
@@ -33,8 +51,39 @@ impl ObjectKind {
         match self {
             ObjectKind::Entity => None,
             ObjectKind::Image => Some("_Image"),
+            ObjectKind::Video => Some("_Video"),
+            ObjectKind::Blob => Some("_Blob"),
+            ObjectKind::Clip => Some("_Clip"),
+            ObjectKind::Frame => Some("_Frame"),
+            ObjectKind::BoundingBox => Some("_BoundingBox"),
+            ObjectKind::Polygon => Some("_Polygon"),
             ObjectKind::Descriptor => Some("_Descriptor"),
         }
+    }
+
+    /// What an object of this kind is a part of: the parameter that names it, and what it is
+    /// called.
+    #[must_use]
+    pub const fn container(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            ObjectKind::BoundingBox | ObjectKind::Polygon => {
+                Some(("image_ref", "an image or a frame"))
+            }
+            ObjectKind::Clip | ObjectKind::Frame => Some(("video_ref", "a video")),
+            _ => None,
+        }
+    }
+
+    /// Whether its objects are what one of their fields is: a blob, or a place in a container.
+    #[must_use]
+    pub const fn has_own_field(self) -> bool {
+        self.has_media() || self.container().is_some()
+    }
+
+    /// Whether it has a blob of its own that travels with its Add command.
+    #[must_use]
+    pub const fn has_media(self) -> bool {
+        matches!(self, ObjectKind::Image | ObjectKind::Video | ObjectKind::Blob)
     }
 }
 
@@ -85,8 +134,17 @@ pub enum FieldRole {
         /// Whether the database keeps an index on it.
         indexed: bool,
     },
-    /// The image itself (image models), or an image of its own joined to the object (entities).
-    Image {
+    /// The object's own blob (models of that kind), or an object of its own joined to it.
+    Media {
+        /// Image, video or blob.
+        kind: ObjectKind,
+        /// Whether it may be absent.
+        optional: bool,
+    },
+    /// Where the object lies in its container; comes back as this system property.
+    Geometry(&'static str),
+    /// The object's label.
+    Label {
         /// Whether it may be absent.
         optional: bool,
     },
@@ -99,8 +157,10 @@ pub enum FieldRole {
     },
     /// One or more connected objects.
     Children {
-        /// The connection's class.
-        connection: &'static str,
+        /// How they are joined to the object.
+        relation: Relation,
+        /// Properties of the connections.
+        edge: &'static [FieldSchema],
         /// Whether there can be more than one.
         many: bool,
         /// Their model.
@@ -116,7 +176,8 @@ impl FieldRole {
             FieldKind::Property { value_type, optional } => {
                 FieldRole::Property { value_type, optional, indexed }
             }
-            FieldKind::Image { optional } => FieldRole::Image { optional },
+            FieldKind::Media { kind, optional } => FieldRole::Media { kind, optional },
+            FieldKind::Geometry { property, .. } => FieldRole::Geometry(property),
         }
     }
 }
@@ -132,37 +193,73 @@ pub enum FieldKind {
         /// Whether it may be absent.
         optional: bool,
     },
-    /// Stored as an image.
-    Image {
+    /// Stored as a blob.
+    Media {
+        /// Image, video or blob.
+        kind: ObjectKind,
+        /// Whether it may be absent.
+        optional: bool,
+    },
+    /// Where the object lies in what it is a part of.
+    Geometry {
+        /// The kind of object whose geometry it is.
+        of: ObjectKind,
+        /// The system property as which it comes back.
+        property: &'static str,
         /// Whether it may be absent.
         optional: bool,
     },
 }
 
+/// What is wrong with the fields of a model, by the kind of its objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KindFault {
+    /// Objects of this kind have a blob or a geometry, and no field is it.
+    None,
+    /// The field that is it may be absent.
+    Optional,
+    /// Several fields could be it.
+    Several,
+    /// A field is the geometry of another kind of objects.
+    OthersGeometry,
+}
+
 impl FieldKind {
-    /// How many are pictures: those that are always there, those that may be absent.
+    /// What is wrong with these fields in a model whose objects are of the kind `model`.
     #[must_use]
-    pub const fn pictures(kinds: &[FieldKind]) -> (usize, usize) {
+    pub const fn fault(kinds: &[FieldKind], model: ObjectKind) -> Option<KindFault> {
         let (mut required, mut optional) = (0, 0);
         // Iterators can't be used in constants yet.
         let mut i = 0;
         while i < kinds.len() {
-            match kinds[i] {
-                FieldKind::Image { optional: false } => required += 1,
-                FieldKind::Image { optional: true } => optional += 1,
-                FieldKind::Property { .. } => {}
+            let (is_own, may_be_absent) = match kinds[i] {
+                FieldKind::Property { .. } => (false, false),
+                FieldKind::Media { kind, optional } => (kind as u8 == model as u8, optional),
+                FieldKind::Geometry { of, optional, .. } if of as u8 == model as u8 => {
+                    (true, optional)
+                }
+                FieldKind::Geometry { .. } => return Some(KindFault::OthersGeometry),
+            };
+            match (is_own, may_be_absent) {
+                (true, false) => required += 1,
+                (true, true) => optional += 1,
+                (false, _) => {}
             }
             i += 1;
         }
-        (required, optional)
+        match (required, optional) {
+            (0, 0) if model.has_own_field() => Some(KindFault::None),
+            (0, 1) => Some(KindFault::Optional),
+            (0 | 1, 0) => None,
+            _ => Some(KindFault::Several),
+        }
     }
 }
 
 impl ModelSchema {
-    /// The identifying field. The macro refuses models without one.
-    #[must_use]
-    pub fn id(&self) -> Option<&FieldSchema> {
-        self.fields.iter().find(|f| matches!(f.role, FieldRole::Id(_)))
+    /// The fields that identify an object, together; none where its row does.
+    pub fn ids(&self) -> impl Iterator<Item = &'static FieldSchema> {
+        self.fields.iter().filter(|f| matches!(f.role, FieldRole::Id(_)))
     }
 
     /// This model and all that can be reached from it, each once, this one first.
@@ -219,7 +316,7 @@ mod tests {
     }
 
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
-        FieldRole::Children { connection: "Has", many: false, model }
+        FieldRole::Children { relation: Relation::Connection("Has"), edge: &[], many: false, model }
     }
 
     static DISH: ModelSchema = ModelSchema {
@@ -259,17 +356,39 @@ mod tests {
 
     #[test]
     fn the_id_is_found() {
-        assert_eq!(DISH.id().unwrap().name, "id");
-        assert!(PART.id().is_none());
+        assert_eq!(DISH.ids().map(|f| f.name).collect::<Vec<_>>(), ["id"]);
+        assert_eq!(PART.ids().count(), 0);
     }
 
     #[test]
-    fn pictures_are_counted_by_whether_they_may_be_absent() {
+    fn an_image_has_one_picture_of_its_own() {
         const TEXT: FieldKind =
             FieldKind::Property { value_type: ValueType::String, optional: true };
-        const ALWAYS: FieldKind = FieldKind::Image { optional: false };
-        const PERHAPS: FieldKind = FieldKind::Image { optional: true };
-        assert_eq!(FieldKind::pictures(&[TEXT]), (0, 0));
-        assert_eq!(FieldKind::pictures(&[ALWAYS, TEXT, PERHAPS, ALWAYS]), (2, 1));
+        const ALWAYS: FieldKind = FieldKind::Media { kind: ObjectKind::Image, optional: false };
+        const PERHAPS: FieldKind = FieldKind::Media { kind: ObjectKind::Image, optional: true };
+        const FILM: FieldKind = FieldKind::Media { kind: ObjectKind::Video, optional: true };
+        let image = |kinds: &[FieldKind]| FieldKind::fault(kinds, ObjectKind::Image);
+        assert_eq!(image(&[TEXT, FILM]), Some(KindFault::None));
+        assert_eq!(image(&[FILM, ALWAYS]), None);
+        assert_eq!(image(&[PERHAPS]), Some(KindFault::Optional));
+        assert_eq!(image(&[ALWAYS, TEXT, ALWAYS]), Some(KindFault::Several));
+        assert_eq!(image(&[ALWAYS, PERHAPS]), Some(KindFault::Several));
+        assert_eq!(FieldKind::fault(&[TEXT, ALWAYS, ALWAYS], ObjectKind::Entity), None);
+    }
+
+    #[test]
+    fn geometry_belongs_to_parts() {
+        const PLACE: FieldKind = FieldKind::Geometry {
+            of: ObjectKind::BoundingBox,
+            property: "_coordinates",
+            optional: false,
+        };
+        for kind in [ObjectKind::Entity, ObjectKind::Image, ObjectKind::Polygon] {
+            assert_eq!(FieldKind::fault(&[PLACE], kind), Some(KindFault::OthersGeometry));
+        }
+        let of_box = |kinds: &[FieldKind]| FieldKind::fault(kinds, ObjectKind::BoundingBox);
+        assert_eq!(of_box(&[PLACE]), None);
+        assert_eq!(of_box(&[]), Some(KindFault::None));
+        assert_eq!(of_box(&[PLACE, PLACE]), Some(KindFault::Several));
     }
 }

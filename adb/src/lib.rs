@@ -23,7 +23,7 @@
 //! let dish = Dish {
 //!     dish_id: 1,
 //!     name: "dal".into(),
-//!     photo: Image::Path("dal.jpg".into()),
+//!     photo: Image::path("dal.jpg"),
 //!     look: Embedding::default(), // to be filled
 //! };
 //! assert_eq!(dish.graph()?.nodes().len(), 2); // the image and its descriptor
@@ -63,9 +63,11 @@ pub mod presets {
 #[doc(hidden)]
 pub mod __macro {
     pub use adb_model::{
-        Accepts, AnyEmbedder, Children, DataModel, DescriptorSet, EmbedSource, EmbedderSpec,
-        EmbeddingField, Engine, Field, FieldKind, FieldPlace, FieldRole, FieldSchema, GraphBuilder,
-        IdProperty, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Produces, SetSpec,
-        graph::Entered,
+        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, DataModel,
+        DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind,
+        FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty, KindFault,
+        LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PlainEdge, Produces,
+        Property, PropertyField, Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField,
+        Value, ValueError, ValueType, graph::Entered,
     };
 }

@@ -32,7 +32,7 @@ impl adb::Accepts<String> for TinyClip {}
 #[adb(name = "looks", embedder = TinyClip)]
 struct Looks;
 
-#[derive(DataModel, Deserialize)]
+#[derive(Debug, DataModel, Deserialize)]
 #[adb(image)]
 struct Photo {
     #[adb(id)]
@@ -94,7 +94,7 @@ async fn photos_go_in_and_are_found_by_picture_and_text() {
         let near = Photo::find().nearest::<Looks>(Query::Image(bytes.into()), 3);
         let hits = near.fetch(&*db, &*embedder).await.unwrap();
         assert_eq!(hits.len(), 3);
-        assert_eq!(hits[0].get::<String>("file").unwrap().as_deref(), Some(name));
+        assert_eq!(hits[0].value.file, name);
         assert!(hits[0].distance > 0.99999, "{name}: {}", hits[0].distance);
         assert!(hits.is_sorted_by(|a, b| a.distance >= b.distance));
     }

@@ -21,7 +21,7 @@ fn dish(dish_id: u64, name: &str, hot: usize, ingredients: &[&str]) -> Dish {
         cuisine: Some("Indian".to_owned()),
         caption: format!("A bowl of {name}, \"hot\""),
         recipe_url: None,
-        photo: Image::Bytes(Bytes::from(format!("the picture of {name}"))),
+        photo: Image::bytes(Bytes::from(format!("the picture of {name}"))),
         look: look.into(),
         ingredients: ingredients.iter().map(|n| Ingredient { name: (*n).to_owned() }).collect(),
     }
@@ -101,8 +101,8 @@ fn schema_of_dish() {
                 .unwrap();
             let role = match field.role {
                 // A function's address is different on every run.
-                FieldRole::Children { connection, many, model } => {
-                    format!("Children {connection:?} of {}, many: {many}", model().name)
+                FieldRole::Children { relation, many, model, .. } => {
+                    format!("Children {relation:?} of {}, many: {many}", model().name)
                 }
                 role => format!("{role:?}"),
             };
@@ -121,5 +121,5 @@ fn a_row_without_a_vector_asks_for_one() {
     let wanted = graph.wanted().unwrap();
     assert_eq!(wanted.len(), 1);
     assert_eq!(wanted[0].1.name, "dish_photos");
-    assert_eq!(*wanted[0].2, adb::EmbedInput::Image(Image::Path("images/7.jpg".into())));
+    assert_eq!(*wanted[0].2, adb::EmbedInput::Image(adb::MediaSource::from_text("images/7.jpg")));
 }

@@ -25,7 +25,7 @@ impl adb::EmbedderSpec for Four {
 impl adb::Produces<Embedding<4>> for Four {}
 impl adb::Accepts<Image> for Four {}
 
-#[derive(DataModel, Deserialize)]
+#[derive(Debug, DataModel, Deserialize)]
 #[adb(image)]
 struct Dish {
     #[adb(id)]
@@ -42,7 +42,7 @@ struct Dish {
     ingredients: Vec<Ingredient>,
 }
 
-#[derive(DataModel, Deserialize)]
+#[derive(Debug, DataModel, Deserialize)]
 struct Ingredient {
     #[adb(id)]
     name: String,
@@ -101,8 +101,7 @@ async fn rows_go_in_once_and_are_found_by_nearness() {
 
     let near = vec![41.4, 0.0, 0.0, 1.0];
     let hits = Dish::find().nearest::<Looks>(near.clone(), 3).fetch_by(&*db, &near).await.unwrap();
-    let names: Vec<String> =
-        hits.iter().map(|h| h.get::<String>("name").unwrap().unwrap()).collect();
+    let names: Vec<&str> = hits.iter().map(|h| h.value.name.as_str()).collect();
     assert_eq!(names, ["dish 41", "dish 42", "dish 40"]);
     assert!(hits.iter().all(|h| h.metric == Metric::L2));
     assert!((hits[0].distance - 0.16).abs() < 1e-3, "{}", hits[0].distance);

@@ -79,7 +79,7 @@ fn adb_names_the_property_and_serde_the_key() {
         serde_json::from_str(r#"{"dishId": 1, "title": "dal", "ofCuisine": "Indian"}"#).unwrap();
     let graph = dish.graph().unwrap();
     let root = graph.root().unwrap();
-    assert_eq!((&*root.class, root.identity.property), ("dish", "number"));
+    assert_eq!((&*root.class, root.identity.parts()[0].0), ("dish", "number"));
     let properties: Vec<_> = root.properties.iter().map(|(name, _)| *name).collect();
     assert_eq!(properties, ["name", "ofCuisine"]);
 }
@@ -102,7 +102,7 @@ fn properties_have_a_rule_of_their_own() {
     assert_eq!(names, [("dishId", "DISH-ID"), ("title", "DISH-NAME"), ("ofCuisine", "kitchen")]);
     let row = r#"{"dishId": 1, "title": "dal", "ofCuisine": "Indian"}"#;
     let graph = serde_json::from_str::<Loud>(row).unwrap().graph().unwrap();
-    assert_eq!(graph.root().unwrap().identity.property, "DISH-ID");
+    assert_eq!(graph.root().unwrap().identity.parts()[0].0, "DISH-ID");
 }
 
 /// Other keys of serde's stand beside adb's.

@@ -37,7 +37,7 @@ fn a_cycle_of_values_ends_where_an_id_comes_again() {
     let town = Arc::new(Place { name: "Town".into(), mayor: Some(Box::new(person("Ada"))) });
     let ada = Person { home: Some(town), ..person("Ada") };
     let graph = ada.graph().unwrap();
-    let names: Vec<_> = graph.nodes().iter().map(|n| n.identity.value.to_string()).collect();
+    let names: Vec<_> = graph.nodes().iter().map(|n| n.identity.text()).collect();
     assert_eq!(names, ["Ada", "Town"]);
     let edges: Vec<_> =
         graph.edges().iter().map(|e| (e.src.index(), e.class, e.dst.index())).collect();
@@ -83,7 +83,7 @@ struct Album {
     given: Embedding<512>,
     #[adb(embed(set = "given", embedder = ClipVitB16, metric = L2, engine = Flat))]
     perhaps: Option<Embedding<512>>,
-    #[adb(skip)]
+    #[adb(skip, default = std::time::Instant::now)]
     note: std::time::Instant,
 }
 
@@ -91,7 +91,7 @@ fn album() -> Album {
     Album {
         id: 1,
         score: None,
-        front: Image::Path("front.png".into()),
+        front: Image::path("front.png"),
         back: None,
         given: [0.5; 512].into(),
         perhaps: None,
@@ -102,7 +102,7 @@ fn album() -> Album {
 #[test]
 fn pictures_of_an_entity_are_objects_of_their_own() {
     let mut album = album();
-    album.back = Some(Image::Path("back.png".into()));
+    album.back = Some(Image::path("back.png"));
     let graph = album.graph().unwrap();
     let classes: Vec<_> = graph.nodes().iter().map(|n| (n.kind, &*n.class)).collect();
     assert_eq!(

@@ -1,12 +1,13 @@
 //! Bounds of generic models, taken from the types of their fields.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Generics, Ident, WhereClause, WherePredicate};
 
 use super::{
     expand::embedder,
-    meaning::{Embedding, Field, Model, Role},
+    meaning::{Embedding, Field, Model, Role, Skipped},
+    written::ConnectionClass,
 };
 
 /// The model's own bounds, and one for each field whose type depends on a parameter.
@@ -16,6 +17,7 @@ pub(crate) fn where_clause(model: &Model) -> Option<WhereClause> {
         .fields
         .iter()
         .flat_map(needs)
+        .chain(model.skipped.iter().filter_map(default_of))
         .filter(|(about, _)| mentions(about, |ident| parameters.contains(&ident)))
         // A field of the model's own type: its bound is the impl itself, and the compiler would
         // go round in circles proving one from the other.
@@ -36,7 +38,24 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
     match &field.role {
         Role::Id => vec![on_type(quote!(#ty: _adb::IdProperty))],
         Role::Stored { .. } => vec![on_type(quote!(#ty: _adb::Field))],
-        Role::Children { .. } => vec![on_type(quote!(#ty: _adb::Children))],
+        Role::Children { class: ConnectionClass::Text(_), .. } => vec![
+            on_type(quote!(#ty: _adb::Children)),
+            on_type(quote!(<#ty as _adb::Children>::Edge: _adb::PlainEdge)),
+        ],
+        Role::Children { class: ConnectionClass::Type(edge), .. } => vec![
+            (edge.to_token_stream(), quote!(#edge: _adb::Connection)),
+            on_type(quote!(#ty: _adb::Children)),
+            (quote!(#ty #edge), quote!(<#ty as _adb::Children>::Edge: _adb::SameEdge<#edge>)),
+        ],
+        Role::Parts { what, .. } => {
+            let marker = format_ident!("{}", what.marker());
+            vec![
+                on_type(quote!(#ty: _adb::Children)),
+                on_type(quote!(<#ty as _adb::Children>::Edge: _adb::PlainEdge)),
+                on_type(quote!(<#ty as _adb::Children>::Model: _adb::#marker)),
+            ]
+        }
+        Role::Label => vec![on_type(quote!(#ty: _adb::LabelField))],
         Role::Embedding(embedding) => {
             let Embedding { from, set } = &**embedding;
             let (embedder, set_bound) = embedder(set);
@@ -61,12 +80,19 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
     }
 }
 
+/// What reading makes anew must have a default.
+fn default_of(skipped: &Skipped) -> Option<(TokenStream, TokenStream)> {
+    let ty = &skipped.ty;
+    let is_given = skipped.default.is_some();
+    (!is_given).then(|| (ty.to_token_stream(), quote!(#ty: _adb::SkippedField)))
+}
+
 fn parameters(generics: &Generics) -> Vec<&Ident> {
     let types = generics.type_params().map(|p| &p.ident);
     types.chain(generics.const_params().map(|p| &p.ident)).collect()
 }
 
-fn mentions(tokens: &TokenStream, which: impl Fn(&Ident) -> bool + Copy) -> bool {
+pub(crate) fn mentions(tokens: &TokenStream, which: impl Fn(&Ident) -> bool + Copy) -> bool {
     tokens.clone().into_iter().any(|token| match token {
         TokenTree::Ident(ident) => which(&ident),
         TokenTree::Group(group) => mentions(&group.stream(), which),

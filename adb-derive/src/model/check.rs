@@ -7,21 +7,24 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 
-use super::written::{WrittenEmbed, WrittenField, WrittenModel};
+use super::written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel};
 use crate::{ctxt::Ctxt, names};
 
 /// Checks everything that can be seen without knowing types.
 pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
     one_kind(cx, model);
     class_name(cx, model);
-    one_id(cx, model);
+    identified(cx, model);
     for field in &model.fields {
         one_role(cx, field);
         index_is_for_properties(cx, field);
         rename_has_something_to_name(cx, field);
         no_flatten(cx, field);
         property_name(cx, field);
-        connection_name(cx, field);
+        connection_class(cx, field);
+        default_has_something_to_fill(cx, field);
+        parts_are_in_their_container(cx, model, field);
+        label_is_on_a_part(cx, model, field);
         if let Some(embed) = &field.embed {
             from_names_a_field(cx, model, &embed.value);
             a_set_type_says_it_all(cx, &embed.value);
@@ -34,11 +37,12 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
 }
 
 fn one_kind(cx: &Ctxt, model: &WrittenModel) {
-    if let (Some(entity), Some(image)) = (&model.entity, &model.image) {
-        cx.error_pair(
-            (&image.key, "an object is an entity or an image, not both"),
-            (&entity.key, "`entity` is given here; it is what holds without either"),
-        );
+    let mut kinds = model.kinds.iter();
+    let Some((first, first_key)) = kinds.next() else { return };
+    for (other, key) in kinds {
+        let message =
+            format!("an object is {} or {}, not both", first.about().one, other.about().one);
+        cx.error_pair((key, message), (first_key, format!("`{first_key}` is given here")));
     }
 }
 
@@ -59,17 +63,15 @@ fn class_name(cx: &Ctxt, model: &WrittenModel) {
     }
 }
 
-fn one_id(cx: &Ctxt, model: &WrittenModel) {
-    let mut ids = model.fields.iter().filter_map(|f| f.id.as_ref().map(|id| (f, id)));
-    let Some((first_field, first)) = ids.next() else {
-        no_id(cx, model);
-        return;
-    };
-    for (_, id) in ids {
-        cx.error_pair(
-            (&id.key, format!("`{}` has two ids: one field identifies an object", model.ident)),
-            (&first.key, format!("`{}` is an id already", first_field.ident)),
-        );
+fn identified(cx: &Ctxt, model: &WrittenModel) {
+    let id = model.fields.iter().find_map(|f| f.id.as_ref().map(|id| (f, id)));
+    match (id, &model.row_id) {
+        (None, None) => no_id(cx, model),
+        (Some((field, id)), Some(row_id)) => cx.error_pair(
+            (&row_id.key, "`row_id` is for models that have no id of their own"),
+            (&id.key, format!("`{}` is one", field.ident)),
+        ),
+        _ => {}
     }
 }
 
@@ -89,12 +91,16 @@ fn no_id(cx: &Ctxt, model: &WrittenModel) {
         }
         None => "add a field that identifies one, such as `#[adb(id)] id: u64`".to_owned(),
     };
+    let help = format!(
+        "{help}\nhelp: if only several fields together do, mark each of them\nhelp: if none does, \
+         `#[adb(row_id)]` on the struct takes an id from the row in its source"
+    );
     cx.error_help(&model.ident, message, help);
 }
 
 /// A field that is called like an id.
 fn likely_id(model: &WrittenModel) -> Option<&WrittenField> {
-    let free = || model.fields.iter().filter(|f| f.embed.is_none() && f.connect.is_none());
+    let free = || model.fields.iter().filter(|f| f.has_property() && f.embed.is_none());
     let called = |name: &WrittenField, names: &[&str]| {
         let field = name.ident.unraw().to_string();
         names.contains(&field.as_str())
@@ -110,9 +116,10 @@ fn one_role(cx: &Ctxt, field: &WrittenField) {
         field.id.as_ref().map(|k| &k.key),
         field.embed.as_ref().map(|k| &k.key),
         field.connect.as_ref().map(|k| &k.key),
+        field.label.as_ref().map(|k| &k.key),
         field.skip.as_ref().map(|k| &k.key),
     ];
-    let mut roles = roles.into_iter().flatten();
+    let mut roles = roles.into_iter().flatten().chain(field.parts.iter().map(|(_, key)| key));
     let Some(first) = roles.next() else { return };
     for other in roles {
         cx.error_pair(
@@ -130,6 +137,8 @@ fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
         "`index` is for properties: how vectors are searched is the `engine` of their set"
     } else if field.connect.is_some() {
         "`index` is for properties: connections are indexed as they need it"
+    } else if field.label.is_some() || !field.parts.is_empty() {
+        "`index` is for properties, and this is none"
     } else if field.skip.is_some() {
         "`index` has nothing to work on: `skip` keeps the field out of the database"
     } else {
@@ -140,7 +149,10 @@ fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
 
 fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
     let Some(rename) = &field.rename else { return };
-    if field.connect.is_some() {
+    if field.label.is_some() || !field.parts.is_empty() {
+        let help = "take `rename` away";
+        cx.error_help(&rename.key, "`rename` names a property, and this is none", help);
+    } else if field.connect.is_some() {
         let help = "the class in `connect = \"…\"` is all that the database sees of this field";
         cx.error_help(&rename.key, "`rename` names a property, and this is a connection", help);
     } else if field.skip.is_some() {
@@ -197,12 +209,76 @@ fn named_at(field: &WrittenField) -> TokenStream {
     }
 }
 
-fn connection_name(cx: &Ctxt, field: &WrittenField) {
-    if let Some(connect) = &field.connect
-        && let Some(fault) = names::name_fault(&connect.value.value())
-    {
-        let help = "name what the one is to the other, such as `connect = \"HasIngredient\"`";
-        cx.error_help(&connect.value, format_args!("the connection's class {fault}"), help);
+fn connection_class(cx: &Ctxt, field: &WrittenField) {
+    let Some(connect) = &field.connect else { return };
+    match &connect.value.class {
+        Some(ConnectionClass::Text(class)) => {
+            if let Some(fault) = names::name_fault(&class.value()) {
+                let help =
+                    "name what the one is to the other, such as `connect = \"HasIngredient\"`";
+                cx.error_help(class, format_args!("the connection's class {fault}"), help);
+            }
+        }
+        Some(ConnectionClass::Type(_)) => {}
+        None if connect.value.unread => {}
+        None => {
+            let help = "`connect(class = \"HasIngredient\", direction = in)`";
+            cx.error_help(&connect.key, "`connect` needs the connection's `class`", help);
+        }
+    }
+}
+
+fn default_has_something_to_fill(cx: &Ctxt, field: &WrittenField) {
+    let Some(default) = &field.default else { return };
+    let why = if field.id.is_some() {
+        "no object is without its id"
+    } else if field.embed.is_some() {
+        "a vector that is absent is one to be filled"
+    } else if field.connect.is_some() || !field.parts.is_empty() {
+        "children that are absent are an empty list, or nothing"
+    } else {
+        return;
+    };
+    let message = format!("`default` has nothing to do here: {why}");
+    cx.error_help(&default.key, message, "take `default` away");
+}
+
+/// Regions lie in images and frames, clips and frames in videos.
+fn parts_are_in_their_container(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
+    let kind = model.kind();
+    for (parts, key) in &field.parts {
+        let containers = parts.containers();
+        if containers.contains(&kind) || model.unread {
+            continue;
+        }
+        let whose: Vec<&str> = containers.iter().map(|c| c.about().one).collect();
+        let keys: Vec<String> =
+            containers.iter().map(|c| format!("`#[adb({})]`", c.about().key)).collect();
+        let message = format!(
+            "`{key}` are parts of {}, and `{}` is {}",
+            whose.join(" or "),
+            model.ident,
+            kind.about().one
+        );
+        let help = format!(
+            "make it one: {} on the struct; or join objects of their own with \
+             `#[adb(connect = \"…\")]`",
+            keys.join(" or ")
+        );
+        cx.error_help(key, message, help);
+    }
+}
+
+fn label_is_on_a_part(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
+    let Some(label) = &field.label else { return };
+    let kind = model.kind();
+    if !kind.is_part() && !model.unread {
+        let message = format!(
+            "only regions, clips and frames have a label, and `{}` is {}",
+            model.ident,
+            kind.about().one
+        );
+        cx.error_help(&label.key, message, "without `label`, the text is a property");
     }
 }
 

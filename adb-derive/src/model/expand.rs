@@ -4,12 +4,16 @@
 //! the compiler puts its error.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
 use super::{
     bounds,
-    meaning::{Embedding, Field, Kind, Model, Role, Set, Source},
+    columns::Columns,
+    kind::{About, Kind, Parts},
+    meaning::{Embedding, Field, Model, Role, Set, Source},
+    read,
+    written::ConnectionClass,
 };
 use crate::{
     respan::{located, respan},
@@ -23,15 +27,34 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let check = check_when_declared(model);
     let (params, args, _) = model.generics.split_for_impl();
     let bounds = bounds::where_clause(model);
+    let columns = Columns::of(model);
+    let (columns_type, columns_struct, columns_fn) =
+        (columns.ty(), columns.declaration(bounds.as_ref()), columns.function());
+    let read = read::function(model);
+    let markers = Parts::ALL.into_iter().filter(|parts| parts.are(model.kind)).map(|parts| {
+        let marker = format_ident!("{}", parts.marker());
+        quote! {
+            #[automatically_derived]
+            impl #params _adb::#marker for #ident #args #bounds {}
+        }
+    });
     quote! {
         const _: () = {
             use #krate::__macro as _adb;
 
+            #columns_struct
+
             #[automatically_derived]
             impl #params _adb::DataModel for #ident #args #bounds {
+                type Columns = #columns_type;
+                type Bare = Self;
                 #schema
                 #build
+                #columns_fn
+                #read
             }
+
+            #(#markers)*
 
             #check
         };
@@ -42,10 +65,7 @@ fn schema(model: &Model) -> TokenStream {
     let Model { name, class, doc, .. } = model;
     let kind = kind(model);
     let fields = model.fields.iter().map(field_schema);
-    let check = match model.kind {
-        Kind::Entity => None,
-        Kind::Image(span) => Some(one_picture(model, span)),
-    };
+    let check = fields_fit_the_kind(model);
     quote! {
         const SCHEMA: &'static _adb::ModelSchema = {
             #check
@@ -60,30 +80,66 @@ fn schema(model: &Model) -> TokenStream {
     }
 }
 
-/// How many fields are pictures only their types know.
-fn one_picture(model: &Model, span: Span) -> TokenStream {
+/// Which fields are media or geometry only their types know.
+fn fields_fit_the_kind(model: &Model) -> TokenStream {
     let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
     let stored = stored.map(|f| &f.ty);
-    let model = &model.name;
+    let name = &model.name;
+    let kind = kind(model);
+    let About { one, key, own_types, example, own, .. } = model.kind.about();
+    let others = format!(
+        "`{name}` is {one}, and one of its fields says where an object lies in another: a `Rect` \
+         belongs to `#[adb(bounding_box)]`, a `Polygon` to `#[adb(polygon)]`, a span to \
+         `#[adb(clip)]`, and a moment to `#[adb(frame)]`"
+    );
+    let span = located(model.kind_span);
+    let fault = quote_spanned! {span=>
+        _adb::FieldKind::fault(&[#(<#stored as _adb::Field>::KIND),*], #kind)
+    };
+    if model.kind == Kind::Entity {
+        return quote_spanned! {span=>
+            if let ::core::option::Option::Some(_) = #fault {
+                ::core::panic!(#others)
+            }
+        };
+    }
     let none = format!(
-        "`{model}` is an image, but none of its fields has the type `Image`: add one, such as \
-         `photo: Image`, or take `#[adb(image)]` away"
+        "`{name}` is {one}, but none of its fields has the type {own_types}: add one, such as \
+         `{example}`, or take `#[adb({key})]` away"
     );
-    let several = format!(
-        "`{model}` is an image, but has several fields of the type `Image`: an image object is \
-         one picture. Move the others into a model of their own, or take `#[adb(image)]` away: \
-         an entity can have any number of pictures"
-    );
-    let optional = format!(
-        "`{model}` is an image, so its picture can't be an `Option`: take `#[adb(image)]` away, \
-         and an entity with an optional picture remains"
-    );
-    quote_spanned! {located(span)=>
-        match _adb::FieldKind::pictures(&[#(<#stored as _adb::Field>::KIND),*]) {
-            (1, 0) => {}
-            (0, 0) => ::core::panic!(#none),
-            (0, 1) => ::core::panic!(#optional),
-            _ => ::core::panic!(#several),
+    let (several, optional) = if model.kind.is_part() {
+        (
+            format!(
+                "`{name}` is {one}, but several of its fields have the type {own_types}: it has \
+                 one {own}. Make a model for each, or store the others as properties"
+            ),
+            format!(
+                "`{name}` is {one}, so its {own} can't be an `Option`: it lies somewhere in what \
+                 it is a part of"
+            ),
+        )
+    } else {
+        (
+            format!(
+                "`{name}` is {one}, but has several fields of the type {own_types}: such an \
+                 object is one {own}. Move the others into a model of their own, or take \
+                 `#[adb({key})]` away: an entity can have any number of them"
+            ),
+            format!(
+                "`{name}` is {one}, so its {own} can't be an `Option`: take `#[adb({key})]` away, \
+                 and an entity with an optional {own} remains"
+            ),
+        )
+    };
+    quote_spanned! {span=>
+        match #fault {
+            ::core::option::Option::None => {}
+            ::core::option::Option::Some(_adb::KindFault::None) => ::core::panic!(#none),
+            ::core::option::Option::Some(_adb::KindFault::Optional) => ::core::panic!(#optional),
+            ::core::option::Option::Some(_adb::KindFault::Several) => ::core::panic!(#several),
+            ::core::option::Option::Some(_adb::KindFault::OthersGeometry) => {
+                ::core::panic!(#others)
+            }
         }
     }
 }
@@ -103,10 +159,8 @@ fn check_when_declared(model: &Model) -> Option<TokenStream> {
 }
 
 fn kind(model: &Model) -> TokenStream {
-    match model.kind {
-        Kind::Entity => quote!(_adb::ObjectKind::Entity),
-        Kind::Image(_) => quote!(_adb::ObjectKind::Image),
-    }
+    let variant = format_ident!("{}", model.kind.about().variant);
+    quote!(_adb::ObjectKind::#variant)
 }
 
 fn field_schema(field: &Field) -> TokenStream {
@@ -125,10 +179,11 @@ fn role(field: &Field) -> TokenStream {
             quote!(_adb::FieldRole::of(<#ty as _adb::Field>::KIND, false))
         }
         Role::Stored { index: Some(span) } => {
-            let message = format!("`{}` is a picture: only properties have an index", field.name);
+            let message = format!("`{}` is no property: only these have an index", field.name);
             let check = quote_spanned! {located(*span)=>
-                if let _adb::FieldKind::Image { .. } = <#ty as _adb::Field>::KIND {
-                    ::core::panic!(#message)
+                match <#ty as _adb::Field>::KIND {
+                    _adb::FieldKind::Property { .. } => {}
+                    _ => ::core::panic!(#message),
                 }
             };
             quote! {{
@@ -167,13 +222,69 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::Embedding { set: #spec, from: #from }
             }}
         }
-        Role::Children { connection } => quote! {
-            _adb::FieldRole::Children {
-                connection: #connection,
-                many: <#ty as _adb::Children>::MANY,
-                model: <#ty as _adb::Children>::schema,
-            }
+        Role::Children { class, .. } => {
+            let relation = relation(field);
+            let (check, edge) = match class {
+                ConnectionClass::Text(text) => (plain_edge(ty, text.span()), quote!(&[])),
+                ConnectionClass::Type(edge) => {
+                    let span = located(edge.span());
+                    let check = quote_spanned! {span=>
+                        let () = <<#ty as _adb::Children>::Edge as _adb::SameEdge<#edge>>::CHECKED;
+                    };
+                    (check, quote!(<#edge as _adb::Connection>::FIELDS))
+                }
+            };
+            children(ty, &check, &relation, &edge)
+        }
+        Role::Parts { what, span } => {
+            let marker = format_ident!("{}", what.marker());
+            let mut check = plain_edge(ty, *span);
+            check.extend(quote_spanned! {located(*span)=>
+                let () = <<#ty as _adb::Children>::Model as _adb::#marker>::CHECKED;
+            });
+            children(ty, &check, &relation(field), &quote!(&[]))
+        }
+        Role::Label => quote! {
+            _adb::FieldRole::Label { optional: <#ty as _adb::LabelField>::OPTIONAL }
         },
+    }
+}
+
+/// The children's connections must have no properties.
+fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
+    quote_spanned! {located(guilty)=>
+        let () = <<#ty as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+    }
+}
+
+fn children(
+    ty: &Type,
+    check: &TokenStream,
+    relation: &TokenStream,
+    edge: &TokenStream,
+) -> TokenStream {
+    quote! {{
+        #check
+        _adb::FieldRole::Children {
+            relation: #relation,
+            edge: #edge,
+            many: <#ty as _adb::Children>::MANY,
+            model: <#ty as _adb::Children>::schema,
+        }
+    }}
+}
+
+/// How a field's children are joined to the object.
+pub(crate) fn relation(field: &Field) -> TokenStream {
+    let Role::Children { class, reversed } = &field.role else {
+        return quote!(_adb::Relation::Part);
+    };
+    let variant = if *reversed { quote!(Reversed) } else { quote!(Connection) };
+    match class {
+        ConnectionClass::Text(class) => quote!(_adb::Relation::#variant(#class)),
+        ConnectionClass::Type(edge) => {
+            quote!(_adb::Relation::#variant(<#edge as _adb::Connection>::CLASS))
+        }
     }
 }
 
@@ -212,28 +323,35 @@ fn guilty(set: &Set) -> &Type {
 fn build(model: &Model) -> TokenStream {
     let Model { class, .. } = model;
     let kind = kind(model);
-    let enter = model.fields.iter().filter(|f| matches!(f.role, Role::Id)).map(|field| {
-        let Field { ident, ty, property, .. } = field;
-        let at = place(model, field);
-        quote! {
-            let __id = <#ty as _adb::IdProperty>::id(&self.#ident, #at)?;
-            let __node = match __graph.enter(#kind, #class, #property, __id)? {
-                _adb::Entered::New(__node) => __node,
-                _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
-            };
-        }
-    });
+    let enter = enter(model, class, &kind);
     let adds = model.fields.iter().filter_map(|field| add(model, field));
     quote! {
         fn build(
             &self,
             __graph: &mut _adb::GraphBuilder,
         ) -> ::core::result::Result<_adb::NodeId, _adb::ModelError> {
-            #(#enter)*
+            let __node = match #enter {
+                _adb::Entered::New(__node) => __node,
+                _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
+            };
             #(#adds)*
             ::core::result::Result::Ok(__node)
         }
     }
+}
+
+/// The call that finds or makes the model's own node.
+fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
+    let ids = model.fields.iter().filter(|f| matches!(f.role, Role::Id)).map(|field| {
+        let Field { ident, ty, property, .. } = field;
+        let at = place(model, field);
+        quote!((#property, <#ty as _adb::IdProperty>::id(&self.#ident, #at)?))
+    });
+    let ids: Vec<TokenStream> = ids.collect();
+    if ids.is_empty() {
+        return quote!(__graph.enter_row(#kind, #class)?);
+    }
+    quote!(__graph.enter(#kind, #class, ::std::vec::Vec::from([#(#ids),*]))?)
 }
 
 /// The statement that adds a field to its node.
@@ -246,9 +364,17 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
             quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
         }
         Role::Embedding(embedding) => add_embedding(field, embedding, &at),
-        Role::Children { connection } => {
-            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #connection)?;)
+        Role::Children { .. } | Role::Parts { .. } => {
+            let relation = relation(field);
+            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;)
         }
+        Role::Label => quote! {
+            if let ::core::option::Option::Some(__label) =
+                <#ty as _adb::LabelField>::label(&self.#ident)
+            {
+                __graph.label(__node, ::std::borrow::ToOwned::to_owned(__label));
+            }
+        },
     })
 }
 
@@ -281,7 +407,7 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
     }
 }
 
-fn place(model: &Model, field: &Field) -> TokenStream {
+pub(crate) fn place(model: &Model, field: &Field) -> TokenStream {
     let model = &model.name;
     let Field { name, property, .. } = field;
     quote!(_adb::FieldPlace { model: #model, field: #name, property: #property })

@@ -1,27 +1,36 @@
 //! A data model that keeps the rules: what each field is, with no attribute left to ask.
 
-use proc_macro2::Span;
-use syn::{Generics, Ident, Path, Type, ext::IdentExt};
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Generics, Ident, Path, Type, Visibility, ext::IdentExt};
 
-use super::written::{WrittenEmbed, WrittenField, WrittenModel};
+use super::{
+    kind::{Kind, Parts},
+    written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel},
+};
 use crate::{ctxt::Ctxt, declaration::SetDeclaration, krate};
 
 pub(crate) struct Model {
     pub(crate) krate: Path,
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
     pub(crate) generics: Generics,
     /// The struct's name, for people.
     pub(crate) name: String,
     pub(crate) class: String,
     pub(crate) doc: String,
     pub(crate) kind: Kind,
+    /// Where it says so: what is wrong with the kind is shown there.
+    pub(crate) kind_span: Span,
     pub(crate) fields: Vec<Field>,
+    pub(crate) skipped: Vec<Skipped>,
 }
 
-pub(crate) enum Kind {
-    Entity,
-    /// With where it says so.
-    Image(Span),
+/// A field that the database does not see.
+pub(crate) struct Skipped {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    pub(crate) default: Option<TokenStream>,
 }
 
 pub(crate) struct Field {
@@ -32,6 +41,8 @@ pub(crate) struct Field {
     pub(crate) key: String,
     pub(crate) property: String,
     pub(crate) doc: String,
+    /// What it is when the object lacks it.
+    pub(crate) default: Option<TokenStream>,
     pub(crate) role: Role,
 }
 
@@ -44,8 +55,16 @@ pub(crate) enum Role {
     },
     Embedding(Box<Embedding>),
     Children {
-        connection: String,
+        class: ConnectionClass,
+        /// Whether it leads from the child to this object.
+        reversed: bool,
     },
+    Parts {
+        what: Parts,
+        /// Where it says so.
+        span: Span,
+    },
+    Label,
 }
 
 pub(crate) struct Embedding {
@@ -71,6 +90,9 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
     let name = written.ident.unraw().to_string();
     let fields: Vec<Option<Field>> =
         written.fields.iter().filter(|f| f.skip.is_none()).map(|f| field(cx, written, f)).collect();
+    let kind = written.kind();
+    let kind_span = written.kinds.first().map_or(written.ident.span(), |(_, key)| key.span());
+    let skipped = written.fields.iter().filter(|f| f.skip.is_some());
     Some(Model {
         krate: krate::path(written.krate.as_ref()),
         ident: written.ident.clone(),
@@ -78,8 +100,17 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
         class: written.class.as_ref().map_or_else(|| name.clone(), |c| c.value.value()),
         name,
         doc: written.doc.clone(),
-        kind: written.image.as_ref().map_or(Kind::Entity, |i| Kind::Image(i.key.span())),
+        vis: written.vis.clone(),
+        kind,
+        kind_span,
         fields: fields.into_iter().collect::<Option<_>>()?,
+        skipped: skipped
+            .map(|f| Skipped {
+                ident: f.ident.clone(),
+                ty: f.ty.clone(),
+                default: default(f, written.default.as_ref()),
+            })
+            .collect(),
     })
 }
 
@@ -93,7 +124,14 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         };
         Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)? }))
     } else if let Some(connect) = &written.connect {
-        Role::Children { connection: connect.value.value() }
+        Role::Children {
+            class: connect.value.class.clone()?,
+            reversed: connect.value.direction.as_ref().is_some_and(|d| d.value == "in"),
+        }
+    } else if let Some((what, key)) = written.parts.first() {
+        Role::Parts { what: *what, span: key.span() }
+    } else if written.label.is_some() {
+        Role::Label
     } else {
         Role::Stored { index: written.index.as_ref().map(|i| i.key.span()) }
     };
@@ -104,8 +142,25 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         key: written.key.clone(),
         property: written.property(),
         doc: written.doc.clone(),
+        default: default(written, model.default.as_ref()),
         role,
     })
+}
+
+/// What fills a field that an object lacks: our `default` before serde's, the field's before the
+/// struct's.
+fn default(field: &WrittenField, of_struct: Option<&Option<Path>>) -> Option<TokenStream> {
+    let own = field.default.as_ref().map(|d| &d.value).or(field.serdes_default.as_ref());
+    let ident = &field.ident;
+    match (own, of_struct) {
+        (Some(Some(path)), _) => Some(quote!(#path())),
+        (Some(None), _) => Some(quote!(::core::default::Default::default())),
+        (None, Some(Some(path))) => {
+            Some(quote!({ let __default: Self = #path(); __default.#ident }))
+        }
+        (None, Some(None)) => Some(quote!(<Self as ::core::default::Default>::default().#ident)),
+        (None, None) => None,
+    }
 }
 
 fn source(model: &WrittenModel, named: &Ident) -> Option<Source> {

@@ -2,10 +2,13 @@
 
 mod bounds;
 mod check;
+mod columns;
 mod expand;
+mod kind;
 mod meaning;
+mod read;
 mod stand_in;
-mod written;
+pub(crate) mod written;
 
 use proc_macro2::TokenStream;
 use syn::DeriveInput;

@@ -2,10 +2,11 @@
 
 use quote::format_ident;
 use syn::{
-    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, ext::IdentExt,
-    spanned::Spanned,
+    Attribute, Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility,
+    ext::IdentExt, spanned::Spanned,
 };
 
+use super::kind::{Kind, Parts};
 use crate::{
     attr::{self, Item, Value},
     case::{RULES, RenameRule},
@@ -18,13 +19,17 @@ use crate::{
 /// A struct with `#[derive(DataModel)]`.
 pub(crate) struct WrittenModel {
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
     pub(crate) generics: Generics,
     pub(crate) doc: String,
     pub(crate) krate: Option<Given<Path>>,
-    pub(crate) entity: Option<Given<()>>,
-    pub(crate) image: Option<Given<()>>,
+    /// The kinds that are chosen; more than one is an error.
+    pub(crate) kinds: Vec<(Kind, Ident)>,
+    pub(crate) row_id: Option<Given<()>>,
     pub(crate) class: Option<Given<LitStr>>,
     pub(crate) rename_all: Option<Given<RenameRule>>,
+    /// serde's `default` on the struct.
+    pub(crate) default: Option<Option<Path>>,
     pub(crate) fields: Vec<WrittenField>,
     /// Whether some attribute could not be read: what seems to be missing may have been there.
     pub(crate) unread: bool,
@@ -45,10 +50,33 @@ pub(crate) struct WrittenField {
     pub(crate) index: Option<Given<()>>,
     pub(crate) skip: Option<Given<()>>,
     pub(crate) rename: Option<Given<LitStr>>,
-    pub(crate) connect: Option<Given<LitStr>>,
+    pub(crate) connect: Option<Given<WrittenConnect>>,
+    pub(crate) parts: Vec<(Parts, Ident)>,
+    pub(crate) label: Option<Given<()>>,
+    /// Ours.
+    pub(crate) default: Option<Given<Option<Path>>>,
+    /// serde's.
+    pub(crate) serdes_default: Option<Option<Path>>,
     pub(crate) embed: Option<Given<WrittenEmbed>>,
     /// Whether some attribute could not be read.
     pub(crate) unread: bool,
+}
+
+/// `connect = …` or `connect(…)`.
+#[derive(Default)]
+pub(crate) struct WrittenConnect {
+    pub(crate) class: Option<ConnectionClass>,
+    pub(crate) direction: Option<Given<&'static str>>,
+    /// Whether some part could not be read.
+    pub(crate) unread: bool,
+}
+
+/// What a connection is called.
+#[derive(Clone)]
+pub(crate) enum ConnectionClass {
+    Text(LitStr),
+    /// A type with `#[derive(Connection)]`.
+    Type(Type),
 }
 
 /// `embed(…)`.
@@ -64,6 +92,11 @@ pub(crate) struct WrittenEmbed {
 }
 
 impl WrittenModel {
+    /// What its objects are.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kinds.first().map_or(Kind::Entity, |(kind, _)| *kind)
+    }
+
     /// The field of that name.
     pub(crate) fn field(&self, name: &Ident) -> Option<&WrittenField> {
         self.fields.iter().find(|f| f.ident.unraw() == name.unraw())
@@ -82,7 +115,10 @@ impl WrittenField {
 
     /// Whether the database sees that name.
     pub(crate) fn has_property(&self) -> bool {
-        self.skip.is_none() && self.connect.is_none()
+        self.skip.is_none()
+            && self.connect.is_none()
+            && self.parts.is_empty()
+            && self.label.is_none()
     }
 }
 
@@ -92,11 +128,13 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
     let errors = cx.count();
     let mut model = WrittenModel {
         ident: input.ident.clone(),
+        vis: input.vis.clone(),
         generics: input.generics.clone(),
         doc: attr::doc(&input.attrs),
         krate: None,
-        entity: None,
-        image: None,
+        kinds: Vec::new(),
+        row_id: None,
+        default: serde_names::default(&input.attrs),
         class: None,
         rename_all: None,
         fields: Vec::new(),
@@ -105,11 +143,13 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
     for item in attr::items(cx, &input.attrs) {
         match item.key.to_string().as_str() {
             "crate" => keep(cx, &mut model.krate, given::path(cx, item)),
-            "entity" => keep(cx, &mut model.entity, given::flag(cx, item)),
-            "image" => keep(cx, &mut model.image, given::flag(cx, item)),
+            "row_id" => keep(cx, &mut model.row_id, given::flag(cx, item)),
             "class" => keep(cx, &mut model.class, given::text(cx, item)),
             "rename_all" => keep(cx, &mut model.rename_all, read_rule(cx, item)),
-            _ => given::unknown(cx, &names::STRUCT, &item),
+            key => match Kind::by_key(key) {
+                Some(kind) => read_kind(cx, &mut model.kinds, kind, item),
+                None => given::unknown(cx, &names::STRUCT, &item),
+            },
         }
     }
     let for_keys = serde_names::rename_all(&input.attrs);
@@ -147,8 +187,24 @@ fn fields<'a>(cx: &Ctxt, input: &'a DeriveInput) -> impl Iterator<Item = &'a syn
     named.into_iter().flatten()
 }
 
+fn read_kind(cx: &Ctxt, kinds: &mut Vec<(Kind, Ident)>, kind: Kind, item: Item) {
+    let Some(given) = given::flag(cx, item) else { return };
+    match kinds.iter().find(|(seen, _)| *seen == kind) {
+        Some((_, first)) => given::twice(cx, first, &given.key),
+        None => kinds.push((kind, given.key)),
+    }
+}
+
+fn read_parts(cx: &Ctxt, parts: &mut Vec<(Parts, Ident)>, what: Parts, item: Item) {
+    let Some(given) = given::flag(cx, item) else { return };
+    match parts.iter().find(|(seen, _)| *seen == what) {
+        Some((_, first)) => given::twice(cx, first, &given.key),
+        None => parts.push((what, given.key)),
+    }
+}
+
 /// One of serde's rules, for the properties' names.
-fn read_rule(cx: &Ctxt, item: Item) -> Option<Given<RenameRule>> {
+pub(crate) fn read_rule(cx: &Ctxt, item: Item) -> Option<Given<RenameRule>> {
     let given = given::text(cx, item)?;
     let text = given.value.value();
     if let Some(value) = RenameRule::by_name(&text) {
@@ -186,6 +242,10 @@ fn read_field(
         skip: None,
         rename: None,
         connect: None,
+        parts: Vec::new(),
+        label: None,
+        default: None,
+        serdes_default: serde_names::default(&field.attrs),
         embed: None,
         unread: false,
     };
@@ -195,22 +255,68 @@ fn read_field(
             "index" => keep(cx, &mut written.index, given::flag(cx, item)),
             "skip" => keep(cx, &mut written.skip, given::flag(cx, item)),
             "rename" => keep(cx, &mut written.rename, given::text(cx, item)),
-            "connect" => keep(cx, &mut written.connect, given::text(cx, item)),
+            "label" => keep(cx, &mut written.label, given::flag(cx, item)),
+            "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
+            "connect" => keep(cx, &mut written.connect, read_connect(cx, item)),
             "embed" => keep(cx, &mut written.embed, read_embed(cx, item)),
-            _ => given::unknown(cx, &names::FIELD, &item),
+            key => match Parts::ALL.into_iter().find(|parts| parts.key() == key) {
+                Some(what) => read_parts(cx, &mut written.parts, what, item),
+                None => given::unknown(cx, &names::FIELD, &item),
+            },
         }
     }
     written.unread = cx.count() > errors;
     written
 }
 
-fn source_key(field: &Ident, attributes: &[Attribute], rule: Option<RenameRule>) -> String {
+pub(crate) fn source_key(
+    field: &Ident,
+    attributes: &[Attribute],
+    rule: Option<RenameRule>,
+) -> String {
     let name = field.unraw().to_string();
     match (serde_names::rename(attributes), rule) {
         (Some(renamed), _) => renamed.value(),
         (None, Some(rule)) => rule.apply(&name),
         (None, None) => name,
     }
+}
+
+fn read_connect(cx: &Ctxt, item: Item) -> Option<Given<WrittenConnect>> {
+    let key = item.key.clone();
+    let mut connect = WrittenConnect { unread: item.unread, ..WrittenConnect::default() };
+    match item.value {
+        Value::Lit(_) => connect.class = Some(ConnectionClass::Text(given::text(cx, item)?.value)),
+        Value::Type(ty) => connect.class = Some(ConnectionClass::Type(*ty)),
+        _ => {
+            let errors = cx.count();
+            let mut class: Option<Given<ConnectionClass>> = None;
+            for item in given::list(cx, item, "connect = \"HasPart\"")?.value {
+                match (item.key.to_string().as_str(), &item.value) {
+                    ("class", Value::Type(ty)) => {
+                        let value = ConnectionClass::Type((**ty).clone());
+                        keep(cx, &mut class, Some(Given { key: item.key, value }));
+                    }
+                    ("class", _) => {
+                        let text = given::text(cx, item).map(|text| Given {
+                            key: text.key,
+                            value: ConnectionClass::Text(text.value),
+                        });
+                        keep(cx, &mut class, text);
+                    }
+                    ("direction", _) => {
+                        let direction =
+                            given::choice(cx, item, names::DIRECTIONS, names::DIRECTION_SYNONYMS);
+                        keep(cx, &mut connect.direction, direction);
+                    }
+                    _ => given::unknown(cx, &names::CONNECT, &item),
+                }
+            }
+            connect.class = class.map(|class| class.value);
+            connect.unread |= cx.count() > errors;
+        }
+    }
+    Some(Given { key, value: connect })
 }
 
 fn read_embed(cx: &Ctxt, item: Item) -> Option<Given<WrittenEmbed>> {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::OnceLock};
 
-use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
+use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
 use ort::value::TensorElementType;
 
 use super::{
@@ -211,8 +211,12 @@ impl Embedder for OnnxEmbedder {
         self.bundle.identity()
     }
 
-    fn prepare_image(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError> {
-        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded)
+    fn prepare_image(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+    ) -> Result<PreparedImage, EmbedError> {
+        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded, region)
     }
 
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io::Cursor};
 
-use adb_model::{EmbedError, PreparedImage};
+use adb_model::{EmbedError, PreparedImage, Rect};
 use fast_image_resize::{
     FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
     images::{Image, ImageRef},
@@ -24,6 +24,31 @@ pub(super) struct Rgb {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) pixels: Vec<u8>,
+}
+
+impl Rgb {
+    /// What of the rectangle lies in the picture.
+    fn part(&self, region: Rect) -> Result<Self, EmbedError> {
+        let span = |start: i64, length: i64, edge: u32| {
+            let edge = i64::from(edge);
+            (start.clamp(0, edge) as usize, start.saturating_add(length).clamp(0, edge) as usize)
+        };
+        let (left, right) = span(region.x, region.width, self.width);
+        let (top, bottom) = span(region.y, region.height, self.height);
+        if left >= right || top >= bottom {
+            return Err(unreadable(format!(
+                "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
+                region.width, region.height, region.x, region.y, self.width, self.height
+            )));
+        }
+        let row = self.width as usize * 3;
+        let pixels = (top..bottom).flat_map(|y| &self.pixels[y * row..][left * 3..right * 3]);
+        Ok(Self {
+            width: (right - left) as u32,
+            height: (bottom - top) as u32,
+            pixels: pixels.copied().collect(),
+        })
+    }
 }
 
 fn unreadable(message: impl Into<String>) -> EmbedError {
@@ -138,8 +163,18 @@ impl Preparer {
         self.steps.center_crop as usize
     }
 
-    pub(super) fn prepare(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError> {
-        let crop = self.crop(&decode(encoded)?)?;
+    /// From the whole picture, or from what of it lies in `region`.
+    pub(super) fn prepare(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+    ) -> Result<PreparedImage, EmbedError> {
+        let image = decode(encoded)?;
+        let image = match region {
+            Some(region) => image.part(region)?,
+            None => image,
+        };
+        let crop = self.crop(&image)?;
         Ok(self.normalize(&crop))
     }
 
@@ -203,6 +238,23 @@ fn crop_offset(side: u32, crop: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_region_is_cut_to_the_picture() {
+        let pixels: Vec<u8> = (0..6).flat_map(|n| [n; 3]).collect();
+        let image = Rgb { width: 3, height: 2, pixels };
+        let rect = |x, y, width, height| Rect { x, y, width, height };
+        let part = image.part(rect(1, 0, 5, 2)).unwrap();
+        assert_eq!((part.width, part.height), (2, 2));
+        assert_eq!(part.pixels.chunks(3).map(|p| p[0]).collect::<Vec<_>>(), [1, 2, 4, 5]);
+        let corner = image.part(rect(-4, -1, 5, 2)).unwrap();
+        assert_eq!(corner.pixels, [0, 0, 0]);
+        for outside in [rect(3, 0, 1, 1), rect(-2, 0, 2, 2), rect(0, 2, 1, 9)] {
+            let error = image.part(outside).unwrap_err().to_string();
+            assert!(error.contains("outside of its 3×2 pixels"), "{error}");
+        }
+    }
+
     use crate::embedders::bundle::Resize;
 
     fn preparer(edge: u32, crop: u32) -> Preparer {
@@ -243,7 +295,7 @@ mod tests {
             })
         });
         let png = encode(&image.into(), image::ImageFormat::Png);
-        let prepared = preparer(50, 50).prepare(&png).unwrap().0;
+        let prepared = preparer(50, 50).prepare(&png, None).unwrap().0;
         let at = |channel: usize, x: usize, y: usize| prepared[channel * 2500 + y * 50 + x];
         for (x, y) in [(5, 0), (25, 25), (44, 49)] {
             assert_eq!((at(0, x, y), at(1, x, y), at(2, x, y)), (0.0, 1.0, 0.0), "{x},{y}");

@@ -24,8 +24,8 @@ use std::{
 };
 
 use adb_model::{
-    DataModel, Database, DbError, Embedder, EmbedderIdentity, Graph, NodeId, PreparedImage,
-    SetSpec, ensure::ensure,
+    DataModel, Database, DbError, Embedder, EmbedderIdentity, Graph, GraphBuilder, NodeId,
+    PreparedImage, SetSpec, ensure::ensure,
 };
 use async_channel::{Receiver, Sender, bounded};
 use tokio::task::JoinSet;
@@ -325,7 +325,8 @@ where
         tally.stages.read.add(last.elapsed());
         tally.row_read(bytes, &row.ignored);
         let at = row.at;
-        let graph = row.value.and_then(|value| value.graph().map_err(|e| e.to_string()));
+        let builder = GraphBuilder::for_row(row.identity);
+        let graph = row.value.and_then(|value| value.graph_in(builder).map_err(|e| e.to_string()));
         let go = match graph {
             Err(reason) => {
                 tally.failed(at, reason);

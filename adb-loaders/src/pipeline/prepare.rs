@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use adb_model::{EmbedInput, Image};
+use adb_model::{EmbedInput, MediaSource};
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
@@ -31,19 +31,19 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
 fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), String> {
     // A picture that is both stored and embedded is read once.
     let mut read: HashMap<String, Bytes> = HashMap::new();
-    for image in item.graph.images_mut() {
-        let bytes = match image.origin() {
+    for source in item.graph.media_mut() {
+        let bytes = match source.origin() {
             Some(origin) => match read.get(&origin) {
                 Some(bytes) => bytes.clone(),
                 None => {
-                    let bytes = media.read(image)?;
+                    let bytes = media.read(source)?;
                     read.insert(origin, bytes.clone());
                     bytes
                 }
             },
-            None => media.read(image)?,
+            None => media.read(source)?,
         };
-        *image = Image::Bytes(bytes);
+        *source = MediaSource::Bytes(bytes);
     }
     let mut jobs = Vec::new();
     for (node, set, input) in item.graph.wanted().map_err(|e| e.to_string())? {
@@ -53,12 +53,16 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
                 set.name
             )
         })?;
+        let picture = |source: &MediaSource, region| {
+            let bytes = source.loaded().ok_or("the picture was not read")?;
+            let prepared = embedder.prepare_image(bytes, region).map_err(|e| e.to_string())?;
+            Ok::<_, String>(JobInput::Image(prepared))
+        };
         let input = match input {
-            EmbedInput::Image(Image::Bytes(bytes)) => {
-                JobInput::Image(embedder.prepare_image(bytes).map_err(|e| e.to_string())?)
-            }
+            EmbedInput::Image(source) => picture(source, None)?,
+            EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
             EmbedInput::Text(text) => JobInput::Text(text.clone()),
-            other => return Err(format!("nothing can be embedded from {other:?} yet")),
+            other => return Err(format!("nothing can be embedded from {other:?}")),
         };
         jobs.push(Job { node, set, input });
     }

@@ -12,6 +12,7 @@ use std::{
     },
 };
 
+use adb_model::graph::row_identity;
 use serde::{
     Deserializer as _,
     de::{DeserializeOwned, SeqAccess, Visitor},
@@ -176,6 +177,7 @@ impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
             let parsed = match std::str::from_utf8(&buffer) {
                 Ok(text) => parse(at, text),
                 Err(e) => SourceRow {
+                    identity: row_identity(&at.file, row, &buffer),
                     at,
                     value: Err(format!(
                         "not UTF-8 from byte {} of the line on",
@@ -199,7 +201,8 @@ fn parse<T: DeserializeOwned>(at: RowPlace, text: &str) -> SourceRow<T> {
         .map_err(|e: serde_json::Error| without_position(&e));
     ignored.sort();
     ignored.dedup();
-    SourceRow { at, value, ignored }
+    let identity = row_identity(&at.file, at.row, text.as_bytes());
+    SourceRow { at, value, ignored, identity }
 }
 
 /// `ingredients[].grams`: the same key of every item of a list is one key.

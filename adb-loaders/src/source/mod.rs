@@ -6,6 +6,8 @@ use std::{fmt, ops::ControlFlow, sync::Arc};
 
 pub use json::JsonSource;
 
+use uuid::Uuid;
+
 use crate::{Error, MediaRoot};
 
 /// Where a row stands in its source.
@@ -38,6 +40,9 @@ pub struct SourceRow<T> {
     pub value: Result<T, String>,
     /// Keys that no field took, such as `ingredients[].grams`.
     pub ignored: Vec<String>,
+    /// What identifies the row on the next run, for models without an id of their own: see
+    /// [`adb_model::graph::row_identity`].
+    pub identity: Uuid,
 }
 
 /// A stream of rows.

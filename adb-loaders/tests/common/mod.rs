@@ -11,7 +11,7 @@ use adb_model::{
     BoxFuture, ClipVitB16, DataModel, Database, DbError, EmbedError, EmbedSource, Embedder,
     EmbedderIdentity, Embedding, Engine, Fate, Field, FieldPlace, FieldRole, FieldSchema,
     GraphBuilder, Image, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PreparedImage,
-    Property, Refusal, Request, Response, SetSpec, ValueType, graph::Entered,
+    Property, Record, Rect, Refusal, Request, Response, SetSpec, ValueType, graph::Entered,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -31,6 +31,8 @@ pub(crate) struct Dish {
 }
 
 impl DataModel for Dish {
+    type Columns = ();
+    type Bare = Self;
     const SCHEMA: &'static ModelSchema = &ModelSchema {
         name: "Dish",
         class: "Dish",
@@ -39,7 +41,7 @@ impl DataModel for Dish {
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
-            field("url", FieldRole::Image { optional: false }),
+            field("url", FieldRole::Media { kind: ObjectKind::Image, optional: false }),
             field("look", FieldRole::Embedding { set: LETTERS, from: Some("url") }),
         ],
     };
@@ -47,7 +49,7 @@ impl DataModel for Dish {
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
         let at = |field| FieldPlace { model: "Dish", field, property: field };
         let id = self.dish_id.to_value().map_err(|e| at("dish_id").error(e.into()))?;
-        let node = match graph.enter(ObjectKind::Image, "Dish", "dish_id", id)? {
+        let node = match graph.enter(ObjectKind::Image, "Dish", vec![("dish_id", id)])? {
             Entered::Known(node) => return Ok(node),
             Entered::New(node) => node,
         };
@@ -56,6 +58,18 @@ impl DataModel for Dish {
         let vector = adb_model::EmbeddingField::vector(&self.look);
         graph.descriptor(node, "look", LETTERS, vector, self.url.input())?;
         Ok(node)
+    }
+
+    fn columns() {}
+
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        let at = |field| FieldPlace { model: "Dish", field, property: field };
+        Ok(Self {
+            dish_id: Field::read(record, at("dish_id"))?,
+            name: Field::read(record, at("name"))?,
+            url: Field::read(record, at("url"))?,
+            look: adb_model::EmbeddingField::read(record, at("look"))?,
+        })
     }
 }
 
@@ -117,7 +131,11 @@ impl Embedder for Letters {
         &self.0
     }
 
-    fn prepare_image(&self, encoded: &[u8]) -> Result<PreparedImage, EmbedError> {
+    fn prepare_image(
+        &self,
+        encoded: &[u8],
+        _region: Option<Rect>,
+    ) -> Result<PreparedImage, EmbedError> {
         match encoded {
             b"unreadable" => Err(EmbedError::Unreadable("unreadable".into())),
             b"breaks the batch" => Ok(PreparedImage(Box::new([f32::INFINITY; 4]))),

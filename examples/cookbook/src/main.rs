@@ -113,7 +113,7 @@ async fn run(Cli { db, job }: Cli) -> anyhow::Result<ExitCode> {
             let chooser = Chooser::from_env()?;
             let embedder = chooser.choose_to_search(&*db, &DishPhotos::SPEC, None).await?.embedder;
             let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(&*db, &*embedder).await?;
-            show(&hits, json)?;
+            show(hits, json);
         }
         Job::Embedder => println!("{}", choose(&*db, None).await?.embedder.identity().name),
     }
@@ -128,21 +128,19 @@ async fn choose(db: &dyn Database, asked: Option<&str>) -> anyhow::Result<Chosen
     Ok(chosen)
 }
 
-fn show(hits: &[Hit], json: bool) -> anyhow::Result<()> {
+fn show(hits: Vec<Hit<Dish>>, json: bool) {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["rank", "dish", "cuisine", "similarity", "image file"]);
     let mut list = Vec::new();
-    for (rank, hit) in (1..).zip(hits) {
-        let text = |name| hit.get::<String>(name).map(Option::unwrap_or_default);
-        let (dish, cuisine, file) = (text("name")?, text("cuisine")?, text("url")?);
-        let (similarity, n) = (format!("{:.3}", hit.distance), rank.to_string());
-        table.add_row([&n, &dish, &cuisine, &similarity, &file]);
+    for (rank, Hit { value: dish, distance, .. }) in (1..).zip(hits) {
+        let cuisine = dish.cuisine.unwrap_or_default();
+        let file = dish.photo.source().origin().unwrap_or_default();
+        table.add_row([&rank.to_string(), &dish.name, &cuisine, &format!("{distance:.3}"), &file]);
         list.push(serde_json::json!({
-            "rank": rank, "dish": dish, "cuisine": cuisine, "similarity": hit.distance, "file": file,
+            "rank": rank, "dish": dish.name, "cuisine": cuisine, "similarity": distance, "file": file,
         }));
     }
     let shown = if json { serde_json::Value::from(list).to_string() } else { table.to_string() };
     println!("{shown}");
-    Ok(())
 }

@@ -30,7 +30,7 @@ fn main() {
     let boxed = Boxed::<String, Part, 512> {
         id: "a".to_owned(),
         label: None,
-        photo: Image::Path("a.png".into()),
+        photo: Image::path("a.png"),
         inner: vec![Part { id: 1 }],
         next: None,
         look: Embedding::default(),

@@ -14,6 +14,9 @@ impl Property for Course {
     fn to_value(&self) -> Result<Value, ValueError> {
         Ok(Value::from("main"))
     }
+    fn from_value(_: Value) -> Result<Self, ValueError> {
+        Ok(Course::Main)
+    }
 }
 
 #[derive(DataModel)]
@@ -47,7 +50,7 @@ fn main() {
         id: "a".into(),
         course: Some(Course::Main),
         photo: None,
-        back: Image::Path("b.png".into()),
+        back: Image::path("b.png"),
         a: true,
         b: 1,
         c: 0.5,

@@ -1,0 +1,240 @@
+//! One report of all that does not fit between models and a database, before a row moves.
+
+use std::{collections::HashMap, fmt};
+
+use serde_json::{Value as Json, json};
+
+use crate::{
+    Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
+    SetSpec, ValueType,
+    database::ask,
+    ensure::{EnsureError, FilledBy, Index, check_filler, check_shape, indexes, inspect_set},
+};
+
+/// Something that does not fit.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Difference {
+    /// A descriptor set is not there yet.
+    SetMissing(&'static str),
+    /// A descriptor set has another shape or belongs to another embedder, or two models declare it
+    /// differently.
+    Set(EnsureError),
+    /// An index is not there yet.
+    IndexMissing {
+        /// The class of objects or connections.
+        class: String,
+        /// The property.
+        property: String,
+    },
+    /// A property has another type in the database.
+    PropertyType {
+        /// The class.
+        class: String,
+        /// The property.
+        property: &'static str,
+        /// The model's type, as the database calls it.
+        model: &'static str,
+        /// The database's.
+        database: String,
+    },
+    /// Two models give one property of one class two types.
+    ModelsDisagree {
+        /// The class.
+        class: String,
+        /// The property.
+        property: &'static str,
+        /// One model and its type.
+        first: (&'static str, &'static str),
+        /// The other.
+        second: (&'static str, &'static str),
+    },
+}
+
+impl Difference {
+    /// Whether [`ensure`](crate::ensure()) makes up for it. Others keep rows from going in.
+    #[must_use]
+    pub fn is_mended_by_ensure(&self) -> bool {
+        matches!(self, Difference::SetMissing(_) | Difference::IndexMissing { .. })
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::SetMissing(name) => {
+                write!(f, "the descriptor set `{name}` is not there yet; `ensure` makes it")
+            }
+            Difference::Set(e) => e.fmt(f),
+            Difference::IndexMissing { class, property } => {
+                write!(f, "`{class}.{property}` has no index yet; `ensure` makes it")
+            }
+            Difference::PropertyType { class, property, model, database } => write!(
+                f,
+                "`{class}.{property}` is a {database} in the database and a {model} in the model: rename the model's property, or change its type"
+            ),
+            Difference::ModelsDisagree { class, property, first, second } => write!(
+                f,
+                "`{class}.{property}` is a {} in `{}` and a {} in `{}`: one class's property has one type, so rename one of the two",
+                first.1, first.0, second.1, second.0
+            ),
+        }
+    }
+}
+
+/// Compares models, and all that they are connected to, with a database. Changes nothing.
+///
+/// `embedder` answers who would fill a set, as in [`ensure`](crate::ensure()).
+///
+/// # Errors
+/// When the database can't be asked. What does not fit is the answer, not an error.
+pub async fn check<'e>(
+    db: &dyn Database,
+    models: &[&'static ModelSchema],
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+) -> Result<Vec<Difference>, DbError> {
+    let mut all: Vec<&'static ModelSchema> = Vec::new();
+    for model in models.iter().flat_map(|m| m.reachable()) {
+        if !all.iter().any(|seen| std::ptr::eq(*seen, model)) {
+            all.push(model);
+        }
+    }
+    let mut differences = Vec::new();
+    check_sets(db, models, embedder, &mut differences).await?;
+    let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
+    let schema = Answer::at(&answers, 0)?;
+    check_types(&all, &schema, &mut differences);
+    for index in models.iter().flat_map(|m| indexes(m)) {
+        check_index(&index, &schema, &mut differences);
+    }
+    Ok(differences)
+}
+
+async fn check_sets<'e>(
+    db: &dyn Database,
+    models: &[&'static ModelSchema],
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+    differences: &mut Vec<Difference>,
+) -> Result<(), DbError> {
+    let mut sets: Vec<SetSpec> = Vec::new();
+    for set in models.iter().flat_map(|m| m.sets()) {
+        match sets.iter().find(|s| s.name == set.name) {
+            Some(same) if *same == set => continue,
+            Some(other) => {
+                differences.push(Difference::Set(EnsureError::Disagree {
+                    name: set.name,
+                    first: Box::new(*other),
+                    second: Box::new(set),
+                }));
+                continue;
+            }
+            None => sets.push(set),
+        }
+        let Some(found) = inspect_set(db, set.name).await? else {
+            differences.push(Difference::SetMissing(set.name));
+            continue;
+        };
+        let shape = check_shape(&set, &found);
+        let filler = match embedder(&set) {
+            Some(identity) => check_filler(&found, &FilledBy::of(Some(identity))),
+            None => Ok(()),
+        };
+        differences
+            .extend([shape, filler].into_iter().filter_map(Result::err).map(Difference::Set));
+    }
+    Ok(())
+}
+
+/// Types of properties: of models against each other, and against the database.
+fn check_types(
+    models: &[&'static ModelSchema],
+    schema: &Answer<'_>,
+    differences: &mut Vec<Difference>,
+) {
+    let mut seen: HashMap<(&str, &str), (&'static str, &'static str)> = HashMap::new();
+    for model in models {
+        let class = class_of(model);
+        for field in model.fields {
+            let Some(value_type) = stored_type(&field.role) else { continue };
+            let own = value_type.database_name();
+            let property = field.property;
+            match seen.get(&(class, property)) {
+                Some(first) if first.1 != own => {
+                    differences.push(Difference::ModelsDisagree {
+                        class: class.to_owned(),
+                        property,
+                        first: *first,
+                        second: (model.name, own),
+                    });
+                    continue;
+                }
+                Some(_) => continue,
+                None => seen.insert((class, property), (model.name, own)),
+            };
+            if let Some((_, database)) = property_entry(schema, "entities", class, property)
+                && database != own
+            {
+                differences.push(Difference::PropertyType {
+                    class: class.to_owned(),
+                    property,
+                    model: own,
+                    database,
+                });
+            }
+        }
+    }
+}
+
+fn check_index(index: &Index, schema: &Answer<'_>, differences: &mut Vec<Difference>) {
+    let part = if index.target == "entity" { "entities" } else { "connections" };
+    let there = property_entry(schema, part, index.class, index.property)
+        .is_some_and(|(indexed, _)| indexed);
+    let told = differences.iter().any(|d| {
+        matches!(d, Difference::IndexMissing { class, property }
+            if class == index.class && property == index.property)
+    });
+    if !there && !told {
+        differences.push(Difference::IndexMissing {
+            class: index.class.to_owned(),
+            property: index.property.to_owned(),
+        });
+    }
+}
+
+fn class_of(model: &ModelSchema) -> &'static str {
+    match model.kind {
+        ObjectKind::Entity => model.class,
+        kind => kind.system_class().unwrap_or(model.class),
+    }
+}
+
+fn stored_type(role: &FieldRole) -> Option<ValueType> {
+    match role {
+        FieldRole::Id(value_type) | FieldRole::Property { value_type, .. } => Some(*value_type),
+        _ => None,
+    }
+}
+
+/// Whether a property is indexed, and its type, as GetSchema has it: a list
+/// `[objects, indexed, type]`, or an object with these by name. A connection class that joins
+/// several pairs of classes is a list of entries.
+fn property_entry(
+    schema: &Answer<'_>,
+    part: &str,
+    class: &str,
+    property: &str,
+) -> Option<(bool, String)> {
+    let class = schema.get(part)?.get("classes")?.get(class)?;
+    let variants = match class {
+        Json::Array(variants) => variants.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    variants.iter().find_map(|variant| {
+        let entry = variant.get("properties")?.get(property)?;
+        let (indexed, name) = match entry {
+            Json::Array(entry) => (entry.get(1)?, entry.get(2)?),
+            entry => (entry.get("indexed").unwrap_or(&Json::Null), entry.get("type")?),
+        };
+        Some((indexed.as_bool().unwrap_or(false), name.as_str()?.to_owned()))
+    })
+}

@@ -1,0 +1,97 @@
+//! Connections with properties of their own.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Children, DataModel, FieldPlace, FieldSchema, GraphBuilder, ModelError, NodeId, Record,
+    Relation, Value, error::ModelErrorKind,
+};
+
+/// A struct with `#[derive(Connection)]`: a class of connections and what they bear.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a connection",
+    label = "not a connection",
+    note = "declare it: `#[derive(Connection)] struct {Self} {{ … }}`; for one without properties, give its class as text: `connect = \"{Self}\"`"
+)]
+pub trait Connection: Sized {
+    /// Its class in the database.
+    const CLASS: &'static str;
+    /// Its properties.
+    const FIELDS: &'static [FieldSchema];
+
+    /// The properties' values.
+    ///
+    /// # Errors
+    /// When the database can't hold one.
+    fn properties(&self) -> Result<Vec<(&'static str, Value)>, ModelError>;
+
+    /// Reads a stored connection back.
+    ///
+    /// # Errors
+    /// When it lacks something that the struct needs, or has it with another type.
+    fn read(record: &Record) -> Result<Self, ModelError>;
+}
+
+/// A child, and the connection to it: for fields with `connect = Type`.
+///
+/// In a source the two are one object: `{"name": "rice", "grams": 150}` is an `Ingredient` and
+/// the `grams` of its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Linked<E, T> {
+    /// The connection.
+    #[serde(flatten)]
+    pub edge: E,
+    /// The child.
+    #[serde(flatten)]
+    pub to: T,
+}
+
+/// `E: SameEdge<F>`: a field's children are joined by `E`, and its attribute names `F`.
+#[diagnostic::on_unimplemented(
+    message = "the attribute names the connection `{E}`, and the field's type another",
+    label = "the field's children are joined by `{Self}`",
+    note = "a field with `connect = {E}` holds `Linked<{E}, Child>`, or an `Option` or a `Vec` of these"
+)]
+pub trait SameEdge<E> {
+    /// What the macro names so that the compiler checks the bound where the user wrote it.
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
+
+impl<E: Connection> SameEdge<E> for E {}
+
+/// A field's children are joined without properties.
+#[diagnostic::on_unimplemented(
+    message = "the field's connections have properties: `{Self}`",
+    label = "this does not name `{Self}`",
+    note = "name the type: `connect = {Self}`; parts of an image or a video have no connections of their own"
+)]
+pub trait PlainEdge {
+    /// As in [`SameEdge`].
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}
+
+impl PlainEdge for () {}
+
+impl<E: Connection, T: DataModel> Children for Linked<E, T> {
+    type Model = T::Bare;
+    type Edge = E;
+    const MANY: bool = false;
+    fn add(
+        &self,
+        graph: &mut GraphBuilder,
+        parent: NodeId,
+        relation: Relation,
+    ) -> Result<(), ModelError> {
+        let child = self.to.build(graph)?;
+        graph.relate(parent, child, relation, self.edge.properties()?);
+        Ok(())
+    }
+    fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {
+        let to = <T as Children>::read(fetched, at)?;
+        let edge = fetched.and_then(|records| records.first()?.edge.as_deref());
+        let edge = edge.ok_or_else(|| at.error(ModelErrorKind::NotFetched { field: at.field }))?;
+        Ok(Self { edge: E::read(edge)?, to })
+    }
+}

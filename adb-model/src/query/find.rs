@@ -1,0 +1,238 @@
+//! Searching by properties and connections.
+
+use std::marker::PhantomData;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    Nearest, Query, QueryError,
+    plan::{self, Commands, Reading, Shape, Target, Via},
+};
+use crate::{
+    Answer, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request, Sort,
+    database::ask, error::ModelError,
+};
+
+/// A search for objects of model `M`: begun by [`DataModel::find`], run by [`fetch`](Find::fetch),
+/// or made a search by nearness by [`nearest`](Find::nearest).
+#[derive(Debug)]
+#[must_use = "a search does nothing until it is run"]
+pub struct Find<M> {
+    target: Target,
+    pub(super) shape: Shape,
+    pub(super) dialect: Dialect,
+    sort: Vec<Sort<M>>,
+    limit: Option<u64>,
+    offset: u64,
+    model: PhantomData<fn() -> M>,
+}
+
+impl<M: DataModel> Find<M> {
+    pub(crate) fn new() -> Self {
+        Self {
+            target: Target::all(M::SCHEMA),
+            shape: Shape::default(),
+            dialect: Dialect::default(),
+            sort: Vec::new(),
+            limit: None,
+            offset: 0,
+            model: PhantomData,
+        }
+    }
+
+    /// Only objects that pass. Several filters must all be passed.
+    pub fn filter(mut self, filter: impl FnOnce(M::Columns) -> Filter<M>) -> Self {
+        self.target.constraint = match (self.target.constraint, filter(M::columns()).constraint()) {
+            (Ok(a), Ok(b)) => Ok(a.and(b)),
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        };
+        self
+    }
+
+    /// Only objects with a child among these.
+    pub fn having<C>(
+        mut self,
+        link: impl FnOnce(M::Columns) -> Link<M, C>,
+        children: Find<C>,
+    ) -> Self {
+        let relation = link(M::columns()).relation();
+        self.target.edges.push(Via::new(relation, true, children.target));
+        self
+    }
+
+    /// Only objects that are children of these.
+    pub fn of<P: DataModel>(
+        mut self,
+        link: impl FnOnce(P::Columns) -> Link<P, M>,
+        parents: Find<P>,
+    ) -> Self {
+        let relation = link(P::columns()).relation();
+        self.target.edges.push(Via::new(relation, false, parents.target));
+        self
+    }
+
+    /// In this order; a second one decides among what the first leaves equal.
+    pub fn sort(mut self, by: impl FnOnce(M::Columns) -> Sort<M>) -> Self {
+        self.sort.push(by(M::columns()));
+        self
+    }
+
+    /// At most so many.
+    pub fn limit(mut self, objects: u64) -> Self {
+        self.limit = Some(objects);
+        self
+    }
+
+    /// Leaves out the first so many: pages are stable when the order is.
+    pub fn offset(mut self, objects: u64) -> Self {
+        self.offset = objects;
+        self
+    }
+
+    /// Fetches pictures and other media as well.
+    pub fn with_blobs(mut self) -> Self {
+        self.shape.blobs = true;
+        self
+    }
+
+    /// Fetches the vectors of embedding fields as well.
+    pub fn with_vectors(mut self) -> Self {
+        self.shape.vectors = true;
+        self
+    }
+
+    /// Fetches children so many connections deep; 1 unless said otherwise. What lies deeper reads
+    /// as an empty list, or as nothing.
+    pub fn depth(mut self, connections: usize) -> Self {
+        self.shape.depth = connections;
+        self
+    }
+
+    /// Writes the search in another dialect.
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// The `k` objects whose vectors in the set `S` are nearest to what is asked for.
+    ///
+    /// With a filter, these are the nearest among what passes it: `k` of them if so many pass.
+    /// Sorting and limits of this search are not looked at: the order is that of nearness.
+    pub fn nearest<S: DescriptorSet>(self, query: impl Into<Query>, k: usize) -> Nearest<M> {
+        Nearest::new(S::SPEC, query.into(), k, self.target, self.shape, self.dialect)
+    }
+
+    pub(super) fn into_target(self) -> Target {
+        self.target
+    }
+
+    /// The objects.
+    ///
+    /// # Errors
+    /// See [`QueryError`]. One object that can't be read fails all: a list without it would be
+    /// wrong.
+    pub async fn fetch(self, db: &dyn Database) -> Result<Vec<M>, QueryError> {
+        let (request, command, parts) = self.plan()?;
+        let (answers, blobs) = ask(db, request).await?;
+        let reading = Reading { answers: &answers, blobs: &blobs };
+        let records = reading.records(M::SCHEMA.kind, command, &parts)?;
+        Ok(records.iter().map(M::read).collect::<Result<_, _>>()?)
+    }
+
+    /// The request that [`fetch`](Find::fetch) sends.
+    ///
+    /// # Errors
+    /// When a filter compares with a value that the database can't hold.
+    pub fn request(self) -> Result<Request, ModelError> {
+        Ok(self.plan()?.0)
+    }
+
+    fn plan(self) -> Result<(Request, usize, Vec<plan::Part>), ModelError> {
+        let schema = M::SCHEMA;
+        let mut commands = Commands::new(self.dialect);
+        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        commands.select(&mut body, self.target)?;
+        let reference = plan::has_parts(schema, self.shape).then(|| commands.reference());
+        if let Some(reference) = reference {
+            body.insert("_ref".to_owned(), reference.into());
+        }
+        if !self.sort.is_empty() {
+            let sort: Vec<Json> = self.sort.iter().map(sort_key).collect();
+            commands.shaping(&mut body, "sort", sort.into());
+        }
+        if let Some(limit) = self.limit {
+            commands.shaping(&mut body, "limit", limit.into());
+        }
+        if self.offset > 0 {
+            body.insert("offset".to_owned(), self.offset.into());
+        }
+        let command = commands.push(plan::find(schema.kind, body));
+        let parts = match reference {
+            Some(reference) => commands.parts(schema, reference, self.shape),
+            None => Vec::new(),
+        };
+        Ok((commands.request(), command, parts))
+    }
+
+    /// How many objects there are, whatever the limit.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn count(self, db: &dyn Database) -> Result<u64, QueryError> {
+        let answers = self.aggregate(db, json!({"count": true})).await?;
+        Ok(last(&answers)?.get("count").and_then(Json::as_u64).unwrap_or(0))
+    }
+
+    /// The sum of a property; nothing if no object has it.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn sum<T>(
+        self,
+        db: &dyn Database,
+        column: impl FnOnce(M::Columns) -> Column<M, T>,
+    ) -> Result<Option<f64>, QueryError> {
+        self.number(db, "sum", "_sum", column(M::columns()).property()).await
+    }
+
+    /// The mean of a property; nothing if no object has it.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn average<T>(
+        self,
+        db: &dyn Database,
+        column: impl FnOnce(M::Columns) -> Column<M, T>,
+    ) -> Result<Option<f64>, QueryError> {
+        self.number(db, "average", "_avg", column(M::columns()).property()).await
+    }
+
+    async fn number(
+        self,
+        db: &dyn Database,
+        what: &str,
+        key: &str,
+        property: &str,
+    ) -> Result<Option<f64>, QueryError> {
+        let answers = self.aggregate(db, json!({ what: [property] })).await?;
+        Ok(last(&answers)?.get(key).and_then(|values| values.get(property)?.as_f64()))
+    }
+
+    async fn aggregate(self, db: &dyn Database, results: Json) -> Result<Vec<Json>, QueryError> {
+        let mut commands = Commands::new(self.dialect);
+        let mut body = Map::new();
+        body.insert("results".to_owned(), results);
+        commands.select(&mut body, self.target)?;
+        commands.push(plan::find(M::SCHEMA.kind, body));
+        Ok(ask(db, commands.request()).await?.0)
+    }
+}
+
+fn last(answers: &[Json]) -> Result<Answer<'_>, QueryError> {
+    Ok(Answer::at(answers, answers.len().saturating_sub(1))?)
+}
+
+fn sort_key<M>(sort: &Sort<M>) -> Json {
+    let order = if sort.descending { "descending" } else { "ascending" };
+    json!({"key": sort.property, "order": order})
+}

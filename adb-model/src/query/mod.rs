@@ -1,0 +1,78 @@
+//! Searching: from a model and what is asked of it to typed objects, in one round trip.
+
+mod change;
+mod find;
+mod nearest;
+mod plan;
+
+use bytes::Bytes;
+
+use crate::{DbError, EmbedError, ensure::EnsureError, error::ModelError};
+
+pub use change::Deleted;
+pub use find::Find;
+pub use nearest::{Hit, Nearest};
+
+/// Why a search has no answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum QueryError {
+    /// The database could not be asked, or refused.
+    #[error(transparent)]
+    Database(#[from] DbError),
+    /// The query could not be embedded.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+    /// The set holds another embedder's vectors.
+    #[error(transparent)]
+    Set(#[from] EnsureError),
+    /// A value that is asked for can't be in the database, or one that is there does not fit the
+    /// model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// There is no such set: nothing has been ingested yet.
+    #[error("the database has no descriptor set `{0}`; ingest something first")]
+    NoSet(&'static str),
+}
+
+impl QueryError {
+    /// Whether another attempt can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            QueryError::Database(e) => e.is_transient(),
+            QueryError::Set(e) => e.is_transient(),
+            _ => false,
+        }
+    }
+}
+
+/// What nearness is measured to.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Query {
+    /// A text, for the set's embedder.
+    Text(String),
+    /// An encoded picture, for the set's embedder.
+    Image(Bytes),
+    /// A vector that the caller made.
+    Vector(Vec<f32>),
+}
+
+impl From<&str> for Query {
+    fn from(text: &str) -> Self {
+        Query::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Query {
+    fn from(text: String) -> Self {
+        Query::Text(text)
+    }
+}
+
+impl From<Vec<f32>> for Query {
+    fn from(vector: Vec<f32>) -> Self {
+        Query::Vector(vector)
+    }
+}

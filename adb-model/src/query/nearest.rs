@@ -1,0 +1,227 @@
+//! Searching by nearness.
+
+use std::marker::PhantomData;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    Query, QueryError,
+    plan::{self, Commands, Part, Reading, Shape, Target},
+};
+use crate::{
+    Answer, Constraint, DataModel, Database, Dialect, EmbedError, Embedder, Metric, Record,
+    Request, SetSpec,
+    embedding::check_vector,
+    ensure::{FilledBy, check_filler, find_set, read_set},
+    error::{ModelError, ModelErrorKind},
+    graph::vector_bytes,
+};
+
+/// A search by nearness, ready to run.
+#[derive(Debug)]
+#[must_use = "a search does nothing until it is run"]
+pub struct Nearest<M> {
+    set: SetSpec,
+    query: Query,
+    k: usize,
+    target: Target,
+    shape: Shape,
+    dialect: Dialect,
+    model: PhantomData<fn() -> M>,
+}
+
+/// An object that was found.
+#[derive(Debug, Clone)]
+pub struct Hit<M> {
+    /// What the database measured: see [`Metric`] for which way is nearer.
+    pub distance: f64,
+    /// How it was measured.
+    pub metric: Metric,
+    /// The object's unique id.
+    pub unique_id: String,
+    /// The object.
+    pub value: M,
+}
+
+/// The request of a search, and where its answers are.
+struct Plan {
+    request: Request,
+    set: usize,
+    descriptors: usize,
+    owners: usize,
+    parts: Vec<Part>,
+}
+
+impl<M: DataModel> Nearest<M> {
+    pub(super) fn new(
+        set: SetSpec,
+        query: Query,
+        k: usize,
+        target: Target,
+        shape: Shape,
+        dialect: Dialect,
+    ) -> Self {
+        Self { set, query, k, target, shape, dialect, model: PhantomData }
+    }
+
+    /// Fetches pictures and other media as well.
+    pub fn with_blobs(mut self) -> Self {
+        self.shape.blobs = true;
+        self
+    }
+
+    /// Runs the search: one request, answered in order of nearness.
+    ///
+    /// Vectors of another embedder than the set's own are refused, since nearness to them has no
+    /// meaning.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn fetch(
+        self,
+        db: &dyn Database,
+        embedder: &dyn Embedder,
+    ) -> Result<Vec<Hit<M>>, QueryError> {
+        let filler = match &self.query {
+            Query::Vector(_) => None,
+            _ => Some(FilledBy::of(Some(embedder.identity()))),
+        };
+        let vector = match &self.query {
+            Query::Text(text) => first(embedder.embed_texts(&[text])?, embedder)?,
+            Query::Image(bytes) => {
+                first(embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?, embedder)?
+            }
+            Query::Vector(v) => v.clone(),
+        };
+        self.run(db, &vector, filler).await
+    }
+
+    /// Runs the search with a vector that the caller made, whatever the query was.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn fetch_by(
+        self,
+        db: &dyn Database,
+        vector: &[f32],
+    ) -> Result<Vec<Hit<M>>, QueryError> {
+        self.run(db, vector, None).await
+    }
+
+    /// The request that a search with this vector sends.
+    ///
+    /// # Errors
+    /// When the vector does not fit the set, or a filter compares with a value that the database
+    /// can't hold.
+    pub fn request(self, vector: &[f32]) -> Result<Request, ModelError> {
+        Ok(self.plan(vector)?.request)
+    }
+
+    async fn run(
+        self,
+        db: &dyn Database,
+        vector: &[f32],
+        filler: Option<FilledBy>,
+    ) -> Result<Vec<Hit<M>>, QueryError> {
+        let set = self.set;
+        let plan = self.plan(vector)?;
+        let response = db.execute(plan.request.clone()).await?;
+        let (answers, blobs) = match response.done() {
+            Ok(done) => done,
+            // The commands name the set, so a database without it refuses all of them: ask again
+            // for the set alone before that is called an error.
+            Err(refusal) => {
+                return Err(match crate::ensure::inspect_set(db, set.name).await? {
+                    None => QueryError::NoSet(set.name),
+                    Some(_) => QueryError::Database(refusal.into()),
+                });
+            }
+        };
+        let found = read_set(set.name, &Answer::at(&answers, plan.set)?)
+            .ok_or(QueryError::NoSet(set.name))?;
+        if let Some(filler) = filler {
+            check_filler(&found, &filler)?;
+        }
+        let reading = Reading { answers: &answers, blobs: &blobs };
+        hits(set.metric, &reading, &plan)
+    }
+
+    /// The set (whose vectors are these?); the objects that pass, if not all do; the nearest
+    /// descriptors; the objects that they describe.
+    ///
+    /// A server's KNN searches first and filters after unless told otherwise, and its constraints
+    /// see the descriptor's own properties only. So the filter finds the objects, and the search
+    /// is among the descriptors that are connected to them.
+    fn plan(self, vector: &[f32]) -> Result<Plan, ModelError> {
+        check_vector(vector, self.set.dimensions)
+            .map_err(|e| ModelError::new(self.set.name, ModelErrorKind::Embedding(e)))?;
+        let schema = M::SCHEMA;
+        let mut commands = Commands::new(self.dialect);
+        let set = commands.push(find_set(self.set.name));
+        let among = if self.target.is_everything() {
+            None
+        } else {
+            let mut body = Map::new();
+            commands.select(&mut body, self.target)?;
+            let reference = commands.reference();
+            body.insert("_ref".to_owned(), reference.into());
+            commands.push(plan::find(schema.kind, body));
+            Some(reference)
+        };
+        let near = commands.reference();
+        let mut search = json!({
+            "_ref": near, "set": self.set.name, "k_neighbors": self.k,
+            "metric": self.set.metric.wire_name(), "distances": true, "uniqueids": true,
+        });
+        if let Some(reference) = among {
+            search["is_connected_to"] = json!({ "ref": reference });
+            search["knn_first"] = false.into();
+        }
+        let descriptors = commands.push(json!({ "FindDescriptor": search }));
+        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        body.insert("is_connected_to".to_owned(), json!({ "ref": near }));
+        body.insert("group_by_source".to_owned(), true.into());
+        commands.of_model(&mut body, schema, Constraint::All(Vec::new()));
+        let own = plan::has_parts(schema, self.shape).then(|| commands.reference());
+        if let Some(own) = own {
+            body.insert("_ref".to_owned(), own.into());
+        }
+        let owners = commands.push(plan::find(schema.kind, body));
+        let parts = match own {
+            Some(own) => commands.parts(schema, own, self.shape),
+            None => Vec::new(),
+        };
+        let request = commands.request().with_blob(vector_bytes(vector));
+        Ok(Plan { request, set, descriptors, owners, parts })
+    }
+}
+
+/// Joins descriptors and objects by unique id, keeping the order of nearness.
+fn hits<M: DataModel>(
+    metric: Metric,
+    reading: &Reading<'_>,
+    plan: &Plan,
+) -> Result<Vec<Hit<M>>, QueryError> {
+    let descriptors = Answer::at(reading.answers, plan.descriptors)?;
+    let mut hits: Vec<Hit<M>> = Vec::new();
+    for descriptor in descriptors.entities() {
+        let Some(id) = descriptor.get("_uniqueid").and_then(Json::as_str) else { continue };
+        let distance = descriptor.get("_distance").and_then(Json::as_f64).unwrap_or(f64::NAN);
+        let owners: Vec<Record> = reading.group(M::SCHEMA.kind, plan.owners, id, &plan.parts)?;
+        for owner in owners {
+            // Two vectors of one object: the nearer one counts.
+            if hits.iter().all(|h| h.unique_id != owner.unique_id) {
+                let value = M::read(&owner)?;
+                hits.push(Hit { distance, metric, unique_id: owner.unique_id, value });
+            }
+        }
+    }
+    Ok(hits)
+}
+
+fn first(vectors: Vec<Vec<f32>>, embedder: &dyn Embedder) -> Result<Vec<f32>, EmbedError> {
+    vectors.into_iter().next().ok_or_else(|| EmbedError::Inference {
+        embedder: embedder.identity().name.clone(),
+        message: "it gave no vector".to_owned(),
+    })
+}
