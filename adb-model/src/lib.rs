@@ -29,6 +29,11 @@ mod record;
 mod schema;
 mod value;
 
+/// The crate of dates, whose types are those of properties.
+pub use jiff;
+/// The crate of UUIDs: `Uuid::now_v7()` makes an id for a value that is made in code.
+pub use uuid;
+
 pub use answer::Answer;
 pub use column::{AnyColumn, Assignment, Column, Comparable, Filter, Link, Operand, Sort};
 pub use connection::{Connection, Linked, PlainEdge, SameEdge};

@@ -1,0 +1,162 @@
+//! Typed questions, answered by the embedded engine: what goes in comes back as the same struct.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::sync::Arc;
+
+use adb::{Graph, Lowering, ensure, prelude::*, query::Query};
+use serde::Deserialize;
+
+struct Two;
+impl adb::EmbedderSpec for Two {
+    const NAME: &'static str = "two";
+    const DIMENSIONS: usize = 2;
+}
+impl adb::Produces<Embedding<2>> for Two {}
+impl adb::Accepts<Image> for Two {}
+
+#[derive(DescriptorSet)]
+#[adb(name = "places", embedder = Two, metric = L2, engine = Flat)]
+struct Places;
+
+#[derive(Debug, Clone, PartialEq, DataModel, Deserialize)]
+struct Cafe {
+    #[adb(id)]
+    id: u32,
+    name: String,
+    #[adb(index)]
+    town: Option<String>,
+    rating: f64,
+    open: bool,
+    founded: Option<adb::jiff::civil::Date>,
+    #[adb(embed(set = Places))]
+    place: Embedding<2>,
+    #[adb(connect = "Serves")]
+    dishes: Vec<Dish>,
+}
+
+#[derive(Debug, Clone, PartialEq, DataModel, Deserialize)]
+struct Dish {
+    #[adb(id)]
+    name: String,
+    price: Option<i64>,
+}
+
+fn dish(name: &str, price: Option<i64>) -> Dish {
+    Dish { name: name.into(), price }
+}
+
+fn cafe(id: u32) -> Cafe {
+    Cafe {
+        id,
+        name: format!("cafe {}", 100 - id),
+        town: [None, Some("Oslo".to_owned()), Some("$Rome".to_owned())][id as usize % 3].clone(),
+        rating: f64::from(id % 10) / 2.0,
+        open: id.is_multiple_of(2),
+        founded: (id % 4 == 1).then(|| adb::jiff::civil::date(1900 + id as i16, 3, 1)),
+        place: Embedding::from([id as f32, 0.0]),
+        dishes: vec![dish("cake", Some(3)), dish(&format!("dish {}", id % 7), None)],
+    }
+}
+
+/// A database of forty cafés.
+async fn cafes() -> (tempfile::TempDir, Arc<dyn Database>) {
+    let dir = tempfile::tempdir().unwrap();
+    let db = adb::connect(dir.path().join("db").to_str().unwrap()).unwrap();
+    ensure(&*db, Cafe::SCHEMA, |_| None).await.unwrap();
+    let mut lowering = Lowering::new();
+    let graphs: Vec<Graph> = (0..40).map(|id| cafe(id).graph().unwrap()).collect();
+    for graph in &graphs {
+        lowering.push(graph).unwrap();
+    }
+    db.execute(lowering.finish()).await.unwrap().done().unwrap();
+    (dir, db)
+}
+
+fn ids(cafes: &[Cafe]) -> Vec<u32> {
+    cafes.iter().map(|c| c.id).collect()
+}
+
+#[tokio::test]
+async fn what_goes_in_comes_back() {
+    let (_dir, db) = cafes().await;
+    let all = Cafe::find().sort(|c| c.id.ascending()).with_vectors().fetch(&*db).await.unwrap();
+    let expected: Vec<Cafe> = (0..40).map(cafe).collect();
+    assert_eq!(all, expected);
+    let bare = Cafe::find().filter(|c| c.id.eq(7)).depth(0).fetch(&*db).await.unwrap();
+    assert_eq!(bare.len(), 1);
+    assert!(bare[0].dishes.is_empty() && bare[0].place.as_slice().is_none());
+}
+
+#[tokio::test]
+async fn filters_sorting_and_pages() {
+    let (_dir, db) = cafes().await;
+    let both = adb::Dialect::Classic;
+    for dialect in [both, adb::Dialect::Expression] {
+        let find = || Cafe::find().dialect(dialect).sort(|c| c.id.ascending());
+        let expect = |keep: fn(&Cafe) -> bool| -> Vec<u32> {
+            (0..40).filter(|id| keep(&cafe(*id))).collect()
+        };
+        let found = find().filter(|c| c.town.eq("$Rome").and(c.open.eq(true)));
+        assert_eq!(
+            ids(&found.fetch(&*db).await.unwrap()),
+            expect(|c| c.town.as_deref() == Some("$Rome") && c.open)
+        );
+        let found = find().filter(|c| c.rating.within(1.0..2.0).or(c.town.is_absent()));
+        assert_eq!(
+            ids(&found.fetch(&*db).await.unwrap()),
+            expect(|c| (1.0..2.0).contains(&c.rating) || c.town.is_none())
+        );
+        let found = find().filter(|c| c.id.one_of([3, 5, 99]).or(c.name.eq("cafe 90")));
+        assert_eq!(ids(&found.fetch(&*db).await.unwrap()), [3, 5, 10]);
+        let early = adb::jiff::civil::date(1910, 1, 1);
+        let found = find().filter(|c| c.founded.lt(early));
+        assert_eq!(ids(&found.fetch(&*db).await.unwrap()), [1, 5, 9]);
+        let page = find().offset(10).limit(3).fetch(&*db).await.unwrap();
+        assert_eq!(ids(&page), [10, 11, 12]);
+        let by_two = Cafe::find()
+            .dialect(dialect)
+            .sort(|c| c.rating.descending())
+            .sort(|c| c.id.descending())
+            .limit(3);
+        assert_eq!(ids(&by_two.fetch(&*db).await.unwrap()), [39, 29, 19]);
+        assert_eq!(find().filter(|c| c.open.eq(false)).count(&*db).await.unwrap(), 20);
+    }
+}
+
+#[tokio::test]
+async fn connections_are_followed_both_ways() {
+    let (_dir, db) = cafes().await;
+    let serving = Cafe::find()
+        .having(|c| c.dishes, Dish::find().filter(|d| d.name.eq("dish 3")))
+        .filter(|c| c.open.eq(false))
+        .sort(|c| c.id.ascending());
+    assert_eq!(ids(&serving.fetch(&*db).await.unwrap()), [3, 17, 31]);
+    let served = Dish::find()
+        .of(|c| c.dishes, Cafe::find().filter(|c| c.id.eq(9)))
+        .sort(|d| d.name.ascending());
+    assert_eq!(served.fetch(&*db).await.unwrap(), [dish("cake", Some(3)), dish("dish 2", None)]);
+    assert_eq!(Dish::find().count(&*db).await.unwrap(), 8, "cake is one node");
+}
+
+#[tokio::test]
+async fn the_nearest_among_what_passes() {
+    let (_dir, db) = cafes().await;
+    let near = vec![0.0, 0.0];
+    let find = Cafe::find().filter(|c| c.town.eq("Oslo").and(c.rating.ge(3.0)));
+    let hits = find.nearest::<Places>(Query::Vector(near.clone()), 4).fetch_by(&*db, &near).await;
+    let expected: Vec<u32> = (0..40)
+        .filter(|id| cafe(*id).town.as_deref() == Some("Oslo") && cafe(*id).rating >= 3.0)
+        .take(4)
+        .collect();
+    let hits = hits.unwrap();
+    assert_eq!(hits.iter().map(|h| h.value.id).collect::<Vec<_>>(), expected);
+    assert!(hits.is_sorted_by(|a, b| a.distance <= b.distance));
+    assert_eq!(hits[0].value.dishes.len(), 2);
+}
+
+#[tokio::test]
+async fn a_value_that_can_not_be_compared_never_reaches_the_database() {
+    let (_dir, db) = cafes().await;
+    let err = Cafe::find().filter(|c| c.rating.gt(f64::NAN)).fetch(&*db).await.unwrap_err();
+    assert!(err.to_string().contains("NaN"), "{err}");
+}
