@@ -35,7 +35,7 @@
 #[cfg(feature = "engine")]
 mod connect;
 
-pub use adb_derive::{DataModel, DescriptorSet};
+pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
 #[cfg(feature = "loaders")]
 pub use adb_loaders as loaders;
 #[cfg(feature = "loaders")]
@@ -46,8 +46,12 @@ pub use connect::{ConnectError, connect};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
 pub mod prelude {
-    pub use adb_derive::{DataModel, DescriptorSet};
-    pub use adb_model::{DataModel, Database, DescriptorSet, Embedder, Embedding, Image};
+    pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
+    pub use adb_model::{
+        AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
+        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Property, Rect, TimeFraction,
+        TimeOffset, TimeSpan, Video,
+    };
 
     pub use crate::presets::*;
 }
