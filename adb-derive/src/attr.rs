@@ -92,7 +92,11 @@ fn item(cx: &Ctxt, input: ParseStream<'_>) -> syn::Result<Item> {
         } else if input.peek(Token![in]) {
             // No type begins with it, and it is a direction.
             let word = input.call(Ident::parse_any)?;
-            Value::Type(Box::new(Type::Path(TypePath { attrs: Vec::new(), qself: None, path: word.into() })))
+            Value::Type(Box::new(Type::Path(TypePath {
+                attrs: Vec::new(),
+                qself: None,
+                path: word.into(),
+            })))
         } else {
             Value::Type(Box::new(ungrouped(input.parse()?)))
         }

@@ -4,9 +4,9 @@ mod common;
 
 use adb_model::{
     Children, ClipVitB16, DataModel, EmbedSource as _, Embedding, EmbeddingField,
-    Engine as SetEngine, Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, IdProperty, Image,
-    Lowering, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Property, Record, Relation,
-    SetSpec, ValueType, ask,
+    Engine as SetEngine, Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, IdProperty,
+    Image, Lowering, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Property, Record,
+    Relation, SetSpec, ValueType, ask,
     ensure::{Ensured, ensure},
     graph::Entered,
     probe::mark_existing,

@@ -89,8 +89,9 @@ fn text_vectors_are_the_reference_s_alone_and_in_batches() {
 fn image_vectors_are_the_reference_s_from_the_file_on() {
     let embedder = tiny(fixture());
     let expected = expected().images;
-    let prepare =
-        |file: &str| embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap();
+    let prepare = |file: &str| {
+        embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap()
+    };
     let together =
         embedder.embed_images(expected.iter().map(|p| prepare(&p.file)).collect()).unwrap();
     for (wanted, got) in expected.iter().zip(&together) {

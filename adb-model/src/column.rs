@@ -112,7 +112,6 @@ impl<M, T> Column<M, T> {
     pub const fn property(self) -> &'static str {
         self.property
     }
-
 }
 
 impl<M, T: Field> Column<M, T> {

@@ -372,7 +372,8 @@ mod tests {
             let mut lowering = Lowering::new();
             lowering.push(&dish(1, &read(b"one"))).unwrap();
             if with_fault {
-                let error = lowering.push(&dish(2, &MediaSource::Path("two.png".into()))).unwrap_err();
+                let error =
+                    lowering.push(&dish(2, &MediaSource::Path("two.png".into()))).unwrap_err();
                 assert_eq!(error.to_string(), "`two.png` has not been read (Dish)");
             }
             lowering.push(&dish(3, &read(b"three"))).unwrap();

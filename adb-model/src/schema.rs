@@ -316,12 +316,7 @@ mod tests {
     }
 
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
-        FieldRole::Children {
-            relation: Relation::Connection("Has"),
-            edge: &[],
-            many: false,
-            model,
-        }
+        FieldRole::Children { relation: Relation::Connection("Has"), edge: &[], many: false, model }
     }
 
     static DISH: ModelSchema = ModelSchema {

@@ -132,10 +132,9 @@ pub struct Film {
 
 /// A scene of a film.
 #[derive(Debug, Clone, PartialEq, DataModel, Serialize, Deserialize)]
-#[adb(clip)]
+#[adb(clip, row_id)]
 pub struct Scene {
-    /// Its number.
-    #[adb(id)]
+    /// Its number in the film.
     pub number: u32,
     /// From when to when.
     pub span: TimeSpan,
@@ -146,11 +145,8 @@ pub struct Scene {
 
 /// A moment of a film.
 #[derive(Debug, Clone, PartialEq, DataModel, Serialize, Deserialize)]
-#[adb(frame)]
+#[adb(frame, row_id)]
 pub struct Still {
-    /// Its number.
-    #[adb(id)]
-    pub number: u32,
     /// When.
     pub at: TimeOffset,
 }

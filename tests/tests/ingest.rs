@@ -77,8 +77,7 @@ async fn ingest(dir: &Path) -> Report {
 }
 
 async fn count(db: &dyn Database, command: &str, body: Json) -> u64 {
-    let (answers, _) =
-        adb::ask(db, adb::Request::json(&json!([{ command: body }]))).await.unwrap();
+    let (answers, _) = adb::ask(db, adb::Request::json(&json!([{ command: body }]))).await.unwrap();
     answers[0][command]["count"].as_u64().unwrap()
 }
 

@@ -67,10 +67,8 @@ async fn children_are_read_below_their_parents() {
     ]));
     let dishes = Dish::find().fetch(&db).await.unwrap();
     assert_eq!(db.asked(), ["FindImage", "FindEntity"]);
-    let ingredients: Vec<Vec<&str>> = dishes
-        .iter()
-        .map(|d| d.ingredients.iter().map(|i| i.name.as_str()).collect())
-        .collect();
+    let ingredients: Vec<Vec<&str>> =
+        dishes.iter().map(|d| d.ingredients.iter().map(|i| i.name.as_str()).collect()).collect();
     assert_eq!(ingredients, [vec!["lentils", "salt"], vec!["salt"]]);
     assert_eq!((dishes[0].dish_id, dishes[0].recipe_url.as_deref()), (1, None));
     assert_eq!(dishes[0].photo, Image::path("images/1.jpg"));
@@ -99,9 +97,7 @@ async fn blobs_and_vectors_are_read_when_they_are_asked_for() {
 
 #[tokio::test]
 async fn connections_are_read_with_their_properties() {
-    let recipe = |id: &str, name: &str| {
-        json!({"_uniqueid": id, "name": name, "edition": 2, "course": "main-dish"})
-    };
+    let recipe = |id: &str, name: &str| json!({"_uniqueid": id, "name": name, "edition": 2, "course": "main-dish"});
     let salt = json!({"_uniqueid": "4.0.2", "name": "salt"});
     let answers = json!([
         {"FindEntity": {"status": 0, "returned": 2,
@@ -310,7 +306,8 @@ async fn what_goes_into_the_engine_comes_back_equal() {
     add(&*db, &[first.clone()]).await;
     let read = by_edition().filter(|r| r.name.eq("dal")).fetch(&*db).await.unwrap();
     assert_eq!(read, [first, second]);
-    let of_thali = Recipe::find().having(|r| r.part_of, Recipe::find().filter(|r| r.name.eq("thali")));
+    let of_thali =
+        Recipe::find().having(|r| r.part_of, Recipe::find().filter(|r| r.name.eq("thali")));
     assert_eq!(of_thali.count(&*db).await.unwrap(), 1);
 }
 

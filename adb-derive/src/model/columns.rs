@@ -50,9 +50,8 @@ impl<'m> Columns<'m> {
             };
             quote!(#doc pub #ident: #column)
         });
-        let unused = self.unused().then(|| {
-            quote!(__model: ::core::marker::PhantomData<fn() -> #model>,)
-        });
+        let unused =
+            self.unused().then(|| quote!(__model: ::core::marker::PhantomData<fn() -> #model>,));
         let name = &self.name;
         quote! {
             #[allow(dead_code, non_snake_case)]

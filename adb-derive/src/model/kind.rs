@@ -85,14 +85,9 @@ impl Kind {
                 "area: Rect",
                 "rectangle",
             ),
-            Kind::Polygon => about(
-                "polygon",
-                "Polygon",
-                "a polygon",
-                "`Polygon`",
-                "outline: Polygon",
-                "outline",
-            ),
+            Kind::Polygon => {
+                about("polygon", "Polygon", "a polygon", "`Polygon`", "outline: Polygon", "outline")
+            }
         }
     }
 

@@ -158,9 +158,7 @@ fn default(field: &WrittenField, of_struct: Option<&Option<Path>>) -> Option<Tok
         (None, Some(Some(path))) => {
             Some(quote!({ let __default: Self = #path(); __default.#ident }))
         }
-        (None, Some(None)) => {
-            Some(quote!(<Self as ::core::default::Default>::default().#ident))
-        }
+        (None, Some(None)) => Some(quote!(<Self as ::core::default::Default>::default().#ident)),
         (None, None) => None,
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Shape {
     /// Each variant is a text.
     Texts(Vec<(Ident, String)>),
     /// A struct around another property.
-    Around { field: Member, ty: Type },
+    Around { field: Member, ty: Box<Type> },
 }
 
 pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> Written {
@@ -95,7 +95,7 @@ fn variants(
 fn around(cx: &Ctxt, input: &DeriveInput, fields: &Fields) -> Option<Shape> {
     let mut all = fields.members().zip(fields.iter());
     match (all.next(), all.next()) {
-        (Some((field, inner)), None) => Some(Shape::Around { field, ty: inner.ty.clone() }),
+        (Some((field, inner)), None) => Some(Shape::Around { field, ty: Box::new(inner.ty.clone()) }),
         _ => {
             let at = match fields {
                 Fields::Unit => input.ident.to_token_stream(),

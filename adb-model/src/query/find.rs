@@ -9,8 +9,8 @@ use super::{
     plan::{self, Commands, Reading, Shape, Target, Via},
 };
 use crate::{
-    Answer, Children, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request, Sort,
-    database::ask, error::ModelError,
+    Answer, Children, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request,
+    Sort, database::ask, error::ModelError,
 };
 
 /// A search for objects of model `M`: begun by [`DataModel::find`], run by [`fetch`](Find::fetch),
