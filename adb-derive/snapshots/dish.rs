@@ -4,10 +4,10 @@ const _: () = {
     struct DishColumns {
         pub dish_id: _adb::Column<Dish, u64>,
         ///What it is called.
-        pub name: _adb::Column<Dish, <String as _adb::Field>::Stored>,
-        pub cuisine: _adb::Column<Dish, <Option<String> as _adb::Field>::Stored>,
-        pub photo: _adb::Column<Dish, <Image as _adb::Field>::Stored>,
-        pub ingredients: _adb::Link<Dish, <Vec<Ingredient> as _adb::Children>::Model>,
+        pub name: _adb::Column<Dish, String>,
+        pub cuisine: _adb::Column<Dish, Option<String>>,
+        pub photo: _adb::Column<Dish, Image>,
+        pub ingredients: _adb::Link<Dish, Vec<Ingredient>>,
     }
     #[automatically_derived]
     impl _adb::DataModel for Dish {

@@ -1,19 +1,10 @@
 const _: () = {
     use crate::facade::__macro as _adb;
     #[allow(dead_code, non_snake_case)]
-    struct HolderColumns<'a, T: Clone, const N: usize>
-    where
-        Vec<T>: _adb::Children,
-        <Vec<T> as _adb::Children>::Edge: _adb::PlainEdge,
-        Embedding<N>: _adb::EmbeddingField,
-        ClipVitB16: _adb::Produces<<Embedding<N> as _adb::EmbeddingField>::Vector>,
-    {
+    struct HolderColumns<'a, T: Clone, const N: usize> {
         pub r#type: _adb::Column<Holder<'a, T, N>, &'a str>,
-        pub held: _adb::Link<Holder<'a, T, N>, <Vec<T> as _adb::Children>::Model>,
-        pub next: _adb::Link<
-            Holder<'a, T, N>,
-            <Option<Box<Holder<'a, T, N>>> as _adb::Children>::Model,
-        >,
+        pub held: _adb::Link<Holder<'a, T, N>, Vec<T>>,
+        pub next: _adb::Link<Holder<'a, T, N>, Option<Box<Holder<'a, T, N>>>>,
     }
     #[automatically_derived]
     impl<'a, T: Clone, const N: usize> _adb::DataModel for Holder<'a, T, N>

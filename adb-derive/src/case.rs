@@ -1,4 +1,4 @@
-//! serde's `rename_all`, for fields.
+//! serde's `rename_all`, for fields and variants.
 
 /// One of serde's eight rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,34 @@ impl RenameRule {
             }
             RenameRule::Kebab => field.replace('_', "-"),
             RenameRule::ScreamingKebab => field.to_ascii_uppercase().replace('_', "-"),
+        }
+    }
+}
+
+impl RenameRule {
+    /// The text of a variant, as serde makes it. Variants are taken to be in Pascal case.
+    pub(crate) fn apply_to_variant(self, variant: &str) -> String {
+        match self {
+            RenameRule::Pascal => variant.to_owned(),
+            RenameRule::Lower => variant.to_ascii_lowercase(),
+            RenameRule::Upper => variant.to_ascii_uppercase(),
+            RenameRule::Camel => {
+                let mut chars = variant.chars();
+                match chars.next() {
+                    Some(first) => first.to_ascii_lowercase().to_string() + chars.as_str(),
+                    None => String::new(),
+                }
+            }
+            rule => {
+                let mut snake = String::with_capacity(variant.len() + 4);
+                for (i, c) in variant.char_indices() {
+                    if i > 0 && c.is_uppercase() {
+                        snake.push('_');
+                    }
+                    snake.push(c.to_ascii_lowercase());
+                }
+                rule.apply(&snake)
+            }
         }
     }
 }

@@ -7,9 +7,12 @@ use std::{
     ops::{Bound, RangeBounds},
 };
 
-use crate::{Constraint, Op, Property, Relation, Value, ValueError, error::ModelError};
+use crate::{
+    Constraint, Field, FieldKind, FieldPlace, GraphBuilder, NodeId, Op, Property, Record, Relation,
+    Value, ValueError, ValueType, error::ModelError,
+};
 
-/// A property of model `M` that holds a `T`.
+/// A property of model `M`, stored in a field of type `T`.
 ///
 /// `#[derive(DataModel)]` makes one for each property; the closures of
 /// [`Find::filter`](crate::query::Find::filter) and [`sort`](crate::query::Find::sort) get them.
@@ -77,6 +80,20 @@ pub enum AnyColumn {}
 
 impl Comparable for AnyColumn {}
 
+impl Field for AnyColumn {
+    type Stored = Self;
+    const KIND: FieldKind = FieldKind::Property { value_type: ValueType::Bool, optional: true };
+    fn add(&self, _: &mut GraphBuilder, _: NodeId, _: FieldPlace) -> Result<(), ModelError> {
+        match *self {}
+    }
+    fn is_absent(_: &Record, _: FieldPlace) -> bool {
+        true
+    }
+    fn read(_: &Record, at: FieldPlace) -> Result<Self, ModelError> {
+        Err(at.error(crate::ModelErrorKind::Absent { property: at.property }))
+    }
+}
+
 impl<V> Operand<AnyColumn> for V {
     fn operand(self) -> Result<Value, ValueError> {
         Ok(Value::Bool(true))
@@ -95,39 +112,41 @@ impl<M, T> Column<M, T> {
     pub const fn property(self) -> &'static str {
         self.property
     }
+}
 
+impl<M, T: Field> Column<M, T> {
     /// `== value`
-    pub fn eq(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn eq(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Eq, value)
     }
 
     /// `!= value`. An object that lacks the property does not pass.
-    pub fn ne(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn ne(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Ne, value)
     }
 
     /// `< value`
-    pub fn lt(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn lt(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Lt, value)
     }
 
     /// `<= value`
-    pub fn le(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn le(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Le, value)
     }
 
     /// `> value`
-    pub fn gt(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn gt(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Gt, value)
     }
 
     /// `>= value`
-    pub fn ge(self, value: impl Operand<T>) -> Filter<M> {
+    pub fn ge(self, value: impl Operand<T::Stored>) -> Filter<M> {
         self.compare(Op::Ge, value)
     }
 
     /// Within a range, such as `18..65` or `..=9.5`.
-    pub fn within<V: Operand<T> + Clone>(self, range: impl RangeBounds<V>) -> Filter<M> {
+    pub fn within<V: Operand<T::Stored> + Clone>(self, range: impl RangeBounds<V>) -> Filter<M> {
         let lower = match range.start_bound() {
             Bound::Included(v) => self.compare(Op::Ge, v.clone()),
             Bound::Excluded(v) => self.compare(Op::Gt, v.clone()),
@@ -142,20 +161,20 @@ impl<M, T> Column<M, T> {
     }
 
     /// One of these values. One of none: no object passes.
-    pub fn one_of<V: Operand<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<M> {
+    pub fn one_of<V: Operand<T::Stored>>(self, values: impl IntoIterator<Item = V>) -> Filter<M> {
         self.member(values, false)
     }
 
     /// None of these values. An object that lacks the property does not pass.
-    pub fn none_of<V: Operand<T>>(self, values: impl IntoIterator<Item = V>) -> Filter<M> {
+    pub fn none_of<V: Operand<T::Stored>>(self, values: impl IntoIterator<Item = V>) -> Filter<M> {
         self.member(values, true)
     }
 
-    fn compare(self, op: Op, value: impl Operand<T>) -> Filter<M> {
+    fn compare(self, op: Op, value: impl Operand<T::Stored>) -> Filter<M> {
         self.made(value.operand().map(|value| Constraint::compare(self.property, op, value)))
     }
 
-    fn member<V: Operand<T>>(
+    fn member<V: Operand<T::Stored>>(
         self,
         values: impl IntoIterator<Item = V>,
         negated: bool,
@@ -177,7 +196,7 @@ impl<M, T> Column<M, T> {
     }
 }
 
-impl<M, T: Comparable> Column<M, T> {
+impl<M, T: Field<Stored: Comparable>> Column<M, T> {
     /// Objects that lack the property.
     pub fn is_absent(self) -> Filter<M> {
         self.presence(false)
@@ -202,7 +221,7 @@ impl<M, T: Comparable> Column<M, T> {
 
     /// Gives the property a value: for [`Find::update`](crate::query::Find::update).
     #[must_use]
-    pub fn set(self, value: impl Operand<T>) -> Assignment<M> {
+    pub fn set(self, value: impl Operand<T::Stored>) -> Assignment<M> {
         let value = value.operand().map(Some);
         Assignment { property: self.property, value, model: PhantomData }
     }
@@ -274,7 +293,7 @@ pub struct Sort<M> {
     model: PhantomData<fn() -> M>,
 }
 
-/// How a field of model `M` joins it to model `C`.
+/// How a field of model `M` joins it to others: `C` is the field's type.
 #[derive(Debug)]
 pub struct Link<M, C> {
     relation: Relation,

@@ -49,7 +49,7 @@ pub struct Linked<E, T> {
 /// `E: SameEdge<F>`: a field's children are joined by `E`, and its attribute names `F`.
 #[diagnostic::on_unimplemented(
     message = "the attribute names the connection `{E}`, and the field's type another",
-    label = "the field's children are joined by `{Self}`",
+    label = "these are joined by `{Self}`; `()` is a connection without properties",
     note = "a field with `connect = {E}` holds `Linked<{E}, Child>`, or an `Option` or a `Vec` of these"
 )]
 pub trait SameEdge<E> {
@@ -63,7 +63,7 @@ impl<E: Connection> SameEdge<E> for E {}
 /// A field's children are joined without properties.
 #[diagnostic::on_unimplemented(
     message = "the field's connections have properties: `{Self}`",
-    label = "this does not name `{Self}`",
+    label = "these connections bear a `{Self}`, and the attribute does not say so",
     note = "name the type: `connect = {Self}`; parts of an image or a video have no connections of their own"
 )]
 pub trait PlainEdge {

@@ -85,7 +85,9 @@ impl Record {
         self.properties.get(property).map_or(Ok(None), Value::from_answer)
     }
 
-    pub(crate) fn lacks(&self, property: &str) -> bool {
+    /// Whether the object has no such property.
+    #[must_use]
+    pub fn lacks(&self, property: &str) -> bool {
         self.properties.get(property).is_none_or(Json::is_null)
     }
 

@@ -36,7 +36,7 @@
 mod connect;
 
 #[doc(inline)]
-pub use adb_derive::{DataModel, DescriptorSet};
+pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
 #[cfg(feature = "loaders")]
 pub use adb_loaders as loaders;
 #[cfg(feature = "loaders")]
@@ -48,8 +48,12 @@ pub use connect::{ConnectError, connect};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
 pub mod prelude {
-    pub use adb_derive::{DataModel, DescriptorSet};
-    pub use adb_model::{DataModel, Database, DescriptorSet, Embedder, Embedding, Image};
+    pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
+    pub use adb_model::{
+        AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
+        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Property, Rect, TimeFraction,
+        TimeOffset, TimeSpan, Video,
+    };
 
     pub use crate::presets::*;
 }

@@ -6,8 +6,8 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use adb::{FieldRole, Lowering, Request, prelude::*};
-use adb_tests::{Dish, Ingredient};
+use adb::{Dialect, FieldRole, Graph, GraphBuilder, Lowering, ModelErrorKind, Request, prelude::*};
+use adb_tests::{Course, Dish, DishPhotos, Film, HasIngredient, Ingredient, Portrait, Recipe};
 use bytes::Bytes;
 use serde_json::Value as Json;
 
@@ -49,10 +49,10 @@ fn shown(request: &Request) -> String {
 }
 
 fn shown_blob(blob: &[u8]) -> String {
-    if let Ok(picture) = std::str::from_utf8(blob)
-        && picture.starts_with("the picture")
+    if let Ok(media) = std::str::from_utf8(blob)
+        && media.starts_with("the ")
     {
-        return format!("{picture:?}");
+        return format!("{media:?}");
     }
     let floats: Vec<f32> =
         blob.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
@@ -122,4 +122,112 @@ fn a_row_without_a_vector_asks_for_one() {
     assert_eq!(wanted.len(), 1);
     assert_eq!(wanted[0].1.name, "dish_photos");
     assert_eq!(*wanted[0].2, adb::EmbedInput::Image(adb::MediaSource::from_text("images/7.jpg")));
+}
+
+/// A vector with the component `hot`.
+fn unit(hot: usize) -> Embedding<512> {
+    let mut vector = [0.0; 512];
+    vector[hot] = 1.0;
+    vector.into()
+}
+
+fn lowered(dialect: Dialect, graph: &Graph) -> String {
+    let mut lowering = Lowering::with_dialect(dialect);
+    lowering.push(graph).unwrap();
+    shown(&lowering.finish())
+}
+
+#[test]
+fn the_newer_dialect_says_the_same() {
+    let dish = dish(1, "dal", 3, &["lentils", "cumin"]);
+    assert_golden("dish.expression.txt", &lowered(Dialect::Expression, &dish.graph().unwrap()));
+}
+
+#[test]
+fn connections_with_properties_and_an_id_of_two_fields() {
+    let ingredient = |name: &str, grams| Linked {
+        edge: HasIngredient { grams },
+        to: Ingredient { name: name.to_owned() },
+    };
+    let menu = Recipe {
+        name: "menu".into(),
+        edition: 2,
+        course: Course::Starter,
+        ingredients: vec![],
+        part_of: vec![],
+    };
+    let recipe = Recipe {
+        name: "dal".into(),
+        edition: 2,
+        course: Course::MainDish,
+        ingredients: vec![ingredient("lentils", Some(200.0)), ingredient("salt", None)],
+        part_of: vec![menu],
+    };
+    let graph = recipe.graph().unwrap();
+    assert_golden("recipe.txt", &lowered(Dialect::Classic, &graph));
+    assert_golden("recipe.expression.txt", &lowered(Dialect::Expression, &graph));
+}
+
+#[test]
+fn a_portrait_with_faces() {
+    let row = r#"{"id": 7, "photo": "people.jpg", "faces": [
+        {"area": {"x": 10, "y": 20, "width": 30, "height": 40}, "who": "Ada"},
+        {"area": {"x": 50, "y": 20, "width": 30, "height": 40}}]}"#;
+    let mut portrait: Portrait = serde_json::from_str(row).unwrap();
+    let row = adb::graph::row_identity("portraits.json", 3, row.as_bytes());
+    let graph = portrait.graph_in(GraphBuilder::for_row(row)).unwrap();
+    let regions: Vec<_> =
+        graph.wanted().unwrap().iter().map(|(.., input)| (*input).clone()).collect();
+    let photo = adb::MediaSource::from_text("people.jpg");
+    let area = portrait.faces[1].area;
+    assert_eq!(regions[1], adb::EmbedInput::Region(photo, area));
+    portrait.photo = Image::bytes("the picture");
+    for (i, face) in portrait.faces.iter_mut().enumerate() {
+        face.look = unit(i);
+    }
+    let graph = portrait.graph_in(GraphBuilder::for_row(row)).unwrap();
+    assert_golden("portrait.txt", &lowered(Dialect::Classic, &graph));
+    // Made in code, it has no row, and its faces no id.
+    let error = portrait.graph().unwrap_err();
+    assert!(matches!(error.kind(), ModelErrorKind::NoRow), "{error}");
+}
+
+#[test]
+fn a_film_with_scenes_and_a_still() {
+    let row = r#"{"title": "Metropolis", "film": "m.mp4", "scenes": [
+        {"number": 1, "span": {"start": 1.1, "stop": "00:01:05.250000"}}],
+        "poster": {"at": 12.5}}"#;
+    let mut film: Film = serde_json::from_str(row).unwrap();
+    film.film = Video::bytes("the film");
+    film.scenes[0].meaning = unit(5);
+    let row = adb::graph::row_identity("films.json", 0, row.as_bytes());
+    let graph = film.graph_in(GraphBuilder::for_row(row)).unwrap();
+    assert_golden("film.txt", &lowered(Dialect::Classic, &graph));
+}
+
+fn nearest(dialect: Dialect) -> Request {
+    Dish::find()
+        .filter(|d| d.cuisine.eq("Indian").and(d.name.ne("dal")))
+        .having(|d| d.ingredients, Ingredient::find().filter(|i| i.name.eq("rice")))
+        .dialect(dialect)
+        .nearest::<DishPhotos>("creamy curry", 5)
+        .with_blobs()
+        .request(unit(2).as_slice().unwrap())
+        .unwrap()
+}
+
+#[test]
+fn a_search_by_nearness_among_what_passes_a_filter() {
+    assert_golden("nearest.txt", &shown(&nearest(Dialect::Classic)));
+    assert_golden("nearest.expression.txt", &shown(&nearest(Dialect::Expression)));
+}
+
+#[test]
+fn a_search_in_order() {
+    let search = |dialect| {
+        let find = Dish::find().filter(|d| d.dish_id.within(10..20)).dialect(dialect);
+        find.sort(|d| d.name.descending()).limit(3).offset(6).with_vectors().request().unwrap()
+    };
+    assert_golden("find.txt", &shown(&search(Dialect::Classic)));
+    assert_golden("find.expression.txt", &shown(&search(Dialect::Expression)));
 }

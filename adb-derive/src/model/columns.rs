@@ -3,7 +3,7 @@
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Ident, WhereClause};
+use syn::Ident;
 
 use super::{
     bounds::mentions,
@@ -34,9 +34,10 @@ impl<'m> Columns<'m> {
         quote!(#name #args)
     }
 
-    pub(crate) fn declaration(&self, bounds: Option<&WhereClause>) -> TokenStream {
+    /// No trait is asked for here: a type that does not fit is an error elsewhere, and only there.
+    pub(crate) fn declaration(&self) -> TokenStream {
         let Model { vis, ident, generics, .. } = self.model;
-        let (params, args, _) = generics.split_for_impl();
+        let (params, args, bounds) = generics.split_for_impl();
         let model = quote!(#ident #args);
         let bounds = bounds.map(|bounds| without_self(bounds.to_token_stream(), &model));
         let fields = self.each().map(|field| {
@@ -44,11 +45,8 @@ impl<'m> Columns<'m> {
             let ty = without_self(field.ty.to_token_stream(), &model);
             let doc = (!doc.is_empty()).then(|| quote!(#[doc = #doc]));
             let column = match field.role {
-                Role::Id => quote!(_adb::Column<#model, #ty>),
-                Role::Children { .. } | Role::Parts { .. } => {
-                    quote!(_adb::Link<#model, <#ty as _adb::Children>::Model>)
-                }
-                _ => quote!(_adb::Column<#model, <#ty as _adb::Field>::Stored>),
+                Role::Children { .. } | Role::Parts { .. } => quote!(_adb::Link<#model, #ty>),
+                _ => quote!(_adb::Column<#model, #ty>),
             };
             quote!(#doc pub #ident: #column)
         });

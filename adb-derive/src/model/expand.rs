@@ -29,7 +29,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let bounds = bounds::where_clause(model);
     let columns = Columns::of(model);
     let (columns_type, columns_struct, columns_fn) =
-        (columns.ty(), columns.declaration(bounds.as_ref()), columns.function());
+        (columns.ty(), columns.declaration(), columns.function());
     let read = read::function(model);
     let markers = Parts::ALL.into_iter().filter(|parts| parts.are(model.kind)).map(|parts| {
         let marker = format_ident!("{}", parts.marker());
@@ -228,8 +228,9 @@ fn role(field: &Field) -> TokenStream {
                 ConnectionClass::Text(text) => (plain_edge(ty, text.span()), quote!(&[])),
                 ConnectionClass::Type(edge) => {
                     let span = located(edge.span());
+                    let of_field = edge_of(ty);
                     let check = quote_spanned! {span=>
-                        let () = <<#ty as _adb::Children>::Edge as _adb::SameEdge<#edge>>::CHECKED;
+                        let () = <#of_field as _adb::SameEdge<#edge>>::CHECKED;
                     };
                     (check, quote!(<#edge as _adb::Connection>::FIELDS))
                 }
@@ -239,8 +240,9 @@ fn role(field: &Field) -> TokenStream {
         Role::Parts { what, span } => {
             let marker = format_ident!("{}", what.marker());
             let mut check = plain_edge(ty, *span);
+            let model = quote_spanned!(located(ty.span())=> <#ty as _adb::Children>::Model);
             check.extend(quote_spanned! {located(*span)=>
-                let () = <<#ty as _adb::Children>::Model as _adb::#marker>::CHECKED;
+                let () = <#model as _adb::#marker>::CHECKED;
             });
             children(ty, &check, &relation(field), &quote!(&[]))
         }
@@ -250,11 +252,16 @@ fn role(field: &Field) -> TokenStream {
     }
 }
 
+/// The type of a field's connections. Whether the field can have any is a question of its own, and
+/// asked at the type.
+fn edge_of(ty: &Type) -> TokenStream {
+    quote_spanned!(located(ty.span())=> <#ty as _adb::Children>::Edge)
+}
+
 /// The children's connections must have no properties.
 fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
-    quote_spanned! {located(guilty)=>
-        let () = <<#ty as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
-    }
+    let edge = edge_of(ty);
+    quote_spanned!(located(guilty)=> let () = <#edge as _adb::PlainEdge>::CHECKED;)
 }
 
 fn children(

@@ -76,7 +76,7 @@ pub(crate) struct WrittenConnect {
 pub(crate) enum ConnectionClass {
     Text(LitStr),
     /// A type with `#[derive(Connection)]`.
-    Type(Type),
+    Type(Box<Type>),
 }
 
 /// `embed(…)`.
@@ -287,14 +287,14 @@ fn read_connect(cx: &Ctxt, item: Item) -> Option<Given<WrittenConnect>> {
     let mut connect = WrittenConnect { unread: item.unread, ..WrittenConnect::default() };
     match item.value {
         Value::Lit(_) => connect.class = Some(ConnectionClass::Text(given::text(cx, item)?.value)),
-        Value::Type(ty) => connect.class = Some(ConnectionClass::Type(*ty)),
+        Value::Type(ty) => connect.class = Some(ConnectionClass::Type(ty)),
         _ => {
             let errors = cx.count();
             let mut class: Option<Given<ConnectionClass>> = None;
             for item in given::list(cx, item, "connect = \"HasPart\"")?.value {
                 match (item.key.to_string().as_str(), &item.value) {
                     ("class", Value::Type(ty)) => {
-                        let value = ConnectionClass::Type((**ty).clone());
+                        let value = ConnectionClass::Type(ty.clone());
                         keep(cx, &mut class, Some(Given { key: item.key, value }));
                     }
                     ("class", _) => {

@@ -9,8 +9,8 @@ use super::{
     plan::{self, Commands, Reading, Shape, Target, Via},
 };
 use crate::{
-    Answer, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request, Sort,
-    database::ask, error::ModelError,
+    Answer, Children, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request,
+    Sort, database::ask, error::ModelError,
 };
 
 /// A search for objects of model `M`: begun by [`DataModel::find`], run by [`fetch`](Find::fetch),
@@ -50,10 +50,10 @@ impl<M: DataModel> Find<M> {
     }
 
     /// Only objects with a child among these.
-    pub fn having<C>(
+    pub fn having<C: Children>(
         mut self,
         link: impl FnOnce(M::Columns) -> Link<M, C>,
-        children: Find<C>,
+        children: Find<C::Model>,
     ) -> Self {
         let relation = link(M::columns()).relation();
         self.target.edges.push(Via::new(relation, true, children.target));
@@ -61,9 +61,9 @@ impl<M: DataModel> Find<M> {
     }
 
     /// Only objects that are children of these.
-    pub fn of<P: DataModel>(
+    pub fn of<P: DataModel, C: Children<Model = M>>(
         mut self,
-        link: impl FnOnce(P::Columns) -> Link<P, M>,
+        link: impl FnOnce(P::Columns) -> Link<P, C>,
         parents: Find<P>,
     ) -> Self {
         let relation = link(P::columns()).relation();

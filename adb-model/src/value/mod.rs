@@ -135,6 +135,7 @@ from! {
     &str => |s| Value::String(s.to_owned());
     String => |s| Value::String(s);
     i64 => |i| Value::Int(i);
+    f64 => |x| Value::Float(x);
     bool => |b| Value::Bool(b);
     Date => |d| Value::Date(d);
 }
@@ -210,6 +211,14 @@ pub enum ValueError {
         /// What the database has.
         found: String,
     },
+}
+
+impl ValueError {
+    /// Says that a stored value is of another type than `expected`.
+    #[must_use]
+    pub fn unexpected(expected: &'static str, found: &Value) -> Self {
+        ValueError::Unexpected { expected, found: found.to_json().to_string() }
+    }
 }
 
 pub(crate) fn write_display(out: &mut Vec<u8>, x: &impl fmt::Display) {

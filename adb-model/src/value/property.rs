@@ -147,7 +147,7 @@ pub(crate) fn read<T: Property>(record: &Record, at: FieldPlace) -> Result<T, Mo
 }
 
 fn unexpected<T>(expected: &'static str, found: &Value) -> Result<T, ValueError> {
-    Err(ValueError::Unexpected { expected, found: found.to_json().to_string() })
+    Err(ValueError::unexpected(expected, found))
 }
 
 macro_rules! integers {

@@ -1,10 +1,10 @@
 use adb::prelude::*;
 
 #[derive(DataModel)]
-struct Dish {
+struct Person {
     #[adb(id)]
-    dish_id: u64,
-    #[adb(id)]
+    id: u64,
+    #[adb(label, index, rename = "called")]
     name: String,
 }
 
