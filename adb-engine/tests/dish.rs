@@ -81,7 +81,10 @@ impl DataModel for Dish {
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
             field("photo", FieldRole::of(<Image as Field>::KIND, false)),
-            field("look", FieldRole::Embedding { set: LETTERS, from: Some("photo") }),
+            field(
+                "look",
+                FieldRole::Embedding { set: LETTERS, from: Some("photo"), optional: false },
+            ),
             field(
                 "ingredients",
                 FieldRole::Children {

@@ -213,7 +213,7 @@ impl World {
                 key: "look",
                 property: "look",
                 doc: "",
-                role: adb_model::FieldRole::Embedding { set: DISHES, from: None },
+                role: adb_model::FieldRole::Embedding { set: DISHES, from: None, optional: false },
             }],
         };
         ensure(&self.db, &SCHEMA, |_| Some(chosen.embedder.identity())).await.unwrap();

@@ -176,7 +176,7 @@ impl Geometry {
     }
 
     /// Refuses what has no extent.
-    fn check(&self) -> Result<(), ValueError> {
+    pub(crate) fn check(&self) -> Result<(), ValueError> {
         let wrong = |what: &'static str, found: String| {
             Err(ValueError::Unexpected { expected: what, found })
         };

@@ -13,6 +13,7 @@ mod connection;
 mod constraint;
 mod contract;
 mod database;
+pub mod document;
 mod embedder;
 mod embedding;
 pub mod ensure;

@@ -1,11 +1,12 @@
 //! Schemas: what a model looks like, without a value of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{SetSpec, ValueType, graph::Relation};
 
 /// What an object is in the database.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ObjectKind {
     /// A node with a class and properties.
@@ -154,6 +155,8 @@ pub enum FieldRole {
         set: SetSpec,
         /// The Rust name of the field that it is made from.
         from: Option<&'static str>,
+        /// Whether an object may be without one.
+        optional: bool,
     },
     /// One or more connected objects.
     Children {
@@ -326,8 +329,8 @@ mod tests {
         doc: "",
         fields: &[
             field("id", FieldRole::Id(ValueType::Int)),
-            field("look", FieldRole::Embedding { set: LOOKS, from: None }),
-            field("smell", FieldRole::Embedding { set: LOOKS, from: None }),
+            field("look", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
+            field("smell", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
             field("part", child(|| &PART)),
         ],
     };
@@ -337,7 +340,7 @@ mod tests {
         kind: ObjectKind::Entity,
         doc: "",
         fields: &[
-            field("look", FieldRole::Embedding { set: OTHER, from: None }),
+            field("look", FieldRole::Embedding { set: OTHER, from: None, optional: false }),
             field("part", child(|| &PART)),
             field("dish", child(|| &DISH)),
         ],

@@ -219,7 +219,11 @@ fn role(field: &Field) -> TokenStream {
             quote! {{
                 #produces
                 #accepts
-                _adb::FieldRole::Embedding { set: #spec, from: #from }
+                _adb::FieldRole::Embedding {
+                    set: #spec,
+                    from: #from,
+                    optional: <#ty as _adb::EmbeddingField>::OPTIONAL,
+                }
             }}
         }
         Role::Children { class, .. } => {

@@ -95,7 +95,9 @@ fn variants(
 fn around(cx: &Ctxt, input: &DeriveInput, fields: &Fields) -> Option<Shape> {
     let mut all = fields.members().zip(fields.iter());
     match (all.next(), all.next()) {
-        (Some((field, inner)), None) => Some(Shape::Around { field, ty: Box::new(inner.ty.clone()) }),
+        (Some((field, inner)), None) => {
+            Some(Shape::Around { field, ty: Box::new(inner.ty.clone()) })
+        }
         _ => {
             let at = match fields {
                 Fields::Unit => input.ident.to_token_stream(),

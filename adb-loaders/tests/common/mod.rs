@@ -42,7 +42,10 @@ impl DataModel for Dish {
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
             field("url", FieldRole::Media { kind: ObjectKind::Image, optional: false }),
-            field("look", FieldRole::Embedding { set: LETTERS, from: Some("url") }),
+            field(
+                "look",
+                FieldRole::Embedding { set: LETTERS, from: Some("url"), optional: false },
+            ),
         ],
     };
 

@@ -1,0 +1,116 @@
+//! The JSON Schema of a source's rows.
+
+use schemars::Schema;
+use serde_json::{Map, Value as Json, json};
+
+use super::{Document, Field, Model, Role};
+use crate::{ObjectKind, ValueType};
+
+impl Document {
+    /// What a row must look like, as JSON Schema (draft 2020-12): for editors, forms and checks of
+    /// sources by other programs.
+    #[must_use]
+    pub fn to_json_schema(&self) -> Schema {
+        let mut schema = Schema::default();
+        schema.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        let definitions: Map<String, Json> =
+            self.models.iter().map(|m| (m.name.clone(), self.object(m))).collect();
+        if let Some(root) = self.root() {
+            schema.insert("title".to_owned(), root.name.as_str().into());
+            schema.insert("$ref".to_owned(), format!("#/$defs/{}", root.name).into());
+        }
+        schema.insert("$defs".to_owned(), definitions.into());
+        schema
+    }
+
+    fn object(&self, model: &Model) -> Json {
+        let mut object = json!({ "type": "object" });
+        if !model.doc.is_empty() {
+            object["description"] = model.doc.as_str().into();
+        }
+        let (properties, required) = self.members(&model.fields);
+        object["properties"] = properties.into();
+        object["required"] = required.into();
+        object
+    }
+
+    fn members(&self, fields: &[Field]) -> (Map<String, Json>, Vec<Json>) {
+        let properties = fields.iter().map(|f| (f.key.clone(), self.member(f))).collect();
+        let required = fields.iter().filter(|f| !f.is_optional()).map(|f| f.key.as_str().into());
+        (properties, required.collect())
+    }
+
+    fn member(&self, field: &Field) -> Json {
+        let mut member = match &field.role {
+            Role::Id { r#type } | Role::Property { r#type, .. } => of_type(*r#type),
+            Role::Media { kind, .. } => json!({
+                "type": "string",
+                "$comment": match kind {
+                    ObjectKind::Video => "a path or an address of a video",
+                    ObjectKind::Blob => "a path or an address of a file",
+                    _ => "a path or an address of an image",
+                },
+            }),
+            Role::Geometry { system } => geometry(system),
+            Role::Label { .. } => json!({ "type": "string" }),
+            Role::Embedding { set, .. } => {
+                let n = self.set(set).map_or(0, |s| s.dimensions);
+                json!({
+                    "type": ["array", "null"], "items": { "type": "number" },
+                    "minItems": n, "maxItems": n,
+                })
+            }
+            Role::Children { edge, many, model, .. } => {
+                let mut child = json!({ "$ref": format!("#/$defs/{model}") });
+                if !edge.is_empty() {
+                    let (properties, required) = self.members(edge);
+                    child["properties"] = properties.into();
+                    child["required"] = required.into();
+                }
+                if *many { json!({ "type": "array", "items": child }) } else { child }
+            }
+        };
+        if let Some(Json::String(one)) = member.get("type")
+            && field.is_optional()
+            && one != "array"
+        {
+            member["type"] = json!([one, "null"]);
+        }
+        if !field.doc.is_empty() {
+            member["description"] = field.doc.as_str().into();
+        }
+        member
+    }
+}
+
+fn of_type(value_type: ValueType) -> Json {
+    match value_type {
+        ValueType::Bool => json!({ "type": "boolean" }),
+        ValueType::Int => json!({ "type": "integer" }),
+        ValueType::Float => json!({ "type": "number" }),
+        ValueType::String => json!({ "type": "string" }),
+        ValueType::Date => json!({ "type": "string" }),
+        // An array or an object of any shape; serde's own types say more than can be known here.
+        ValueType::Json => json!(true),
+    }
+}
+
+fn geometry(system: &str) -> Json {
+    let object = |keys: &[&str], each: Json| {
+        let properties: Map<String, Json> =
+            keys.iter().map(|k| ((*k).to_owned(), each.clone())).collect();
+        json!({ "type": "object", "properties": properties, "required": keys })
+    };
+    let integer = || json!({ "type": "integer" });
+    let time = || json!({ "type": ["number", "string"] });
+    match system {
+        "_coordinates" => object(&["x", "y", "width", "height"], integer()),
+        "_frame_number_range" => object(&["start", "stop"], integer()),
+        "_time_offset_range" => object(&["start", "stop"], time()),
+        "_time_fraction_range" => object(&["start", "stop"], json!({ "type": "number" })),
+        "_frame_number" => integer(),
+        "_time_offset" => time(),
+        "_time_fraction" => json!({ "type": "number" }),
+        _ => json!({ "type": "array" }),
+    }
+}

@@ -1,0 +1,295 @@
+//! From a row and a document to the graph that the struct would give.
+
+use serde_json::{Map, Value as Json};
+use uuid::Uuid;
+
+use super::{Document, DocumentError, Field, Model, RelationDocument, Role, Set};
+use crate::{
+    Date, EmbedInput, FieldPlace, FractionSpan, FrameNumber, FrameSpan, Geometry, Graph,
+    GraphBuilder, MediaSource, ModelError, NodeId, ObjectKind, Polygon, Rect, Relation, SetSpec,
+    TimeFraction, TimeOffset, TimeSpan, Value, ValueError, ValueType, embedding::check_vector,
+    error::ModelErrorKind, graph::Entered,
+};
+
+/// A document that rows are read by.
+///
+/// It lives as long as the program: what a graph says of classes and properties is borrowed from
+/// it. A program loads few of them.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadedModel(&'static Document);
+
+impl Document {
+    /// Makes a document ready to read rows by; its memory is not given back.
+    ///
+    /// # Errors
+    /// When it names something that is not in it.
+    pub fn load(self) -> Result<LoadedModel, DocumentError> {
+        self.check().map_err(DocumentError::Broken)?;
+        Ok(LoadedModel(Box::leak(Box::new(self))))
+    }
+}
+
+impl LoadedModel {
+    /// The document.
+    #[must_use]
+    pub fn document(self) -> &'static Document {
+        self.0
+    }
+
+    /// The graph of a row: what [`DataModel::graph`](crate::DataModel::graph) gives for the struct
+    /// that serde reads from the same row.
+    ///
+    /// `identity` is that of the row, for models without an id of their own: see
+    /// [`row_identity`](crate::graph::row_identity).
+    ///
+    /// # Errors
+    /// When the row lacks something, or has it with another type.
+    pub fn graph(self, row: &Json, identity: Option<Uuid>) -> Result<Graph, ModelError> {
+        let mut graph = match identity {
+            Some(row) => GraphBuilder::for_row(row),
+            None => GraphBuilder::new(),
+        };
+        if let Some(root) = self.0.root() {
+            self.build(&mut graph, root, row)?;
+        }
+        Ok(graph.finish())
+    }
+
+    fn build(
+        self,
+        graph: &mut GraphBuilder,
+        model: &'static Model,
+        row: &Json,
+    ) -> Result<NodeId, ModelError> {
+        let Json::Object(row) = row else {
+            let found = ValueError::Unexpected { expected: "object", found: row.to_string() };
+            return Err(ModelError::new(model.name.as_str(), found.into()));
+        };
+        let mut ids = Vec::new();
+        for field in &model.fields {
+            if let Role::Id { r#type } = field.role {
+                ids.push((field.property.as_str(), required(model, field, r#type, row)?));
+            }
+        }
+        let entered = if ids.is_empty() {
+            graph.enter_row(model.kind, &model.class)?
+        } else {
+            graph.enter(model.kind, &model.class, ids)?
+        };
+        let node = match entered {
+            Entered::Known(node) => return Ok(node),
+            Entered::New(node) => node,
+        };
+        for field in &model.fields {
+            self.add(graph, node, model, field, row)?;
+        }
+        Ok(node)
+    }
+
+    fn add(
+        self,
+        graph: &mut GraphBuilder,
+        node: NodeId,
+        model: &'static Model,
+        field: &'static Field,
+        row: &Map<String, Json>,
+    ) -> Result<(), ModelError> {
+        let at = place(model, field);
+        let value = row.get(&field.key).filter(|v| !v.is_null());
+        let missing = || at.error(ModelErrorKind::Absent { property: &field.key });
+        match &field.role {
+            Role::Id { .. } => {}
+            Role::Property { r#type, optional, .. } => match value {
+                None if *optional => {}
+                None => return Err(missing()),
+                Some(json) => {
+                    let value = property(json, *r#type).map_err(|e| at.error(e.into()))?;
+                    graph.property(node, &field.property, value);
+                }
+            },
+            Role::Media { kind, optional } => match value {
+                None if *optional => {}
+                None => return Err(missing()),
+                Some(json) => graph.media(node, *kind, &field.property, &media(json, at)?),
+            },
+            Role::Geometry { system } => {
+                let geometry =
+                    geometry(system, value.ok_or_else(missing)?).map_err(|e| at.error(e.into()))?;
+                geometry.check().map_err(|e| at.error(e.into()))?;
+                graph.geometry(node, geometry);
+            }
+            Role::Label { optional } => match value {
+                None if *optional => {}
+                None => return Err(missing()),
+                Some(json) => graph.label(node, text(json).map_err(|e| at.error(e.into()))?),
+            },
+            Role::Embedding { set, from, optional } => {
+                // `check` has seen to it that there is one.
+                let Some(set) = self.0.set(set) else { return Ok(()) };
+                let vector = value.map(|json| vector(json, set, at)).transpose()?;
+                let source = match from {
+                    Some(from) => source(model, from, row)?,
+                    None if vector.is_none() && !optional => {
+                        return Err(at.error(ModelErrorKind::NoVector { set: &set.name }));
+                    }
+                    None => None,
+                };
+                graph.descriptor(node, &field.property, spec(set), vector, source)?;
+            }
+            Role::Children { relation, edge, many, model: child } => {
+                let Some(child) = self.0.model(child) else { return Ok(()) };
+                let relation = match relation {
+                    RelationDocument::Connection(class) => Relation::Connection(class),
+                    RelationDocument::Reversed(class) => Relation::Reversed(class),
+                    RelationDocument::Part => Relation::Part,
+                };
+                let children = match value {
+                    None if *many => &[][..],
+                    None => return Ok(()),
+                    Some(Json::Array(all)) if *many => all,
+                    Some(one) => std::slice::from_ref(one),
+                };
+                for row in children {
+                    let node_of_child = self.build(graph, child, row)?;
+                    let properties = edge_properties(child, edge, row)?;
+                    graph.relate(node, node_of_child, relation, properties);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn place(model: &'static Model, field: &'static Field) -> FieldPlace {
+    FieldPlace { model: &model.name, field: &field.name, property: &field.property }
+}
+
+fn required(
+    model: &'static Model,
+    field: &'static Field,
+    value_type: ValueType,
+    row: &Map<String, Json>,
+) -> Result<Value, ModelError> {
+    let at = place(model, field);
+    let json = row
+        .get(&field.key)
+        .ok_or_else(|| at.error(ModelErrorKind::Absent { property: &field.key }))?;
+    property(json, value_type).map_err(|e| at.error(e.into()))
+}
+
+fn edge_properties(
+    child: &'static Model,
+    edge: &'static [Field],
+    row: &Json,
+) -> Result<Vec<(&'static str, Value)>, ModelError> {
+    let mut properties = Vec::new();
+    for field in edge {
+        let Role::Property { r#type, optional, .. } = field.role else { continue };
+        let at = place(child, field);
+        match row.get(&field.key).filter(|v| !v.is_null()) {
+            None if optional => {}
+            None => return Err(at.error(ModelErrorKind::Absent { property: &field.key })),
+            Some(json) => {
+                let value = property(json, r#type).map_err(|e| at.error(e.into()))?;
+                properties.push((field.property.as_str(), value));
+            }
+        }
+    }
+    Ok(properties)
+}
+
+/// A property's value, of the type that the model gives it.
+fn property(json: &Json, value_type: ValueType) -> Result<Value, ValueError> {
+    let wrong = |expected| Err(ValueError::Unexpected { expected, found: json.to_string() });
+    Ok(match value_type {
+        ValueType::Bool => match json.as_bool() {
+            Some(b) => Value::Bool(b),
+            None => return wrong("boolean"),
+        },
+        ValueType::Int => match (json.as_i64(), json.as_u64()) {
+            (Some(i), _) => Value::Int(i),
+            (None, Some(u)) => return Err(ValueError::IntegerRange(u.to_string())),
+            (None, None) => return wrong("whole number"),
+        },
+        ValueType::Float => match json.as_f64() {
+            Some(x) => Value::Float(x),
+            None => return wrong("number"),
+        },
+        ValueType::String => Value::String(text(json)?),
+        ValueType::Date => Value::Date(text(json)?.parse::<Date>()?),
+        ValueType::Json => match json {
+            Json::Object(_) | Json::Array(_) => Value::Json(json.clone()),
+            other => return Err(ValueError::NotAContainer(other.to_string())),
+        },
+    })
+}
+
+fn text(json: &Json) -> Result<String, ValueError> {
+    json.as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| ValueError::Unexpected { expected: "text", found: json.to_string() })
+}
+
+fn media(json: &Json, at: FieldPlace) -> Result<MediaSource, ModelError> {
+    match json.as_str() {
+        Some(text) if !text.is_empty() => Ok(MediaSource::from_text(text)),
+        _ => {
+            let expected = "path or address";
+            Err(at.error(ValueError::Unexpected { expected, found: json.to_string() }.into()))
+        }
+    }
+}
+
+fn vector(json: &Json, set: &Set, at: FieldPlace) -> Result<std::sync::Arc<[f32]>, ModelError> {
+    let read: Result<Vec<f32>, _> = serde::Deserialize::deserialize(json);
+    let vector = read.map_err(|_| {
+        at.error(ValueError::Unexpected { expected: "vector", found: json.to_string() }.into())
+    })?;
+    check_vector(&vector, set.dimensions).map_err(|e| at.error(e.into()))?;
+    Ok(vector.into())
+}
+
+/// What a vector is made from: the field that `from` names.
+fn source(
+    model: &'static Model,
+    from: &str,
+    row: &Map<String, Json>,
+) -> Result<Option<EmbedInput>, ModelError> {
+    let Some(field) = model.fields.iter().find(|f| f.name == from) else { return Ok(None) };
+    let Some(json) = row.get(&field.key).filter(|v| !v.is_null()) else { return Ok(None) };
+    let at = place(model, field);
+    Ok(Some(match &field.role {
+        Role::Media { kind: ObjectKind::Image, .. } => EmbedInput::Image(media(json, at)?),
+        Role::Geometry { .. } => EmbedInput::OwnRegion,
+        _ => EmbedInput::Text(text(json).map_err(|e| at.error(e.into()))?),
+    }))
+}
+
+fn geometry(system: &str, json: &Json) -> Result<Geometry, ValueError> {
+    fn read<T: serde::de::DeserializeOwned>(json: &Json) -> Result<T, ValueError> {
+        T::deserialize(json).map_err(|e| ValueError::Unexpected {
+            expected: "geometry",
+            found: format!("{json} ({e})"),
+        })
+    }
+    Ok(match system {
+        "_coordinates" => Geometry::Rect(read::<Rect>(json)?),
+        "_frame_number_range" => Geometry::Frames(read::<FrameSpan>(json)?),
+        "_time_offset_range" => Geometry::Time(read::<TimeSpan>(json)?),
+        "_time_fraction_range" => Geometry::Fraction(read::<FractionSpan>(json)?),
+        "_frame_number" => Geometry::FrameNumber(read::<FrameNumber>(json)?),
+        "_time_offset" => Geometry::TimeOffset(read::<TimeOffset>(json)?),
+        "_time_fraction" => Geometry::TimeFraction(read::<TimeFraction>(json)?),
+        _ => Geometry::Polygon(read::<Polygon>(json)?),
+    })
+}
+
+fn spec(set: &'static Set) -> SetSpec {
+    SetSpec {
+        name: &set.name,
+        dimensions: set.dimensions,
+        metric: set.metric,
+        engine: set.engine,
+        embedder: &set.embedder,
+    }
+}
