@@ -18,19 +18,11 @@ TEXT
 case ${1:-} in -h | --help) usage && exit ;; esac
 rounds=${1:-5}
 
-# The SDK without what its other parts need: models and queries want pydantic and requests alone.
-sdk=aperturedb==0.5.3
-needs=(pydantic==2.14.4 requests==2.34.2)
-packages=${ADB_CACHE_DIR:-$HOME/.cache/adb}/python/bench-$(printf '%s\n' "$sdk" "${needs[@]}" | cksum | cut -d ' ' -f 1)
-if [ ! -d "$packages" ]; then
-    echo "installing $sdk, ${needs[*]} (once)"
-    rm -rf "$packages.part"
-    python3 -m pip install --quiet --target "$packages.part" "${needs[@]}"
-    python3 -m pip install --quiet --no-deps --target "$packages.part" "$sdk"
-    mv "$packages.part" "$packages"
-fi
-cargo build --quiet --release --package adb-bench --bin model
+packages=$(python3 bench/sdk.py | tail -n 1)
+cargo build --quiet --release --package adb-bench --bin model --bin allocations
 model=${CARGO_TARGET_DIR:-target}/release/model
+echo '== allocations, each step counted once'
+"${CARGO_TARGET_DIR:-target}/release/allocations"
 
 echo "load before: $(cut -d ' ' -f 1-3 /proc/loadavg 2>/dev/null || uptime)"
 results=$(mktemp)
@@ -55,7 +47,7 @@ for line in open(sys.argv[1]):
 
 
 def show(title, values, form):
-    print(f"{title:<44}" + "  ".join(f"{name} {form.format(pick(values))}" for name, pick in
+    print(f"{title:<54}" + "  ".join(f"{name} {form.format(pick(values))}" for name, pick in
                                      (("min", min), ("median", statistics.median), ("max", max))))
 
 
