@@ -136,6 +136,9 @@ fn load(runtime: &Runtime, file: &Path, threads: usize) -> Result<Session, Strin
     let mut builder = Session::builder(runtime.environment()).map_err(|e| e.to_string())?;
     if runtime.is_native() {
         builder = builder.with_intra_threads(threads).map_err(|e| e.to_string())?;
+        // Threads that wait for work would otherwise spin, and take the cores that decode the next
+        // batch meanwhile.
+        builder = builder.with_intra_op_spinning(false).map_err(|e| e.to_string())?;
     }
     builder.commit_from_file(file).map_err(|e| e.to_string())
 }

@@ -61,7 +61,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
-            embed_batch: 16,
+            // Larger ones gain nothing on a CPU: what a graph computes on leaves the caches.
+            embed_batch: 8,
             rows_per_request: 100,
             bytes_per_request: 16 << 20,
             writers: 2,

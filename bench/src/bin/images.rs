@@ -1,0 +1,124 @@
+//! Pictures per second of the whole pipeline: from a JSON file to a database.
+#![allow(clippy::print_stdout, reason = "it is a program for a terminal")]
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+
+use adb::{
+    BoxFuture, Database, DbError, Embedder as _, Request, Response,
+    loaders::{Ingest, JsonSource, Options},
+};
+use adb_bench::{Dish, cores, embedder, photo, read_dishes};
+use anyhow::{Context as _, ensure};
+use clap::{Parser, ValueEnum};
+use serde::de::IgnoredAny;
+use serde_json::json;
+
+/// Ingests a Cookbook's photos again and again, each time as new dishes, and tells how fast.
+#[derive(Parser)]
+struct Cli {
+    /// A directory with dishes.json beside images/.
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The bundle's directory [default: starter-512 in the cache].
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    /// How often the files are gone through.
+    #[arg(long, default_value_t = 10)]
+    repeat: usize,
+    /// Threads for inference.
+    #[arg(long, default_value_t = cores())]
+    threads: usize,
+    /// Pictures that are embedded at once.
+    #[arg(long, default_value_t = Options::default().embed_batch)]
+    batch: usize,
+    /// Threads that decode pictures.
+    #[arg(long, default_value_t = Options::default().decoders)]
+    decoders: usize,
+    /// Where the rows go.
+    #[arg(long, value_enum, default_value_t = Sink::Engine)]
+    sink: Sink,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Sink {
+    /// An embedded database in a temporary directory.
+    Engine,
+    /// Nowhere: every request is answered at once.
+    Null,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    ensure!(cli.repeat > 0 && cli.batch > 0, "--repeat and --batch want 1 or more");
+    let mut dishes = read_dishes(&cli.data)?;
+    let data = fs::canonicalize(&cli.data)?;
+    let directory = tempfile::tempdir()?;
+    let rows = directory.path().join("dishes.json");
+    let count = dishes.len() * cli.repeat;
+    let mut lines = String::new();
+    for repeat in 0..cli.repeat {
+        for (id, dish) in (repeat * dishes.len()..).zip(&mut dishes) {
+            dish.dish_id = id as u64;
+            dish.photo = adb::Image::Path(data.join(photo(dish)?));
+            lines.push_str(&serde_json::to_string(dish)?);
+            lines.push('\n');
+        }
+    }
+    fs::write(&rows, lines)?;
+
+    // The run time and the graph are loaded, and have run once, before the clock starts.
+    let embedder = Arc::new(embedder(cli.bundle.as_deref(), cli.threads)?);
+    let mut first = Vec::new();
+    for dish in dishes.iter().take(cli.batch) {
+        first.push(embedder.prepare_image(&fs::read(photo(dish)?)?)?);
+    }
+    embedder.embed_images(first)?;
+
+    let db = match cli.sink {
+        Sink::Null => Arc::new(Nowhere) as Arc<dyn Database>,
+        Sink::Engine => {
+            let path = directory.path().join("bench.adb");
+            adb::connect(path.to_str().context("the temporary directory has an odd name")?)?
+        }
+    };
+    let mut options = Options::default();
+    options.embed_batch = cli.batch;
+    options.decoders = cli.decoders;
+    let source = JsonSource::<Dish>::open(&rows)?;
+    let report = Ingest::new(db).embedder(embedder.clone()).options(options).run(source).await?;
+    ensure!(report.added == count as u64 && report.embedded == report.added, "{report}");
+
+    let each = |time: std::time::Duration| 1000.0 * time.as_secs_f64() / count as f64;
+    println!(
+        "{}, {} threads, {} decoders, batch {}: {:.1} images/s ({count} images in {:.2} s; \
+         read {:.2} ms, prepare {:.1} ms, inference {:.1} ms, write {:.1} ms each)",
+        embedder.identity().name,
+        cli.threads,
+        cli.decoders,
+        cli.batch,
+        count as f64 / report.time.as_secs_f64(),
+        report.time.as_secs_f64(),
+        each(report.stages.read),
+        each(report.stages.prepare),
+        each(report.stages.embed),
+        each(report.stages.write),
+    );
+    Ok(())
+}
+
+/// A database that holds nothing and takes everything.
+struct Nowhere;
+
+impl Database for Nowhere {
+    fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+        Box::pin(async move {
+            let commands: Vec<BTreeMap<String, IgnoredAny>> =
+                serde_json::from_slice(&request.commands)
+                    .map_err(|e| DbError::permanent(e.to_string()))?;
+            let answer = |name: &String| json!({ name: {"status": 0, "entities": []} });
+            let answers = commands.iter().flat_map(BTreeMap::keys).map(answer).collect();
+            Ok(Response::Done { answers, blobs: Vec::new() })
+        })
+    }
+}
