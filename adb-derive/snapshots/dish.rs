@@ -106,6 +106,7 @@ const _: () = {
                             _adb::FieldRole::Embedding {
                                 set: <DishPhotos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
+                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
                     },

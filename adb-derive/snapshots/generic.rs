@@ -90,6 +90,7 @@ const _: () = {
                                     ClipVitB16,
                                 >("given", _adb::Metric::L2, _adb::Engine::Flat),
                                 from: ::core::option::Option::None,
+                                optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
                     },

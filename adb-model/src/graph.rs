@@ -1,6 +1,6 @@
 //! The graph that one value becomes: nodes, edges, and who is who.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -55,7 +55,10 @@ impl Identity {
     pub fn text(&self) -> String {
         match self.0.as_slice() {
             [(_, value)] => value.to_string(),
-            several => spell(several.iter().map(|(_, value)| value.to_string())),
+            several => {
+                let texts: Vec<String> = several.iter().map(|(_, v)| v.to_string()).collect();
+                spell(texts.iter().map(String::as_str))
+            }
         }
     }
 }
@@ -263,12 +266,16 @@ pub enum Entered {
     Known(NodeId),
 }
 
+/// Nodes that are looked at one by one: cheaper than a key of its own for each.
+const FEW: usize = 24;
+
 /// Builds a [`Graph`]; the code that `#[derive(DataModel)]` writes calls it.
 #[derive(Debug, Default)]
 pub struct GraphBuilder {
     graph: Graph,
     row: Option<Uuid>,
     rows_entered: u64,
+    /// Where nodes are, once there are more than a look at each of them is good for.
     seen: HashMap<(ObjectKind, Cow<'static, str>, String), NodeId>,
     edge_ids: std::collections::HashSet<Uuid>,
 }
@@ -314,10 +321,23 @@ impl GraphBuilder {
     ) -> Result<Entered, ModelError> {
         let row = self.row.ok_or_else(|| ModelError::new(class, ModelErrorKind::NoRow))?;
         self.rows_entered += 1;
-        let name = spell([class.to_owned(), self.rows_entered.to_string()]);
+        let name = spell([class, &self.rows_entered.to_string()]);
         let id = Uuid::new_v5(&row, name.as_bytes()).to_string();
         let identity = Identity::new(vec![(OBJECT_ID, Value::String(id))]);
         Ok(self.enter_node(kind, Cow::Borrowed(class), identity))
+    }
+
+    fn known(&mut self, kind: ObjectKind, class: &str, identity: &Identity) -> Option<NodeId> {
+        if self.graph.nodes.len() <= FEW {
+            let same = |n: &Node| n.kind == kind && n.class == class && n.identity == *identity;
+            return self.graph.nodes.iter().position(same).map(NodeId);
+        }
+        if self.seen.is_empty() {
+            for (i, n) in self.graph.nodes.iter().enumerate() {
+                self.seen.insert((n.kind, n.class.clone(), n.identity.text()), NodeId(i));
+            }
+        }
+        self.seen.get(&(kind, class.to_owned().into(), identity.text())).copied()
     }
 
     fn enter_node(
@@ -326,12 +346,13 @@ impl GraphBuilder {
         class: Cow<'static, str>,
         identity: Identity,
     ) -> Entered {
-        let key = (kind, class.clone(), identity.text());
-        if let Some(&known) = self.seen.get(&key) {
+        if let Some(known) = self.known(kind, &class, &identity) {
             return Entered::Known(known);
         }
         let id = NodeId(self.graph.nodes.len());
-        self.seen.insert(key, id);
+        if !self.seen.is_empty() {
+            self.seen.insert((kind, class.clone(), identity.text()), id);
+        }
         self.graph.nodes.push(Node {
             kind,
             class,
@@ -487,7 +508,7 @@ impl GraphBuilder {
 /// what it says. The same on every run, and another one for an equal row elsewhere.
 #[must_use]
 pub fn row_identity(source: &str, row: u64, text: &[u8]) -> Uuid {
-    let mut name = spell([source.to_owned(), row.to_string()]).into_bytes();
+    let mut name = spell([source, &row.to_string()]).into_bytes();
     name.extend_from_slice(text);
     Uuid::new_v5(&ROW_NAMESPACE, &name)
 }
@@ -495,20 +516,25 @@ pub fn row_identity(source: &str, row: u64, text: &[u8]) -> Uuid {
 /// UUIDv5 over both ends and the class.
 fn edge_id(src: &Node, class: &str, dst: &Node) -> Uuid {
     let name = spell([
-        src.kind.command_suffix().to_owned(),
-        src.class.clone().into_owned(),
-        src.identity.text(),
-        class.to_owned(),
-        dst.kind.command_suffix().to_owned(),
-        dst.class.clone().into_owned(),
-        dst.identity.text(),
+        src.kind.command_suffix(),
+        &src.class,
+        &src.identity.text(),
+        class,
+        dst.kind.command_suffix(),
+        &dst.class,
+        &dst.identity.text(),
     ]);
     Uuid::new_v5(&EDGE_NAMESPACE, name.as_bytes())
 }
 
 /// Texts, each with its length before it, so that no two different lists spell the same.
-fn spell(texts: impl IntoIterator<Item = String>) -> String {
-    texts.into_iter().map(|text| format!("{}:{text}", text.len())).collect()
+fn spell<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut spelled = String::with_capacity(128);
+    for text in texts {
+        // Writing to a String can't fail.
+        let _ = write!(spelled, "{}:{text}", text.len());
+    }
+    spelled
 }
 
 /// Ours alone; changing it would double every edge of every database.

@@ -54,7 +54,10 @@ impl Lowering {
     /// An empty request.
     #[must_use]
     pub fn with_dialect(dialect: Dialect) -> Self {
-        Self { json: vec![b'['], blobs: Vec::new(), commands: 0, next_ref: 1, dialect }
+        // A request of one small record: growing would copy it several times.
+        let mut json = Vec::with_capacity(2048);
+        json.push(b'[');
+        Self { json, blobs: Vec::new(), commands: 0, next_ref: 1, dialect }
     }
 
     /// Appends a graph; answers which commands are its own, the root's first.

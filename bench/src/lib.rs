@@ -9,6 +9,7 @@ use std::{
 };
 
 use adb::{
+    MediaSource,
     embedders::{Bundle, Cache, OnnxEmbedder},
     prelude::*,
 };
@@ -78,8 +79,8 @@ pub fn read_dishes(directory: &Path) -> anyhow::Result<Vec<Dish>> {
 /// # Errors
 /// When it is no file.
 pub fn photo(dish: &Dish) -> anyhow::Result<&Path> {
-    match &dish.photo {
-        Image::Path(path) => Ok(path),
+    match dish.photo.source() {
+        MediaSource::Path(path) => Ok(path),
         other => bail!("dish {}: {other:?} is no file", dish.dish_id),
     }
 }

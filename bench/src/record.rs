@@ -22,7 +22,7 @@ pub fn record(vector: &[f32; 512]) -> Dish {
         location: Some("NJ".into()),
         recipe_url: Some("https://www.indianhealthyrecipes.com/butter-chicken/".into()),
         // Bytes are passed on, not copied; a picture's size makes no difference.
-        photo: Image::Bytes((&b"no picture"[..]).into()),
+        photo: Image::bytes(&b"no picture"[..]),
         look: (*vector).into(),
         ingredients: vec![
             Ingredient { name: "chicken".into() },

@@ -229,8 +229,15 @@ pub(crate) fn write_display(out: &mut Vec<u8>, x: &impl fmt::Display) {
 
 /// Appends `s` as a JSON string, quotes included.
 pub(crate) fn write_json_str(out: &mut Vec<u8>, s: &str) {
-    // Serializing a str into a Vec can't fail.
-    let _ = serde_json::to_writer(out, s);
+    if s.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+        // Serializing a str into a Vec can't fail.
+        let _ = serde_json::to_writer(out, s);
+    } else {
+        // Nothing to escape, as in nearly all texts.
+        out.push(b'"');
+        out.extend_from_slice(s.as_bytes());
+        out.push(b'"');
+    }
 }
 
 #[cfg(test)]
