@@ -43,7 +43,7 @@ fn main() -> anyhow::Result<()> {
             let path = cli.data.join(path);
             let bytes =
                 fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
-            prepared.push(embedder.prepare_image(&bytes)?);
+            prepared.push(embedder.prepare_image(&bytes, None)?);
         }
         photos.extend(embedder.embed_images(prepared)?);
     }
