@@ -30,10 +30,17 @@
 //! # Ok::<_, adb::ModelError>(())
 //! ```
 //!
-//! What the attributes mean: [`DataModel`](macro@DataModel), [`DescriptorSet`](macro@DescriptorSet).
+//! What the attributes mean: [`DataModel`](macro@DataModel),
+//! [`DescriptorSet`](macro@DescriptorSet), [`Connection`](macro@Connection),
+//! [`Property`](macro@Property).
 
 #[cfg(feature = "engine")]
 mod connect;
+
+/// The guide's examples, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/modelling.md")]
+mod modelling {}
 
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
