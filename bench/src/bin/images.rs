@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
     for repeat in 0..cli.repeat {
         for (id, dish) in (repeat * dishes.len()..).zip(&mut dishes) {
             dish.dish_id = id as u64;
-            dish.photo = adb::Image::Path(data.join(photo(dish)?));
+            dish.photo = adb::Image::path(data.join(photo(dish)?));
             lines.push_str(&serde_json::to_string(dish)?);
             lines.push('\n');
         }
@@ -71,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
     let embedder = Arc::new(embedder(cli.bundle.as_deref(), cli.threads)?);
     let mut first = Vec::new();
     for dish in dishes.iter().take(cli.batch) {
-        first.push(embedder.prepare_image(&fs::read(photo(dish)?)?)?);
+        first.push(embedder.prepare_image(&fs::read(photo(dish)?)?, None)?);
     }
     embedder.embed_images(first)?;
 
