@@ -1,25 +1,69 @@
-//! A database that format 1 wrote, opened by today's engine.
+//! Databases that each format wrote, opened by today's engine.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod common;
 
+use adb_engine::{Engine, ErrorKind};
 use common::{Db, vector};
 use serde_json::json;
 
 /// The tables as SQL, since that can be read and reviewed; the header's numbers stand in it.
 const FORMAT_1: &str = include_str!("fixtures/format-1.sql");
 
-fn format_1() -> Db {
+fn directory(sql: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
+    rusqlite::Connection::open(dir.path().join("adb.sqlite")).unwrap().execute_batch(sql).unwrap();
+    dir
+}
+
+fn open(sql: &str) -> Db {
+    let dir = directory(sql);
+    Db { engine: Engine::open(dir.path()).unwrap(), dir }
+}
+
+/// Tables, views and indexes of a database, without the layout of their SQL.
+fn schema(dir: &tempfile::TempDir) -> Vec<(String, Option<String>)> {
     let conn = rusqlite::Connection::open(dir.path().join("adb.sqlite")).unwrap();
-    conn.execute_batch(FORMAT_1).unwrap();
-    drop(conn);
-    Db { engine: adb_engine::Engine::open(dir.path()).unwrap(), dir }
+    let mut select = conn
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'c1__%' ORDER BY name")
+        .unwrap();
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, Option<String>>(1)?)));
+    rows.unwrap()
+        .map(Result::unwrap)
+        .map(|(name, sql)| (name, sql.map(|sql| sql.split_whitespace().collect())))
+        .collect()
+}
+
+#[tokio::test]
+async fn format_1_is_upgraded_whole_and_only_for_writing() {
+    let dir = directory(FORMAT_1);
+    let refused = Engine::options().read_only(true).open(dir.path()).unwrap_err();
+    assert!(matches!(refused.kind(), ErrorKind::Older { found: 1, known: 2 }), "{refused}");
+    let db = Db { engine: Engine::open(dir.path()).unwrap(), dir };
+    let request = json!([
+        {"FindImage": {"_ref": 1, "constraints": {"dish_id": ["==", 2]}}},
+        {"AddBoundingBox": {"image_ref": 1, "rectangle": {"x": 0, "y": 0, "width": 2, "height": 2}}},
+        {"FindBoundingBox": {"image_ref": 1, "areas": true}},
+        {"DeleteDescriptor": {"set": "looks", "with_label": "good"}},
+        {"FindDescriptor": {"set": "looks", "k_neighbors": 9, "results": {"list": ["adb_id"]}}},
+    ]);
+    let (answers, _) = db.ask_with(request, vec![vector(&[0.5, 1.0])]).await;
+    assert_eq!(answers[2]["FindBoundingBox"]["entities"], json!([{"_area": 4}]));
+    assert_eq!(answers[4]["FindDescriptor"]["entities"], json!([{"adb_id": "1"}]));
+    drop(Engine::options().read_only(true).open(db.path()).unwrap());
+    // What was upgraded has the tables of what is made anew.
+    let system = |dir: &tempfile::TempDir| {
+        schema(dir)
+            .into_iter()
+            .filter(|(name, _)| !["c1", "c2", "c3", "c4", "i5"].contains(&&**name))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(system(&db.dir), system(&Db::new().dir));
 }
 
 #[tokio::test]
 async fn format_1_is_read_and_written() {
-    let db = format_1();
+    let db = open(FORMAT_1);
     let search = json!([
         {"FindDescriptor": {"_ref": 1, "set": "looks", "k_neighbors": 1, "distances": true, "labels": true}},
         {"FindImage": {"_ref": 2, "is_connected_to": {"ref": 1}, "blobs": true, "uniqueids": true, "results": {"list": ["dish_id", "name", "cooked"]}}},
