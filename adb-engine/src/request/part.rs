@@ -205,9 +205,6 @@ impl Polygons {
     fn check(&self) -> Result<(), Fault> {
         let mut edges: Vec<(usize, Corner, Corner)> = Vec::new();
         for (r, ring) in self.rings.iter().enumerate() {
-            if ring_area(ring) == 0.0 {
-                return Err(Fault::new(format!("ring {r} of `polygons` has no area")));
-            }
             for (i, &corner) in ring.iter().enumerate() {
                 edges.push((r, corner, ring[(i + 1) % ring.len()]));
             }
@@ -228,6 +225,9 @@ impl Polygons {
             }
         }
         for (i, inner) in self.rings.iter().enumerate() {
+            if ring_area(inner) == 0.0 {
+                return Err(Fault::new(format!("ring {i} of `polygons` has no area")));
+            }
             for (j, outer) in self.rings.iter().enumerate().filter(|(j, _)| *j != i) {
                 if inner.iter().all(|corner| contains(outer, *corner)) {
                     return Err(Fault::new(format!("ring {i} of `polygons` lies in ring {j}")));

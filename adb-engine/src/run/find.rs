@@ -486,11 +486,11 @@ fn in_span(kind: Kind, span: &Span) -> Condition {
 
 /// The components of a vector of the right length, all of them finite.
 pub(super) fn check_vector(bytes: &[u8], dimensions: usize) -> Result<Vec<f32>, Fault> {
-    if bytes.len() != dimensions * 4 {
+    let expected = dimensions.saturating_mul(4);
+    if bytes.len() != expected {
         return Err(Fault::new(format!(
-            "the vector has {} bytes, its set takes {} ({dimensions} components of 4 bytes)",
+            "the vector has {} bytes, its set takes {expected} ({dimensions} components of 4 bytes)",
             bytes.len(),
-            dimensions * 4,
         ))
         .code("bad_vector"));
     }
