@@ -9,6 +9,7 @@ use serde_json::json;
 
 /// The tables as SQL, since that can be read and reviewed; the header's numbers stand in it.
 const FORMAT_1: &str = include_str!("fixtures/format-1.sql");
+const FORMAT_2: &str = include_str!("fixtures/format-2.sql");
 
 fn directory(sql: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -91,4 +92,45 @@ async fn format_1_is_read_and_written() {
             .await;
     }
     assert_eq!(db.count("Ingredient").await, 3);
+}
+
+#[tokio::test]
+async fn format_2_is_read_and_written() {
+    let db = open(FORMAT_2);
+    let search = json!([
+        {"FindDescriptor": {"_ref": 1, "set": "looks", "k_neighbors": 9, "distances": true, "labels": true, "results": {"list": ["adb_id"]}}},
+        {"FindImage": {"_ref": 2, "is_connected_to": {"ref": 1}, "uniqueids": true, "blobs": true}},
+        {"FindBoundingBox": {"image_ref": 2, "labels": true, "coordinates": true, "areas": true}},
+        {"FindPolygon": {"image_ref": 2, "labels": true, "vertices": true, "areas": true}},
+        {"FindVideo": {"_ref": 3, "results": {"list": ["title"]}}},
+        {"FindClip": {"video_ref": 3, "results": {"list": ["_label", "_time_offset_range"]}}},
+        {"FindFrame": {"video_ref": 3, "_ref": 4, "results": {"list": ["_frame_number"]}}},
+        {"FindBoundingBox": {"image_ref": 4, "labels": true}},
+        {"FindEntity": {"with_class": "Ingredient", "is_connected_to": {"ref": 2}, "results": {"list": ["name", "grams"]}}},
+    ]);
+    for _ in 0..2 {
+        let (answers, blobs) = db.ask_with(search.clone(), vec![vector(&[0.0, 0.0])]).await;
+        let entities: Vec<_> = answers
+            .iter()
+            .map(|a| a.as_object().unwrap().values().next().unwrap()["entities"].clone())
+            .collect();
+        assert_eq!(
+            json!(entities),
+            json!([
+                [{"_label": "None", "_distance": 1.0, "adb_id": "2"}, {"_label": "good", "_distance": 9.0, "adb_id": "1"}],
+                [{"_uniqueid": "1.0.2", "_blob_index": 0}],
+                [{"_label": "bowl", "_coordinates": {"x": 0, "y": 0, "width": 1, "height": 0.5}, "_area": 0.5}],
+                [{"_label": "spoon", "_vertices": [[[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]], "_area": 0.5}],
+                [{"title": "cooking"}],
+                [{"_label": "stir", "_time_offset_range": {"start": "00:00:01.000000", "stop": "00:00:02.000000"}}],
+                [{"_frame_number": 25}],
+                [{"_label": "pan"}],
+                [{"name": "rice", "grams": 80.5}],
+            ])
+        );
+        assert_eq!(blobs, [&b"GIF89a"[..]]);
+        // Between the two searches: a vector comes and goes.
+        let change = json!([{"AddDescriptor": {"set": "looks", "label": "new"}}, {"DeleteDescriptor": {"with_label": "new"}}]);
+        db.ask_with(change, vec![vector(&[0.0, 0.0])]).await;
+    }
 }

@@ -81,7 +81,7 @@ fn blobs_of(request: &Json) -> Vec<Bytes> {
             "AddDescriptor" | "ClassifyDescriptor" => blobs.push(vector(&[1.0, 2.0])),
             "FindDescriptorBatch" => blobs.push(vector(&[1.0, 2.0, 3.0, 4.0])),
             "FindDescriptor" if body.get("k_neighbors").is_some() => {
-                blobs.push(vector(&[1.0, 2.0]))
+                blobs.push(vector(&[1.0, 2.0]));
             }
             _ => {}
         }
@@ -169,7 +169,7 @@ fn paths(json: &Json, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match json {
         Json::Array(all) => {
-            all.iter().enumerate().for_each(|(i, v)| paths(v, &format!("{at}/{i}"), found))
+            all.iter().enumerate().for_each(|(i, v)| paths(v, &format!("{at}/{i}"), found));
         }
         Json::Object(all) => all.iter().for_each(|(k, v)| {
             paths(v, &format!("{at}/{}", k.replace('~', "~0").replace('/', "~1")), found);
@@ -194,7 +194,7 @@ fn mutate(request: &mut Json, mutation: &Mutation) {
                 match request.pointer_mut(parent).unwrap() {
                     Json::Array(values) => drop(values.remove(last.parse().unwrap())),
                     Json::Object(values) => {
-                        drop(values.shift_remove(&last.replace("~1", "/").replace("~0", "~")))
+                        drop(values.shift_remove(&last.replace("~1", "/").replace("~0", "~")));
                     }
                     _ => {}
                 }
@@ -235,7 +235,7 @@ async fn survive(db: &Db, request: &Json, blobs: Vec<Bytes>) {
     let sent = Request::new(request.to_string(), blobs);
     match db.engine.execute(sent).await.unwrap_or_else(|e| panic!("{request}: {e}")) {
         Response::Done { answers, .. } => {
-            assert_eq!(answers.len(), request.as_array().unwrap().len())
+            assert_eq!(answers.len(), request.as_array().unwrap().len());
         }
         Response::Refused(refusal) => {
             assert!(

@@ -194,18 +194,17 @@ fn compare_place(
     Ok(match operand {
         Operand::Null if op == Op::Eq => Condition::new(format!("{left} IS NULL"), []),
         Operand::Null => Condition::new(format!("{left} IS NOT NULL"), []),
-        // Another type: nothing of this property is equal to it, or more, or less.
-        Operand::Value(value) if value.kind != place.kind => Condition::constant(false),
-        Operand::Value(value) => {
-            Condition::new(format!("{left} {sign} ?"), [Param::Value(value.value.clone())])
-        }
+        Operand::Value(value) => match value.fitting(place.kind) {
+            Some(value) => Condition::new(format!("{left} {sign} ?"), [Param::Value(value)]),
+            // Another type: nothing of this property is equal to it, or more, or less.
+            None => Condition::constant(false),
+        },
         // In SQL, even what is absent is not in an empty list.
         Operand::List(list) if list.is_empty() && op == Op::NotIn => {
             Condition::new(format!("{left} IS NOT NULL"), [])
         }
         Operand::List(list) => {
-            let fitting = list.iter().filter(|v| v.kind == place.kind);
-            let values: Vec<Sql> = fitting.map(|v| v.value.clone()).collect();
+            let values: Vec<Sql> = list.iter().filter_map(|v| v.fitting(place.kind)).collect();
             if values.is_empty() {
                 return Ok(Condition::constant(false));
             }
