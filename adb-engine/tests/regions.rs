@@ -151,8 +151,7 @@ async fn a_video_its_frames_and_its_clips() {
     assert_eq!(blobs, [video]);
     let of = |i: usize, command: &str| answers[i][command]["entities"].clone();
     let mut found = of(0, "FindVideo");
-    let id =
-        |list: &mut Json| list[0].as_object_mut().unwrap().shift_remove("_uniqueid").unwrap();
+    let id = |list: &mut Json| list[0].as_object_mut().unwrap().shift_remove("_uniqueid").unwrap();
     assert_eq!(id(&mut found), "7.0.1");
     assert_eq!(found, json!([{"id": 3, "_blob_index": 0}]), "nobody looked into it");
     let mut frames = of(1, "FindFrame");

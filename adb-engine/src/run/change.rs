@@ -287,15 +287,17 @@ impl Run<'_> {
             if system::is_view(class) {
                 continue;
             }
-            let sql = format!(
-                "DELETE FROM c{} WHERE src IN (SELECT value FROM rarray(?1))
-                 OR dst IN (SELECT value FROM rarray(?1)) RETURNING id",
-                class.id
-            );
-            let mut delete = self.store.conn.prepare_cached(&sql)?;
-            let mut rows = delete.query([&ends])?;
-            while let Some(row) = rows.next()? {
-                gone.insert(row.get(0)?);
+            // One by one, so that each has its index.
+            for end in ["src", "dst"] {
+                let sql = format!(
+                    "DELETE FROM c{} WHERE {end} IN (SELECT value FROM rarray(?)) RETURNING id",
+                    class.id
+                );
+                let mut delete = self.store.conn.prepare_cached(&sql)?;
+                let mut rows = delete.query([&ends])?;
+                while let Some(row) = rows.next()? {
+                    gone.insert(row.get(0)?);
+                }
             }
         }
         Ok(())
