@@ -198,13 +198,19 @@ struct Core {
 impl Core {
     fn start(directory: &Directory, options: &Options) -> Result<Self, Error> {
         let (mut writer, mut reader) = (None, None);
-        match existing(directory)? {
-            Some(store) => reader = Some(store),
-            None if options.read_only => return Err(directory.error(ErrorKind::Missing)),
-            None => match make(directory)? {
+        match existing(directory) {
+            Ok(Some(store)) => reader = Some(store),
+            Ok(None) if options.read_only => return Err(directory.error(ErrorKind::Missing)),
+            Ok(None) => match make(directory)? {
                 Made::ByUs(lock, open) => writer = Some((lock, open)),
                 Made::ByAnother(store) => reader = Some(store),
             },
+            Err(error) if matches!(error.kind(), ErrorKind::Older { .. }) && !options.read_only => {
+                // The writer upgrades it before anybody reads.
+                let lock = directory.lock()?;
+                writer = Some((lock, Open::new(directory)?));
+            }
+            Err(error) => return Err(error),
         }
         let (reads, read_jobs) = async_channel::bounded(QUEUE);
         let (writes, write_jobs) = async_channel::bounded(QUEUE);

@@ -91,6 +91,16 @@ pub enum ErrorKind {
         /// The newest that this crate knows.
         known: i64,
     },
+    /// An older adb wrote it, and it may not be upgraded.
+    #[error(
+        "the database has format {found}, this adb reads format {known}; open it for writing once, which upgrades it"
+    )]
+    Older {
+        /// The format number on disk.
+        found: i64,
+        /// The one that this crate reads.
+        known: i64,
+    },
     /// Another process writes to it.
     #[error(
         "{} is writing to this database, and one process writes at a time; wait until it ends, or stop it (reading works meanwhile)",

@@ -165,3 +165,23 @@ async fn what_can_not_be_constrained_is_refused() {
         assert!(refusal.info.contains(says), "{}", refusal.info);
     }
 }
+
+/// What the CSV loaders send: dates as plain text, and `!` for `!=`.
+#[tokio::test]
+async fn what_csv_loaders_send() {
+    let db = Db::new();
+    let add = json!([{"AddEntity": {"class": "Day", "properties": {"on": {"_date": "2020-01-01T00:00:00"}, "n": 1},
+        "if_not_found": ["$on", "==", "2020-01-01"]}}]);
+    assert_eq!(db.ask(add.clone()).await[0]["AddEntity"]["status"], 0);
+    assert_eq!(db.ask(add).await[0]["AddEntity"]["status"], 2);
+    for (constraints, count) in [
+        (json!({"on": ["in", ["2020-01-01T01:00:00+01:00", "soon"]]}), 1),
+        (json!({"on": [">", "2019-12-31"]}), 1),
+        (json!({"on": ["==", "soon"]}), 0),
+        (json!({"n": ["!", 2]}), 1),
+        (json!(["$n", "!", 1]), 0),
+    ] {
+        let find = json!([{"FindEntity": {"with_class": "Day", "constraints": constraints, "results": {"count": true}}}]);
+        assert_eq!(db.ask(find).await[0]["FindEntity"]["count"], count, "{constraints}");
+    }
+}

@@ -120,3 +120,75 @@ async fn the_third_page_by_age_and_name() {
         json!([{"FindEntity": {"status": 0, "returned": 2, "entities": [{"name": "Bo", "age": 40}, {"name": "Cy", "age": 40}]}}])
     );
 }
+
+#[tokio::test]
+async fn a_video_and_a_frame() {
+    let db = Db::new();
+    let add = json!([{"AddVideo": {"properties": {"id": 3}, "_ref": 1}},
+        {"AddFrame": {"video_ref": 1, "frame_number": 25, "label": "start", "properties": {"quality": 2}}}]);
+    let (answers, _) = db.ask_with(add, vec!["video".into()]).await;
+    assert_eq!(json!(answers), json!([{"AddVideo": {"status": 0}}, {"AddFrame": {"status": 0}}]));
+    let find = json!([{"FindVideo": {"_ref": 1, "constraints": {"id": ["==", 3]}, "results": {"list": ["_fps", "_frame_count"]}}},
+        {"FindFrame": {"video_ref": 1, "in_frame_number_range": {"start": 0, "stop": 99}, "results": {"all_properties": true}}}]);
+    // As the reference has it, but for what only a look into the video could tell.
+    assert_eq!(
+        json!(db.ask(find).await),
+        json!([{"FindVideo": {"status": 0, "returned": 1, "entities": [{"_fps": null, "_frame_count": null}]}},
+            {"FindFrame": {"status": 0, "returned": 1, "entities": [{"_uniqueid": "9.0.2", "_label": "start", "_frame_number": 25, "quality": 2}]}}])
+    );
+}
+
+#[tokio::test]
+async fn a_dog_and_a_cat_that_overlap() {
+    let db = Db::new();
+    let boxed = |label: &str, x: i64| json!({"AddBoundingBox": {"image_ref": 1, "label": label, "rectangle": {"x": x, "y": 0, "width": 5, "height": 4}}});
+    let add = json!([{"AddImage": {"_ref": 1, "properties": {"shot": 12}}}, boxed("dog", 0), boxed("cat", 3)]);
+    db.ask_with(add, vec![png(1)]).await;
+    let iou = json!([{"FindBoundingBox": {"_ref": 1, "with_label": "dog"}}, {"FindBoundingBox": {"_ref": 2, "with_label": "cat"}}, {"RegionIoU": {"roi_1": 1, "roi_2": 2}}]);
+    assert_eq!(
+        json!(db.ask(iou).await),
+        json!([{"FindBoundingBox": {"status": 0, "returned": 0}}, {"FindBoundingBox": {"status": 0, "returned": 0}}, {"RegionIoU": {"status": 0, "IoU": [[0.25]]}}])
+    );
+    let find = json!([{"FindImage": {"_ref": 1, "constraints": {"shot": ["==", 12]}}},
+        {"FindBoundingBox": {"image_ref": 1, "with_label": "dog", "coordinates": true, "labels": true}}]);
+    assert_eq!(
+        json!(db.ask(find).await),
+        json!([{"FindImage": {"status": 0, "returned": 0}},
+            {"FindBoundingBox": {"status": 0, "returned": 1, "entities": [{"_label": "dog", "_coordinates": {"x": 0, "y": 0, "width": 5, "height": 4}}]}}])
+    );
+}
+
+#[tokio::test]
+async fn changes_of_descriptors_and_connections() {
+    let db = Db::new();
+    let add = json!([
+        {"AddDescriptorSet": {"name": "faces", "dimensions": 1}},
+        {"AddDescriptor": {"set": "faces", "label": "ada", "properties": {"src": "a.jpg"}}},
+        {"AddEntity": {"_ref": 1, "class": "Person", "properties": {"id": 7}}},
+        {"AddImage": {"_ref": 2, "properties": {"shot": 12}}},
+        {"AddConnection": {"class": "shows", "src": 2, "dst": 1, "properties": {"conf": 0.5}}},
+    ]);
+    db.ask_with(add, vec![vector(&[1.0]), png(1)]).await;
+    assert_eq!(
+        json!(db.ask(json!([
+            {"UpdateDescriptor": {"set": "faces", "constraints": {"src": ["==", "a.jpg"]}, "label": "ada l."}},
+            {"FindDescriptor": {"set": "faces", "labels": true}},
+            {"DeleteDescriptorSet": {"with_name": "faces"}},
+            {"UpdateConnection": {"with_class": "shows", "constraints": {"conf": ["<", 0.6]}, "properties": {"weak": true}}},
+            {"FindEntity": {"_ref": 1, "with_class": "Person", "constraints": {"id": ["==", 7]}}},
+            {"FindConnection": {"_ref": 2, "with_class": "shows", "dst": 1}},
+            {"DeleteConnection": {"ref": 2}},
+            {"FindDescriptor": {"results": {"count": true}}},
+        ])).await),
+        json!([
+            {"UpdateDescriptor": {"status": 0, "count": 1}},
+            {"FindDescriptor": {"status": 0, "returned": 1, "entities": [{"_label": "ada l."}]}},
+            {"DeleteDescriptorSet": {"status": 0, "count": 1}},
+            {"UpdateConnection": {"status": 0, "count": 1}},
+            {"FindEntity": {"status": 0, "returned": 0}},
+            {"FindConnection": {"status": 0, "returned": 0}},
+            {"DeleteConnection": {"status": 0, "count": 1}},
+            {"FindDescriptor": {"status": 0, "returned": 0, "count": 0}},
+        ])
+    );
+}

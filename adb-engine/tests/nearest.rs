@@ -196,6 +196,52 @@ async fn a_transaction_finds_its_own_vectors_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn several_queries_in_one_blob() {
+    let db = faces().await;
+    let queries = vector(&[1.0, 0.0, 0.0, 1.0]);
+    let batch = json!([
+        {"FindDescriptorBatch": {"_ref": 1, "set": "faces", "n_descriptors": 2, "k_neighbors": 2, "distances": true, "results": {"list": ["src"]}}},
+        {"FindDescriptorBatch": {"set": "faces", "n_descriptors": 2, "k_neighbors": 1, "blobs": true, "labels": true}},
+        {"FindImage": {"is_connected_to": {"ref": 1}, "results": {"list": ["file"]}}},
+    ]);
+    let (answers, blobs) = db.ask_with(batch, vec![queries.clone(), queries.clone()]).await;
+    assert_eq!(
+        json!(answers),
+        json!([
+            {"FindDescriptorBatch": {"status": 0, "returned": 4, "entities": [
+                [{"_distance": 0.0, "src": "a"}, {"_distance": 2.0, "src": "b"}],
+                [{"_distance": 0.0, "src": "b"}, {"_distance": 2.0, "src": "a"}]]}},
+            {"FindDescriptorBatch": {"status": 0, "blobs_start": 0, "returned": 2, "entities": [
+                [{"_label": "ada", "_blob_index": 0}], [{"_label": "bob", "_blob_index": 1}]]}},
+            {"FindImage": {"status": 0, "returned": 2, "entities": [{"file": "a"}, {"file": "b"}]}},
+        ])
+    );
+    assert_eq!(blobs, [vector(&[1.0, 0.0]), vector(&[0.0, 1.0])]);
+    for (n, says) in [(3, "16 bytes"), (0, "at least 1"), (u64::MAX, "16 bytes")] {
+        let find = json!([{"FindDescriptorBatch": {"set": "faces", "n_descriptors": n, "k_neighbors": 1}}]);
+        let refusal = db.refused(find, vec![queries.clone()]).await;
+        assert!(refusal.info.contains(says), "{}", refusal.info);
+    }
+}
+
+#[tokio::test]
+async fn the_majority_names_a_vector() {
+    let db = faces().await;
+    let label = async |k: u32, query: [f32; 2]| {
+        let ask = json!([{"ClassifyDescriptor": {"set": "faces", "k_neighbors": k}}]);
+        db.ask_with(ask, vec![vector(&query)]).await.0[0].clone()
+    };
+    let is = |label: &str| json!({"ClassifyDescriptor": {"status": 0, "label": label}});
+    assert_eq!(label(3, [1.0, 0.0]).await, is("ada"));
+    assert_eq!(label(2, [0.0, 1.0]).await, is("bob"), "the nearest of two that are alike");
+    assert_eq!(label(1, [2.0, 2.0]).await, is("None"), "no neighbour has a label");
+    let refusal = db
+        .refused(json!([{"ClassifyDescriptor": {"set": "faces"}}]), vec![vector(&[1.0, 1.0])])
+        .await;
+    assert!(refusal.info.contains("`k_neighbors` is missing"));
+}
+
+#[tokio::test]
 async fn vectors_that_do_not_fit_are_refused() {
     let db = faces().await;
     let add = json!([{"AddDescriptor": {"set": "faces"}}]);

@@ -41,6 +41,7 @@ fn child() {
             std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
         }
         "write" => runtime.block_on(write_for_ever(&engine)),
+        "churn" => runtime.block_on(churn(&*engine)),
         other => panic!("no role {other}"),
     }
 }
@@ -113,6 +114,52 @@ async fn another_process_finds_fresh_vectors() {
     assert_eq!(nearest_letter(&reader).await, 1, "written after the first search");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
+}
+
+/// Vectors come and go, often enough for a new epoch; the set itself now and then.
+async fn churn(db: &dyn Database) {
+    for round in 0..120_i64 {
+        let mut commands = vec![json!({"AddDescriptorSet": {"name": "s", "dimensions": 1}})];
+        let mut blobs = Vec::new();
+        for n in round * 100..(round + 1) * 100 {
+            commands.push(json!({"AddDescriptor": {"set": "s", "properties": {"n": n}}}));
+            blobs.push(vector(&[n as f32]));
+        }
+        let old = json!({"n": ["<", (round - 1) * 100 + round % 90]});
+        commands.push(json!({"DeleteDescriptor": {"set": "s", "constraints": old}}));
+        if round % 50 == 49 {
+            commands.push(json!({"DeleteDescriptorSet": {"with_name": "s"}}));
+            commands.push(json!({"AddDescriptorSet": {"name": "s", "dimensions": 1}}));
+        }
+        send(db, json!(commands), blobs).await.done().unwrap();
+        if round == 0 {
+            println!("> ready");
+        }
+    }
+}
+
+#[tokio::test]
+async fn searches_agree_with_the_rows_while_another_process_deletes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = spawn("churn", dir.path());
+    let mut lines = lines(&mut child);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    let reader = Engine::options().read_only(true).open(dir.path()).unwrap();
+    let find = json!([
+        {"FindDescriptor": {"set": "s", "k_neighbors": 100_000, "results": {"list": ["n"]}}},
+        {"FindDescriptor": {"set": "s", "sort": "n", "results": {"list": ["n"]}}},
+    ]);
+    let mut running = true;
+    let mut searches = 0;
+    while running {
+        // Once more when it has ended.
+        running = child.try_wait().unwrap().is_none();
+        let (answers, _) = send(&reader, find.clone(), vec![vector(&[0.0])]).await.done().unwrap();
+        assert_eq!(answers[0], answers[1], "two views of one snapshot");
+        searches += 1;
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(searches > 1);
 }
 
 /// Requests of four commands each, four at a time; a line for each that was answered.
@@ -278,7 +325,7 @@ fn directories_that_are_no_database_of_ours() {
     newer.pragma_update(None, "user_version", 7).unwrap();
     drop(newer);
     let text = open(&dir).to_string();
-    assert!(text.contains("format 7") && text.contains("up to 1"), "{text}");
+    assert!(text.contains("format 7") && text.contains("up to 2"), "{text}");
 
     // What a kill leaves between making the file and making its tables.
     let dir = tempfile::tempdir().unwrap();
@@ -307,7 +354,7 @@ fn the_file_is_as_the_format_says() {
     let conn = rusqlite::Connection::open(dir.path().join("adb.sqlite")).unwrap();
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), 0x6164_6245);
-    assert_eq!(pragma("user_version"), 1);
+    assert_eq!(pragma("user_version"), 2);
     assert_eq!(pragma("page_size"), 16384);
     let mode: String = conn.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
     assert_eq!(mode, "wal");

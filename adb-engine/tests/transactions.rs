@@ -120,14 +120,17 @@ async fn refusals_name_command_and_cause() {
             "command 1 (AddEntty): there is no such command; did you mean `AddEntity`?",
         ),
         (json!({"Frobnicate": {}}), "command 1 (Frobnicate): there is no such command"),
-        (json!({"AddVideo": {}}), "command 1 (AddVideo): this command is not supported yet"),
         (
-            json!({"FindImage": {"operations": []}}),
-            "command 1 (FindImage): the parameter `operations` is not supported yet",
+            json!({"ExtractFrames": {}}),
+            "command 1 (ExtractFrames): this command is not supported yet",
         ),
         (
-            json!({"FindEntity": {"results": {"sum": "a"}}}),
-            "the parameter `results.sum` is not supported yet",
+            json!({"FindVideo": {"operations": []}}),
+            "command 1 (FindVideo): the parameter `operations` is not supported yet",
+        ),
+        (
+            json!({"FindEntity": {"results": {"blob": true}}}),
+            "the parameter `results.blob` is not supported yet",
         ),
         (
             json!({"AddEntity": {"class": "C", "propertis": {}}}),

@@ -7,6 +7,8 @@ use super::{
     fault::Fault,
     kind::Kind,
     params::{Params, as_reference, brief},
+    part::Placement,
+    picture::Picture,
 };
 use crate::{store::value::Typed, vectors::metric::Metric};
 
@@ -27,8 +29,14 @@ pub(crate) enum Detail {
     Entity {
         class: String,
     },
-    /// An image or a blob.
-    Blob,
+    /// An image, a blob or a video.
+    Media(Picture),
+    /// Part of an image or of a video.
+    Part {
+        container: u32,
+        label: Option<String>,
+        placement: Placement,
+    },
     DescriptorSet(NewSet),
     Descriptor {
         set: String,
@@ -89,13 +97,18 @@ impl Add {
     pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
         let detail = match kind {
             Kind::Entity => Detail::Entity { class: new_class(params)? },
-            Kind::Image => {
-                params.not_yet(&["url", "format", "operations"])?;
-                Detail::Blob
+            Kind::Image | Kind::Blob | Kind::Video => {
+                if params.take("url").is_some() {
+                    return Err(Fault::new(
+                        "`url` is not supported: nothing is fetched here; send the bytes as the command's blob",
+                    )
+                    .code("not_supported"));
+                }
+                params.not_yet(kind.traits().add_not_yet)?;
+                Detail::Media(Picture::take(kind, "format", params)?)
             }
-            Kind::Blob => {
-                params.not_yet(&["url"])?;
-                Detail::Blob
+            Kind::Clip | Kind::Frame | Kind::BoundingBox | Kind::Polygon => {
+                Self::parse_part(kind, params)?
             }
             Kind::DescriptorSet => Detail::DescriptorSet(NewSet::parse(params)?),
             Kind::Descriptor => Detail::Descriptor {
@@ -114,8 +127,18 @@ impl Add {
         })
     }
 
+    fn parse_part(kind: Kind, params: &mut Params) -> Result<Detail, Fault> {
+        let container = kind.traits().within.as_ref().map(|within| within.parameter);
+        Ok(Detail::Part {
+            container: params.required_reference(container.unwrap_or_default())?,
+            label: params.text("label")?,
+            placement: Placement::take(kind, params)?
+                .ok_or_else(|| Fault::new(Placement::expected(kind)))?,
+        })
+    }
+
     pub(super) fn takes_blob(&self) -> bool {
-        matches!(self.detail, Detail::Blob | Detail::Descriptor { .. })
+        matches!(self.detail, Detail::Media(_) | Detail::Descriptor { .. })
     }
 }
 
@@ -230,7 +253,7 @@ fn check_class(class: &str) -> Result<(), Fault> {
 }
 
 /// The values of `properties`; those that are null are left out.
-fn properties(params: &mut Params) -> Result<Vec<(String, Typed)>, Fault> {
+pub(super) fn properties(params: &mut Params) -> Result<Vec<(String, Typed)>, Fault> {
     let object = match params.take("properties") {
         None => return Ok(Vec::new()),
         Some(Json::Object(object)) => object,

@@ -1,7 +1,10 @@
 //! Indexes and the schema.
 
-use super::{fault::Fault, params::Params};
-use crate::store::catalog::{Target, is_built_in, system_column};
+use super::{fault::Fault, params::Params, part::Rectangle};
+use crate::store::{
+    catalog::Target,
+    system::{can_index, is_built_in},
+};
 
 /// CreateIndex and RemoveIndex, in either form.
 #[derive(Debug)]
@@ -21,11 +24,7 @@ impl Index {
             Some(target) => target,
             None => params.required_text("index_type")?,
         };
-        let target = Target::named(&target).ok_or_else(|| {
-            Fault::new(format!(
-                "an index is on an \"entity\" or a \"connection\", not \"{target}\""
-            ))
-        })?;
+        let target = index_target(&target)?;
         let class = params.required_text("class")?;
         let property = match params.text("property")? {
             Some(property) => property,
@@ -39,7 +38,7 @@ impl Index {
         }
         if property.starts_with('_')
             && !is_built_in(target, &class, &property)
-            && !can_index(&class, &property)
+            && !can_index(target, &class, &property)
         {
             return Err(Fault::new(format!("`{property}` of `{class}` can't be indexed")));
         }
@@ -47,12 +46,30 @@ impl Index {
     }
 }
 
-/// Whether a class has this system property in a column.
-fn can_index(class: &str, property: &str) -> bool {
-    match system_column(property) {
-        None => false,
-        Some("label") => class == "_Descriptor",
-        Some(_) => class != "_DescriptorSetToDescriptor",
+fn index_target(name: &str) -> Result<Target, Fault> {
+    Target::named(name).ok_or_else(|| {
+        Fault::new(format!("an index is on an \"entity\" or a \"connection\", not \"{name}\""))
+    })
+}
+
+/// GetIndexes: those that are so; what is not given does not matter.
+#[derive(Debug)]
+pub(crate) struct GetIndexes {
+    pub(crate) target: Option<Target>,
+    pub(crate) class: Option<String>,
+    pub(crate) property: Option<String>,
+    pub(crate) kind: Option<String>,
+}
+
+impl GetIndexes {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        let target = params.text("target")?.or(params.text("index_type")?);
+        Ok(Self {
+            target: target.as_deref().map(index_target).transpose()?,
+            class: params.text("class")?,
+            property: params.text("property")?.or(params.text("property_key")?),
+            kind: params.text("kind")?,
+        })
     }
 }
 
@@ -79,5 +96,32 @@ impl GetSchema {
             }
         };
         Ok(Self { entities, connections })
+    }
+}
+
+/// RegionIoU: how much boxes overlap.
+#[derive(Debug)]
+pub(crate) struct RegionIou {
+    pub(crate) first: u32,
+    pub(crate) second: Region,
+}
+
+/// What they are compared with.
+#[derive(Debug)]
+pub(crate) enum Region {
+    Reference(u32),
+    Rectangle(Rectangle),
+}
+
+impl RegionIou {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        params.not_yet(&["polygons"])?;
+        let first = params.required_reference("roi_1")?;
+        let second = match (params.reference("roi_2")?, Rectangle::take("rectangle", params)?) {
+            (Some(reference), None) => Region::Reference(reference),
+            (None, Some(rectangle)) => Region::Rectangle(rectangle),
+            _ => return Err(Fault::new("either `roi_2` or `rectangle` must be given")),
+        };
+        Ok(Self { first, second })
     }
 }

@@ -38,7 +38,11 @@ impl Op {
     ];
 
     fn parse(json: &Json) -> Option<Self> {
-        let text = json.as_str()?;
+        let text = match json.as_str()? {
+            // What the CSV loaders make of a column `updateif_!…`.
+            "!" => "!=",
+            text => text,
+        };
         Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(op, _)| op)
     }
 

@@ -68,10 +68,13 @@ impl From<rusqlite::Error> for Fail {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode::TooBig;
         let too_big = error.sqlite_error_code() == Some(TooBig);
-        let too_complex = matches!(
-            &error,
-            rusqlite::Error::SqlInputError { msg, .. } if msg.contains("too many") || msg.contains("too large")
-        ) || matches!(&error, rusqlite::Error::SqliteFailure(_, Some(msg)) if msg.contains("too many") || msg.contains("too large"));
+        let text = match &error {
+            rusqlite::Error::SqlInputError { msg, .. } => msg.as_str(),
+            rusqlite::Error::SqliteFailure(_, Some(msg)) => msg.as_str(),
+            _ => "",
+        };
+        let too_complex =
+            ["too many", "too large", "integer overflow"].iter().any(|part| text.contains(part));
         if too_big || too_complex {
             Fail::Fault(Fault::new(format!("it is more than the store can take: {error}")))
         } else {

@@ -8,6 +8,7 @@ use super::{
     fault::Fault,
     kind::Kind,
     params::Params,
+    part::{IN_SPAN, Rectangle, Span},
     shape::Shape,
 };
 use crate::vectors::metric::Metric;
@@ -33,6 +34,12 @@ pub(crate) struct Select {
     pub(crate) with_label: Option<String>,
     /// Descriptors of this set.
     pub(crate) set: Option<String>,
+    /// Parts of these images or videos.
+    pub(crate) within: Option<u32>,
+    pub(crate) in_rectangle: Option<Rectangle>,
+    pub(crate) in_span: Option<Span>,
+    /// Images, blobs and videos from there.
+    pub(crate) with_url: Option<String>,
     /// Connections that start or end at these.
     pub(crate) src: Option<u32>,
     pub(crate) dst: Option<u32>,
@@ -67,6 +74,15 @@ pub(crate) struct Nearest {
     pub(crate) metric: Option<Metric>,
     /// Whether neighbours are looked for before the constraints, or among what these leave.
     pub(crate) knn_first: bool,
+    /// FindDescriptorBatch: how many queries stand in the blob.
+    pub(crate) queries: Option<usize>,
+}
+
+/// ClassifyDescriptor.
+#[derive(Debug)]
+pub(crate) struct Classify {
+    pub(crate) set: String,
+    pub(crate) nearest: Nearest,
 }
 
 impl Find {
@@ -79,18 +95,43 @@ impl Find {
         if nearest.is_some() && select.set.is_none() {
             return Err(Fault::new("`set` is missing: `k_neighbors` searches one set"));
         }
-        match kind {
-            Kind::Image => params.not_yet(&["operations", "as_format", "urls", "with_url"])?,
-            Kind::Blob => params.not_yet(&["urls", "with_url"])?,
-            _ => {}
-        }
+        params.not_yet(kind.traits().find_not_yet)?;
         let shape = Shape::parse(kind, params)?;
         Ok(Self { kind, reference: params.reference("_ref")?, select, nearest, shape })
+    }
+
+    /// FindDescriptorBatch.
+    pub(super) fn parse_batch(params: &mut Params) -> Result<Self, Fault> {
+        let queries = params.unsigned("n_descriptors")?.unwrap_or(1);
+        let mut find = Self::parse(Kind::Descriptor, params)?;
+        let Some(nearest) = &mut find.nearest else {
+            return Err(Fault::new("`k_neighbors` is missing"));
+        };
+        if queries == 0 {
+            return Err(Fault::new("`n_descriptors` must be at least 1"));
+        }
+        if find.shape.batch.is_some() || find.shape.group_by_source || find.shape.aggregates() {
+            return Err(Fault::new(
+                "FindDescriptorBatch takes no `batch`, `group_by_source` and aggregates",
+            ));
+        }
+        nearest.queries = Some(usize::try_from(queries).unwrap_or(usize::MAX));
+        Ok(find)
+    }
+}
+
+impl Classify {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        Ok(Self {
+            set: params.required_text("set")?,
+            nearest: Nearest::take(params)?
+                .ok_or_else(|| Fault::new("`k_neighbors` is missing"))?,
+        })
     }
 }
 
 impl Select {
-    fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
+    pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
         let mut select = Self { unique: params.flag("unique")?, ..Self::default() };
         if let Some(json) = params.take("constraints") {
             select.constraints = Expr::parse(json)?;
@@ -103,15 +144,30 @@ impl Select {
                 select.dst = params.reference("dst")?;
             }
             Kind::DescriptorSet => select.with_name = params.text("with_name")?,
-            Kind::Descriptor => {
-                select.set = params.text("set")?;
-                select.with_label = params.text("with_label")?;
+            Kind::Descriptor => select.set = params.text("set")?,
+            Kind::BoundingBox | Kind::Polygon => {
+                select.in_rectangle = Rectangle::take("in_rectangle", params)?;
             }
-            Kind::Image | Kind::Blob => {}
+            Kind::Clip | Kind::Frame => select.in_span = Span::take(IN_SPAN, params)?,
+            Kind::Image | Kind::Blob | Kind::Video => {
+                select.with_url = params.text("with_url")?;
+            }
+        }
+        if kind.traits().labelled {
+            select.with_label = params.text("with_label")?;
+        }
+        if let Some(within) = &kind.traits().within {
+            select.within = params.reference(within.parameter)?;
         }
         if kind != Kind::Connection
             && let Some(json) = params.take("is_connected_to")
         {
+            if let (Some(_), Some(within)) = (select.within, &kind.traits().within) {
+                return Err(Fault::new(format!(
+                    "`{}` and `is_connected_to` exclude each other",
+                    within.parameter
+                )));
+            }
             select.connected = Some(Connected::parse(json)?);
         }
         Ok(select)
@@ -168,7 +224,7 @@ impl Step {
 
 impl Nearest {
     fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
-        let k = params.unsigned("k_neighbors")?;
+        let k = params.unsigned("k_neighbors")?.or(params.unsigned("k_closest")?);
         let engine = params.text("engine")?.map(|e| engine_name(&e).to_owned());
         let metric = params.text("metric")?.map(|m| Metric::parse(&m)).transpose()?;
         let knn_first = params.boolean("knn_first")?;
@@ -178,7 +234,7 @@ impl Nearest {
         match k {
             None => Ok(None),
             Some(0) => Err(Fault::new("`k_neighbors` must be at least 1")),
-            Some(k) => Ok(Some(Self { k, engine, metric, knn_first })),
+            Some(k) => Ok(Some(Self { k, engine, metric, knn_first, queries: None })),
         }
     }
 }

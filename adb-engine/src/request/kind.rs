@@ -1,40 +1,197 @@
-//! What kinds of objects there are.
+//! What kinds of objects there are, and in what they differ: one row of a table for each.
 
-use crate::store::catalog::Target;
+use crate::store::{catalog::Target, format::class_id};
 
 /// The kind of object that a command is about: the second half of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Entity,
+    Connection,
     Image,
     Blob,
+    Video,
+    Clip,
+    Frame,
+    BoundingBox,
+    Polygon,
     DescriptorSet,
     Descriptor,
-    Connection,
 }
 
+/// What a kind has that others may not.
+#[derive(Debug)]
+pub(crate) struct Traits {
+    kind: Kind,
+    /// Its name in commands.
+    pub(crate) name: &'static str,
+    /// The class that all its objects are of; entities and connections have the user's.
+    pub(crate) class: Option<&'static str>,
+    pub(crate) bytes: Bytes,
+    /// What its objects are parts of.
+    pub(crate) within: Option<Within>,
+    pub(crate) labelled: bool,
+    /// Flags of Find, and the system property that each adds to the answer.
+    pub(crate) flags: &'static [(&'static str, &'static str)],
+    /// Parameters of Find that are not followed yet.
+    pub(crate) find_not_yet: &'static [&'static str],
+    /// Parameters of Add that are not followed yet.
+    pub(crate) add_not_yet: &'static [&'static str],
+}
+
+/// Where the bytes of an object are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bytes {
+    None,
+    /// In this table, as they came with the request.
+    Stored(&'static str),
+    /// A part of the image that it is in, cut out when asked for.
+    Cropped,
+    /// A part of the video that it is in.
+    Decoded,
+}
+
+/// The parameter that names what an object is a part of.
+#[derive(Debug)]
+pub(crate) struct Within {
+    pub(crate) parameter: &'static str,
+    /// The classes that contain such parts.
+    pub(crate) classes: &'static [i64],
+    /// For messages.
+    pub(crate) what: &'static str,
+}
+
+const IN_IMAGE: Option<Within> = Some(Within {
+    parameter: "image_ref",
+    classes: &[class_id::IMAGE, class_id::FRAME],
+    what: "image or frame",
+});
+const IN_VIDEO: Option<Within> =
+    Some(Within { parameter: "video_ref", classes: &[class_id::VIDEO], what: "video" });
+
+const BARE: Traits = Traits {
+    kind: Kind::Entity,
+    name: "Entity",
+    class: None,
+    bytes: Bytes::None,
+    within: None,
+    labelled: false,
+    flags: &[],
+    find_not_yet: &[],
+    add_not_yet: &[],
+};
+
+static KINDS: [Traits; 11] = [
+    BARE,
+    Traits { kind: Kind::Connection, name: "Connection", ..BARE },
+    Traits {
+        kind: Kind::Image,
+        name: "Image",
+        class: Some("_Image"),
+        bytes: Bytes::Stored("blob"),
+        flags: &[("urls", "_url")],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Blob,
+        name: "Blob",
+        class: Some("_Blob"),
+        bytes: Bytes::Stored("blob"),
+        flags: &[("urls", "_url")],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Video,
+        name: "Video",
+        class: Some("_Video"),
+        bytes: Bytes::Stored("blob"),
+        flags: &[("urls", "_url")],
+        find_not_yet: &["operations", "as_codec", "as_container"],
+        add_not_yet: &["operations", "codec", "container"],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Clip,
+        name: "Clip",
+        class: Some("_Clip"),
+        bytes: Bytes::Decoded,
+        within: IN_VIDEO,
+        labelled: true,
+        flags: &[("labels", "_label")],
+        find_not_yet: &["operations", "as_codec", "as_container", "fast_cut"],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Frame,
+        name: "Frame",
+        class: Some("_Frame"),
+        bytes: Bytes::Decoded,
+        within: IN_VIDEO,
+        labelled: true,
+        flags: &[("labels", "_label")],
+        find_not_yet: &["operations", "as_format"],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::BoundingBox,
+        name: "BoundingBox",
+        class: Some("_BoundingBox"),
+        bytes: Bytes::Cropped,
+        within: IN_IMAGE,
+        labelled: true,
+        flags: &[("labels", "_label"), ("coordinates", "_coordinates"), ("areas", "_area")],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Polygon,
+        name: "Polygon",
+        class: Some("_Polygon"),
+        bytes: Bytes::Cropped,
+        within: IN_IMAGE,
+        labelled: true,
+        flags: &[
+            ("labels", "_label"),
+            ("vertices", "_vertices"),
+            ("bounds", "_bounds"),
+            ("areas", "_area"),
+        ],
+        find_not_yet: &["hulls", "decompositions"],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::DescriptorSet,
+        name: "DescriptorSet",
+        class: Some("_DescriptorSet"),
+        flags: &[
+            ("engines", "_engines"),
+            ("metrics", "_metrics"),
+            ("dimensions", "_dimensions"),
+            ("counts", "_count"),
+        ],
+        ..BARE
+    },
+    Traits {
+        kind: Kind::Descriptor,
+        name: "Descriptor",
+        class: Some("_Descriptor"),
+        bytes: Bytes::Stored("vector"),
+        labelled: true,
+        flags: &[("labels", "_label"), ("distances", "_distance")],
+        ..BARE
+    },
+];
+
 impl Kind {
-    pub(crate) fn of_suffix(suffix: &str) -> Option<Self> {
-        Some(match suffix {
-            "Entity" => Kind::Entity,
-            "Image" => Kind::Image,
-            "Blob" => Kind::Blob,
-            "DescriptorSet" => Kind::DescriptorSet,
-            "Descriptor" => Kind::Descriptor,
-            "Connection" => Kind::Connection,
-            _ => return None,
-        })
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        KINDS.iter().find(|t| t.name == name).map(|t| t.kind)
     }
 
-    /// The class that all objects of the kind are of; entities and connections have the user's.
-    pub(crate) fn system_class(self) -> Option<&'static str> {
-        match self {
-            Kind::Entity | Kind::Connection => None,
-            Kind::Image => Some("_Image"),
-            Kind::Blob => Some("_Blob"),
-            Kind::DescriptorSet => Some("_DescriptorSet"),
-            Kind::Descriptor => Some("_Descriptor"),
-        }
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        KINDS.iter().map(|t| t.name)
+    }
+
+    pub(crate) fn traits(self) -> &'static Traits {
+        // The table's order is the enum's, which a test checks.
+        &KINDS[self as usize]
     }
 
     pub(crate) fn target(self) -> Target {
@@ -57,6 +214,19 @@ impl Kind {
         match self {
             Kind::Image => "Image exists!",
             _ => "Object Exists!",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum() {
+        for (i, row) in KINDS.iter().enumerate() {
+            assert_eq!(row.kind as usize, i);
+            assert_eq!(Kind::named(row.name).map(|kind| kind.traits().name), Some(row.name));
         }
     }
 }

@@ -2,11 +2,14 @@
 
 pub(crate) mod add;
 pub(crate) mod admin;
+pub(crate) mod change;
 pub(crate) mod constraint;
 pub(crate) mod fault;
 pub(crate) mod find;
 pub(crate) mod kind;
 mod params;
+pub(crate) mod part;
+pub(crate) mod picture;
 pub(crate) mod shape;
 
 use adb_model::{Refusal, Request};
@@ -14,9 +17,10 @@ use serde_json::{Map, Value as Json};
 
 use self::{
     add::{Add, AddConnection},
-    admin::{GetSchema, Index},
+    admin::{GetIndexes, GetSchema, Index, RegionIou},
+    change::{Delete, Update},
     fault::Fault,
-    find::Find,
+    find::{Classify, Find},
     kind::Kind,
     params::{Params, nearest},
 };
@@ -27,8 +31,13 @@ pub(crate) enum Command {
     Add(Box<Add>),
     AddConnection(Box<AddConnection>),
     Find(Box<Find>),
+    Update(Box<Update>),
+    Delete(Box<Delete>),
+    Classify(Box<Classify>),
+    RegionIou(Box<RegionIou>),
     CreateIndex(Index),
     RemoveIndex(Index),
+    GetIndexes(GetIndexes),
     GetSchema(GetSchema),
     GetStatus,
 }
@@ -39,9 +48,16 @@ impl Command {
         match self {
             Command::Add(_)
             | Command::AddConnection(_)
+            | Command::Update(_)
+            | Command::Delete(_)
             | Command::CreateIndex(_)
             | Command::RemoveIndex(_) => true,
-            Command::Find(_) | Command::GetSchema(_) | Command::GetStatus => false,
+            Command::Find(_)
+            | Command::Classify(_)
+            | Command::RegionIou(_)
+            | Command::GetIndexes(_)
+            | Command::GetSchema(_)
+            | Command::GetStatus => false,
         }
     }
 
@@ -50,6 +66,7 @@ impl Command {
         match self {
             Command::Add(add) => add.takes_blob(),
             Command::Find(find) => find.nearest.is_some(),
+            Command::Classify(_) => true,
             _ => false,
         }
     }
@@ -64,74 +81,33 @@ pub(crate) struct Named {
 
 /// Commands of the language that this engine does not answer yet.
 const NOT_YET: &[&str] = &[
-    "AddBoundingBox",
-    "AddClip",
-    "AddFrame",
-    "AddPolygon",
-    "AddVideo",
     "Authenticate",
-    "ClassifyDescriptor",
     "CreateRole",
     "CreateUser",
-    "DeleteBlob",
-    "DeleteBoundingBox",
-    "DeleteClip",
-    "DeleteConnection",
-    "DeleteDescriptor",
-    "DeleteDescriptorSet",
-    "DeleteEntity",
-    "DeleteFrame",
-    "DeleteImage",
-    "DeletePolygon",
-    "DeleteVideo",
     "ExtractFrames",
-    "FindBoundingBox",
-    "FindClip",
-    "FindDescriptorBatch",
-    "FindFrame",
-    "FindPolygon",
-    "FindVideo",
     "GenerateToken",
-    "GetIndexes",
     "GetUserDetails",
     "RefreshToken",
-    "RegionIoU",
     "RemoveRole",
     "RemoveUser",
-    "UpdateBlob",
-    "UpdateBoundingBox",
-    "UpdateClip",
-    "UpdateConnection",
-    "UpdateDescriptor",
-    "UpdateDescriptorSet",
-    "UpdateEntity",
-    "UpdateFrame",
-    "UpdateImage",
-    "UpdatePolygon",
     "UpdateRole",
     "UpdateUser",
-    "UpdateVideo",
     "UserLogMessage",
 ];
 
-const KNOWN: &[&str] = &[
-    "AddBlob",
-    "AddConnection",
-    "AddDescriptor",
-    "AddDescriptorSet",
-    "AddEntity",
-    "AddImage",
+/// Commands that are more than a verb and a kind.
+const SPECIAL: &[&str] = &[
+    "ClassifyDescriptor",
     "CreateIndex",
-    "FindBlob",
-    "FindConnection",
-    "FindDescriptor",
-    "FindDescriptorSet",
-    "FindEntity",
-    "FindImage",
+    "FindDescriptorBatch",
+    "GetIndexes",
     "GetSchema",
     "GetStatus",
+    "RegionIoU",
     "RemoveIndex",
 ];
+
+const VERBS: [&str; 4] = ["Add", "Find", "Update", "Delete"];
 
 /// Reads a request and counts its blobs.
 pub(crate) fn parse(request: &Request) -> Result<Vec<Named>, Refusal> {
@@ -184,37 +160,48 @@ fn open(index: usize, json: Json) -> Result<(String, Map<String, Json>), Refusal
 }
 
 fn parse_command(name: &str, body: Map<String, Json>) -> Result<Command, Fault> {
-    if !KNOWN.contains(&name) {
-        return Err(unknown(name));
-    }
     let mut params = Params::new(body);
-    let command = match name {
-        "AddConnection" => Command::AddConnection(Box::new(AddConnection::parse(&mut params)?)),
-        "CreateIndex" => Command::CreateIndex(Index::parse(&mut params)?),
-        "RemoveIndex" => Command::RemoveIndex(Index::parse(&mut params)?),
-        "GetSchema" => Command::GetSchema(GetSchema::parse(&mut params)?),
-        "GetStatus" => Command::GetStatus,
-        _ => match (name.strip_prefix("Add"), name.strip_prefix("Find")) {
-            (Some(kind), _) => {
-                let kind = Kind::of_suffix(kind).ok_or_else(|| unknown(name))?;
-                Command::Add(Box::new(Add::parse(kind, &mut params)?))
-            }
-            (_, Some(kind)) => {
-                let kind = Kind::of_suffix(kind).ok_or_else(|| unknown(name))?;
-                Command::Find(Box::new(Find::parse(kind, &mut params)?))
-            }
-            _ => return Err(unknown(name)),
-        },
-    };
+    let command = parse_body(name, &mut params)?;
     params.finish()?;
     Ok(command)
+}
+
+fn parse_body(name: &str, params: &mut Params) -> Result<Command, Fault> {
+    Ok(match name {
+        "AddConnection" => Command::AddConnection(Box::new(AddConnection::parse(params)?)),
+        "ClassifyDescriptor" => Command::Classify(Box::new(Classify::parse(params)?)),
+        "CreateIndex" => Command::CreateIndex(Index::parse(params)?),
+        "FindDescriptorBatch" => Command::Find(Box::new(Find::parse_batch(params)?)),
+        "GetIndexes" => Command::GetIndexes(GetIndexes::parse(params)?),
+        "GetSchema" => Command::GetSchema(GetSchema::parse(params)?),
+        "GetStatus" => Command::GetStatus,
+        "RegionIoU" => Command::RegionIou(Box::new(RegionIou::parse(params)?)),
+        "RemoveIndex" => Command::RemoveIndex(Index::parse(params)?),
+        _ => {
+            let (verb, kind) = verb_and_kind(name).ok_or_else(|| unknown(name))?;
+            match verb {
+                "Add" => Command::Add(Box::new(Add::parse(kind, params)?)),
+                "Find" => Command::Find(Box::new(Find::parse(kind, params)?)),
+                "Update" => Command::Update(Box::new(Update::parse(kind, params)?)),
+                _ => Command::Delete(Box::new(Delete::parse(kind, params)?)),
+            }
+        }
+    })
+}
+
+fn verb_and_kind(name: &str) -> Option<(&'static str, Kind)> {
+    VERBS.into_iter().find_map(|verb| Some((verb, Kind::named(name.strip_prefix(verb)?)?)))
 }
 
 fn unknown(name: &str) -> Fault {
     if NOT_YET.contains(&name) {
         return Fault::new("this command is not supported yet").code("not_supported");
     }
-    let all = KNOWN.iter().chain(NOT_YET).copied();
+    let regular: Vec<String> = VERBS
+        .into_iter()
+        .flat_map(|verb| Kind::names().map(move |kind| format!("{verb}{kind}")))
+        .collect();
+    let all = SPECIAL.iter().chain(NOT_YET).copied().chain(regular.iter().map(String::as_str));
     let hint = nearest(name, all).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     Fault::new(format!("there is no such command{hint}")).code("unknown_command")
 }

@@ -1,6 +1,6 @@
 //! A command's parameters, taken one by one; what is left over at the end is unknown.
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 
 use super::fault::Fault;
 
@@ -72,6 +72,15 @@ impl Params {
                 Some(n) => Ok(Some(n)),
                 None => Err(self.wrong(key, "a non-negative integer", &json)),
             },
+        }
+    }
+
+    /// A number, finite.
+    pub(crate) fn number(&mut self, key: &'static str) -> Result<Option<Number>, Fault> {
+        match self.take(key) {
+            None => Ok(None),
+            Some(Json::Number(n)) => Ok(Some(n)),
+            Some(other) => Err(self.wrong(key, "a number", &other)),
         }
     }
 

@@ -4,8 +4,9 @@ use serde_json::Value as Json;
 
 use super::{
     fault::Fault,
-    kind::Kind,
+    kind::{Bytes, Kind},
     params::{Params, brief},
+    picture::Picture,
 };
 use crate::store::value::Typed;
 
@@ -20,10 +21,53 @@ pub(crate) struct Shape {
     /// System properties that flags asked for.
     pub(crate) flags: Vec<&'static str>,
     pub(crate) blobs: bool,
+    /// What the blobs are made into.
+    pub(crate) picture: Picture,
     pub(crate) group_by_source: bool,
     pub(crate) sort: Vec<SortKey>,
     pub(crate) limit: Option<u64>,
     pub(crate) offset: u64,
+    pub(crate) batch: Option<Batch>,
+    pub(crate) aggregates: Vec<Aggregate>,
+    /// Properties by which the aggregates are grouped.
+    pub(crate) group: Vec<String>,
+}
+
+/// `batch`: which part of what `limit` and `offset` leave.
+#[derive(Debug)]
+pub(crate) enum Batch {
+    /// Only how many there are.
+    Totals,
+    /// One of the pieces of this size.
+    OfSize { size: u64, id: u64 },
+    /// One of so many pieces.
+    OfPieces { pieces: u64, id: u64 },
+    /// From the one to before the other.
+    Range(u64, u64),
+}
+
+/// One figure over a property of all matches.
+#[derive(Debug)]
+pub(crate) struct Aggregate {
+    pub(crate) figure: Figure,
+    pub(crate) property: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Figure {
+    Sum,
+    Average,
+    Min,
+    Max,
+}
+
+impl Figure {
+    const ALL: [(Figure, &'static str); 4] = [
+        (Figure::Sum, "sum"),
+        (Figure::Average, "average"),
+        (Figure::Min, "min"),
+        (Figure::Max, "max"),
+    ];
 }
 
 /// One key of a sort order.
@@ -43,15 +87,14 @@ pub(crate) enum Order {
 
 impl Shape {
     pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
-        params.not_yet(&["batch"])?;
         let mut flags = Vec::new();
-        for &(flag, property) in flags_of(kind) {
+        for &(flag, property) in kind.traits().flags {
             if params.flag(flag)? {
                 flags.push(property);
             }
         }
-        let blobs =
-            matches!(kind, Kind::Image | Kind::Blob | Kind::Descriptor) && params.flag("blobs")?;
+        let blobs = kind.traits().bytes != Bytes::None && params.flag("blobs")?;
+        let batch = params.take("batch").map(Batch::parse).transpose()?;
         let mut shape = Self {
             list: Vec::new(),
             all_properties: false,
@@ -59,10 +102,14 @@ impl Shape {
             unique_ids: params.flag("uniqueids")?,
             flags,
             blobs,
+            picture: Picture::take(kind, "as_format", params)?,
             group_by_source: params.flag("group_by_source")?,
             sort: Vec::new(),
             limit: params.unsigned("limit")?,
             offset: params.unsigned("offset")?.unwrap_or(0),
+            batch,
+            aggregates: Vec::new(),
+            group: Vec::new(),
         };
         let mut sort = params.take("sort");
         if let Some(json) = params.take("results") {
@@ -75,13 +122,34 @@ impl Shape {
             // Where both places speak, the command's own wins.
             shape.limit = shape.limit.or(limit);
             sort = sort.or(inner_sort);
-            results.not_yet(&["sum", "average", "min", "max", "group", "blob", "format"])?;
+            for (figure, key) in Figure::ALL {
+                let properties = results.texts(key)?.unwrap_or_default();
+                let figures = properties.into_iter().map(|property| Aggregate { figure, property });
+                shape.aggregates.extend(figures);
+            }
+            shape.group = results.texts("group")?.unwrap_or_default();
+            results.not_yet(&["blob", "format"])?;
             results.finish()?;
         }
         if let Some(sort) = sort {
             shape.sort = sort_keys(sort)?;
         }
+        if shape.aggregates.len() + shape.group.len() + shape.sort.len() > MAX_EXPRESSIONS {
+            return Err(Fault::new(format!(
+                "`sort`, `group` and the aggregates name more than {MAX_EXPRESSIONS} properties together"
+            )));
+        }
+        if shape.group_by_source && (shape.batch.is_some() || shape.aggregates()) {
+            return Err(Fault::new(
+                "`group_by_source` goes neither with `batch` nor with aggregates",
+            ));
+        }
         Ok(shape)
+    }
+
+    /// Whether figures over the matches are asked for.
+    pub(crate) fn aggregates(&self) -> bool {
+        !self.aggregates.is_empty() || !self.group.is_empty()
     }
 
     /// Whether objects are to be listed at all.
@@ -90,17 +158,48 @@ impl Shape {
     }
 }
 
-/// Flags of a kind and the property that each adds.
-fn flags_of(kind: Kind) -> &'static [(&'static str, &'static str)] {
-    match kind {
-        Kind::Descriptor => &[("labels", "_label"), ("distances", "_distance")],
-        Kind::DescriptorSet => &[
-            ("engines", "_engines"),
-            ("metrics", "_metrics"),
-            ("dimensions", "_dimensions"),
-            ("counts", "_count"),
-        ],
-        _ => &[],
+/// What one SELECT may have of them; SQLite stops at 2000 columns.
+const MAX_EXPRESSIONS: usize = 500;
+
+impl Batch {
+    fn parse(json: Json) -> Result<Self, Fault> {
+        let mut params = Params::nested("batch", json)?;
+        let size = params.unsigned("batch_size")?;
+        let pieces = params.unsigned("batches")?;
+        let id = params.unsigned("batch_id")?;
+        let range = params.take("range");
+        params.finish()?;
+        Ok(match (size, pieces, range) {
+            (None, None, None) if id.is_none() => Batch::Totals,
+            (Some(size), None, None) if size > 0 => Batch::OfSize { size, id: id.unwrap_or(0) },
+            (None, Some(pieces), None) if pieces > 0 => {
+                Batch::OfPieces { pieces, id: id.unwrap_or(0) }
+            }
+            (None, None, Some(range)) if id.is_none() => Self::range(&range)?,
+            _ => {
+                return Err(Fault::new(
+                    "`batch` is {}, or takes a `batch_size` or a number of `batches`, above 0, with a `batch_id`, or a `range`",
+                ));
+            }
+        })
+    }
+
+    /// `[start, end]` or `{"start": …, "end": …}`
+    fn range(json: &Json) -> Result<Self, Fault> {
+        let ends = match json {
+            Json::Array(ends) if ends.len() == 2 => (ends[0].as_u64(), ends[1].as_u64()),
+            Json::Object(ends) => (
+                ends.get("start").and_then(Json::as_u64),
+                ends.get("end").or(ends.get("stop")).and_then(Json::as_u64),
+            ),
+            _ => (None, None),
+        };
+        match ends {
+            (Some(start), Some(end)) => Ok(Batch::Range(start, end)),
+            _ => {
+                Err(Fault::new(format!("`batch.range` must be [start, end], not {}", brief(json))))
+            }
+        }
     }
 }
 

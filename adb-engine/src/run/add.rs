@@ -2,7 +2,7 @@
 
 use std::{rc::Rc, sync::Arc};
 
-use bytes::Bytes;
+use bytes::Bytes as Blob;
 use rusqlite::{OptionalExtension as _, ToSql, params, params_from_iter, types::Value as Sql};
 use serde_json::{Map, Value as Json, json};
 
@@ -11,7 +11,8 @@ use crate::{
     request::{
         add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewSet},
         fault::{Fail, Fault},
-        kind::Kind,
+        kind::{Bytes, Kind, Within},
+        picture::Picture,
     },
     store::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
@@ -24,6 +25,7 @@ use super::{
     Run, Sequence, body,
     filter::Condition,
     find::check_vector,
+    picture,
     refs::{Found, Object},
     select::Selection,
 };
@@ -35,15 +37,19 @@ impl Run<'_> {
     pub(super) fn add(&mut self, add: &Add) -> Result<Map<String, Json>, Fail> {
         // A blob belongs to its command whether it is stored or not.
         let blob = match add.detail {
-            Detail::Blob | Detail::Descriptor { .. } => Some(self.blob()?),
+            Detail::Media(_) | Detail::Descriptor { .. } => Some(self.blob()?),
             _ => None,
         };
         let name = match &add.detail {
             Detail::Entity { class } => class.as_str(),
-            _ => add.kind.system_class().unwrap_or_default(),
+            _ => add.kind.traits().class.unwrap_or_default(),
         };
         let set = match &add.detail {
             Detail::Descriptor { set, .. } => Some(self.set(set)?),
+            _ => None,
+        };
+        let container = match &add.detail {
+            Detail::Part { container, .. } => Some(self.container(add.kind, *container)?),
             _ => None,
         };
         let within: Vec<Condition> =
@@ -60,31 +66,35 @@ impl Run<'_> {
             self.define(add.reference, Target::Entity, vec![object])?;
             return Ok(exists(add.kind));
         }
-        let class = self.ready_class(Target::Entity, name, &add.properties)?;
-        let object = match (&add.detail, blob) {
-            (Detail::Blob, Some(blob)) => {
-                if add.kind == Kind::Image && !is_image(&blob) {
-                    return Err(Fault::new(
-                        "the blob is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP",
-                    )
-                    .code("bad_image")
-                    .into());
-                }
-                let object = self.insert(&class, &[], &add.properties)?;
-                self.insert_bytes("blob", object.id, &blob)?;
-                object
+        let mut system: Vec<(&str, Sql)> = Vec::new();
+        let mut bytes = blob;
+        match &add.detail {
+            Detail::Entity { .. } => {}
+            Detail::Media(picture) => {
+                bytes = bytes.map(|blob| media(add.kind, blob, picture)).transpose()?;
             }
-            (Detail::Descriptor { label, .. }, Some(blob)) => {
+            Detail::Descriptor { label, .. } => {
                 let (set, dimensions) = set.map_or((0, 0), |set| (set.id, set.dimensions));
-                check_vector(&blob, dimensions)?;
-                let system: [(&str, &dyn ToSql); 2] = [("set_id", &set), ("label", label)];
-                let object = self.insert(&class, &system, &add.properties)?;
-                self.insert_bytes("vector", object.id, &blob)?;
-                object
+                if let Some(blob) = &bytes {
+                    check_vector(blob, dimensions)?;
+                }
+                system = vec![("set_id", set.into()), ("label", label.clone().into())];
             }
-            (Detail::DescriptorSet(new), _) => self.insert_set(&class, new, &add.properties)?,
-            _ => self.insert(&class, &[], &add.properties)?,
-        };
+            Detail::DescriptorSet(new) => system = set_columns(new),
+            Detail::Part { label, placement, .. } => {
+                system = placement.columns();
+                system.push(("label", label.clone().into()));
+            }
+        }
+        if let Some(container) = container {
+            system.push(("container", container.id.into()));
+            system.push(("container_class", container.class.into()));
+        }
+        let class = self.ready_class(Target::Entity, name, &add.properties)?;
+        let object = self.insert(&class, &system, &add.properties)?;
+        if let (Bytes::Stored(table), Some(bytes)) = (add.kind.traits().bytes, bytes) {
+            self.insert_bytes(table, object.id, &bytes)?;
+        }
         if let Some(connect) = &add.connect {
             self.connect(object, connect)?;
         }
@@ -118,6 +128,27 @@ impl Run<'_> {
         }
         self.define(add.reference, Target::Connection, edges)?;
         Ok(if made { body(&[]) } else { exists(Kind::Connection) })
+    }
+
+    /// What a part of this kind is to be a part of.
+    fn container(&self, kind: Kind, reference: u32) -> Result<Object, Fail> {
+        let found = self.refs.get(reference)?;
+        let Some(within) = &kind.traits().within else {
+            return Err(Fault::new("it is not part of anything").into());
+        };
+        let wrong = |what: String| {
+            let Within { parameter, what: wanted, .. } = within;
+            Fault::new(format!(
+                "`{parameter}` must name exactly one {wanted}, and {reference} names {what}"
+            ))
+        };
+        let [object] = found.objects.as_slice() else {
+            return Err(wrong(format!("{} objects", found.objects.len())).into());
+        };
+        if found.target != Target::Entity || !within.classes.contains(&object.class) {
+            return Err(wrong("something else".to_owned()).into());
+        }
+        Ok(*object)
     }
 
     fn define(
@@ -172,7 +203,7 @@ impl Run<'_> {
     }
 
     /// The class with a column for each of these properties.
-    fn ready_class(
+    pub(super) fn ready_class(
         &mut self,
         target: Target,
         name: &str,
@@ -214,7 +245,7 @@ impl Run<'_> {
     fn insert(
         &mut self,
         class: &Class,
-        system: &[(&str, &dyn ToSql)],
+        system: &[(&str, Sql)],
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
         let Sequence { object: id, transaction } = self.next()?;
@@ -247,30 +278,12 @@ impl Run<'_> {
         Ok(*sequence)
     }
 
-    fn insert_bytes(&self, table: &str, id: i64, bytes: &Bytes) -> Result<(), Fail> {
+    fn insert_bytes(&self, table: &str, id: i64, bytes: &Blob) -> Result<(), Fail> {
         self.store
             .conn
             .prepare_cached(&format!("INSERT INTO {table} (id, bytes) VALUES (?, ?)"))?
             .execute(params![id, &bytes[..]])?;
         Ok(())
-    }
-
-    fn insert_set(
-        &mut self,
-        class: &Class,
-        new: &NewSet,
-        properties: &[(String, Typed)],
-    ) -> Result<Object, Fail> {
-        let metrics: Vec<&str> = new.metrics.iter().map(|m| m.name()).collect();
-        let dimensions = Sql::Integer(i64::try_from(new.dimensions).unwrap_or(i64::MAX));
-        let (engines, metrics) = (json!(new.engines).to_string(), json!(metrics).to_string());
-        let system: [(&str, &dyn ToSql); 4] = [
-            ("name", &new.name),
-            ("dimensions", &dimensions),
-            ("engines", &engines),
-            ("metrics", &metrics),
-        ];
-        self.insert(class, &system, properties)
     }
 
     fn connect(&mut self, object: Object, connect: &Connect) -> Result<(), Fail> {
@@ -293,11 +306,11 @@ impl Run<'_> {
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
         let class = self.ready_class(Target::Connection, class, properties)?;
-        let system: [(&str, &dyn ToSql); 4] = [
-            ("src", &src.id),
-            ("src_class", &src.class),
-            ("dst", &dst.id),
-            ("dst_class", &dst.class),
+        let system: [(&str, Sql); 4] = [
+            ("src", src.id.into()),
+            ("src_class", src.class.into()),
+            ("dst", dst.id.into()),
+            ("dst_class", dst.class.into()),
         ];
         self.insert(&class, &system, properties)
     }
@@ -316,6 +329,35 @@ fn exists(kind: Kind) -> Map<String, Json> {
     let mut answer = body(&[("info", json!(kind.exists_info()))]);
     answer.insert("status".to_owned(), json!(2));
     answer
+}
+
+/// A set's own columns.
+fn set_columns(new: &NewSet) -> Vec<(&'static str, Sql)> {
+    let metrics: Vec<&str> = new.metrics.iter().map(|m| m.name()).collect();
+    let dimensions = i64::try_from(new.dimensions).unwrap_or(i64::MAX);
+    vec![
+        ("name", new.name.clone().into()),
+        ("dimensions", dimensions.into()),
+        ("engines", json!(new.engines).to_string().into()),
+        ("metrics", json!(metrics).to_string().into()),
+    ]
+}
+
+/// The bytes to be stored of an image, a blob or a video.
+fn media(kind: Kind, blob: Blob, picture: &Picture) -> Result<Blob, Fault> {
+    if kind != Kind::Image {
+        return Ok(blob);
+    }
+    if !is_image(&blob) {
+        return Err(Fault::new(
+            "the blob is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP",
+        )
+        .code("bad_image"));
+    }
+    if picture.is_untouched() {
+        return Ok(blob);
+    }
+    Ok(picture::make(&blob, picture)?.into_owned().into())
 }
 
 /// Whether bytes begin as an image file does. What follows is not decoded here.

@@ -6,13 +6,18 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     request::{
-        admin::{GetSchema, Index},
+        admin::{GetIndexes, GetSchema, Index, Region, RegionIou},
         fault::{Fail, Fault},
     },
-    store::catalog::{Class, Target, is_built_in},
+    store::{
+        catalog::{Class, Target},
+        format::class_id,
+        system::{BUILT_IN_INDEXES, is_built_in},
+    },
 };
 
 use super::{Run, body};
+use crate::request::part::overlap;
 
 impl Run<'_> {
     pub(super) fn create_index(&mut self, index: &Index) -> Result<Map<String, Json>, Fail> {
@@ -45,6 +50,62 @@ impl Run<'_> {
         }
         Arc::make_mut(&mut store.catalog).remove_index(&store.conn, *target, class, property)?;
         Ok(body(&[]))
+    }
+
+    /// `{"entity": {"Person": {"id": [{"kind": "ordered", "params": {}}]}}}`
+    pub(super) fn indexes(&mut self, wanted: &GetIndexes) -> Result<Map<String, Json>, Fail> {
+        let same = |filter: &Option<String>, found: &str| {
+            filter.as_ref().is_none_or(|filter| filter == found)
+        };
+        let mut found: Vec<_> = self.store.catalog.indexes().chain(BUILT_IN_INDEXES).collect();
+        found.retain(|(target, class, property)| {
+            wanted.target.is_none_or(|wanted| wanted == *target)
+                && same(&wanted.class, class)
+                && same(&wanted.property, property)
+                && same(&wanted.kind, "ordered")
+        });
+        found.sort_unstable();
+        let mut indexes = json!({});
+        for (target, class, property) in found {
+            indexes[target.name()][class][property] = json!([{"kind": "ordered", "params": {}}]);
+        }
+        Ok(body(&[("indexes", indexes)]))
+    }
+
+    pub(super) fn region_iou(&mut self, regions: &RegionIou) -> Result<Map<String, Json>, Fail> {
+        let first = self.boxes(regions.first)?;
+        let second = match &regions.second {
+            Region::Reference(reference) => self.boxes(*reference)?,
+            Region::Rectangle(rectangle) => vec![rectangle.extent()],
+        };
+        // About as many bytes as a number takes.
+        self.grow(first.len().saturating_mul(second.len()).saturating_mul(8))?;
+        let rows: Vec<Vec<f64>> =
+            first.iter().map(|a| second.iter().map(|b| overlap(*a, *b)).collect()).collect();
+        Ok(body(&[("IoU", json!(rows))]))
+    }
+
+    /// The boxes of a reference: x, y, width, height.
+    fn boxes(&self, reference: u32) -> Result<Vec<[f64; 4]>, Fail> {
+        let found = self.refs.get(reference)?;
+        let mut select = self.store.conn.prepare_cached(&format!(
+            "SELECT x, y, width, height FROM c{} WHERE id = ?",
+            class_id::BOUNDING_BOX
+        ))?;
+        let mut boxes = Vec::with_capacity(found.objects.len());
+        for object in &found.objects {
+            if object.class != class_id::BOUNDING_BOX || found.target != Target::Entity {
+                return Err(Fault::new(format!(
+                    "the reference {reference} must name bounding boxes only; the overlap of other regions is not supported yet"
+                ))
+                .code("not_supported")
+                .into());
+            }
+            boxes.push(select.query_row([object.id], |row| {
+                Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+            })?);
+        }
+        Ok(boxes)
     }
 
     pub(super) fn schema(&mut self, what: &GetSchema) -> Result<Map<String, Json>, Fail> {

@@ -15,6 +15,7 @@ use crate::{
     store::{
         catalog::Class,
         format::class_id,
+        system,
         value::{PropertyType, Typed},
     },
 };
@@ -91,34 +92,13 @@ pub(crate) fn place(class: &Class, property: &str) -> Option<Place> {
     if let Some(found) = class.property(property) {
         return Some(Place { sql: format!("p{}", found.id), kind: found.kind });
     }
-    let (sql, kind) = match (class.id, property) {
-        (id, "_uniqueid") => (format!("('{id}.0.' || c{id}.id)"), PropertyType::String),
-        (_, "_create_txn") => ("txn".to_owned(), PropertyType::Number),
-        (class_id::DESCRIPTOR, "_label") => ("label".to_owned(), PropertyType::String),
-        (class_id::DESCRIPTOR, "_set_name") => (
-            format!("(SELECT s.name FROM c{} AS s WHERE s.id = set_id)", class_id::DESCRIPTOR_SET),
-            PropertyType::String,
-        ),
-        (class_id::DESCRIPTOR_SET, "_name") => ("name".to_owned(), PropertyType::String),
-        (class_id::DESCRIPTOR_SET, "_dimensions") => {
-            ("dimensions".to_owned(), PropertyType::Number)
+    let (sql, kind) = match property {
+        "_uniqueid" => (format!("('{id}.0.' || c{id}.id)", id = class.id), PropertyType::String),
+        "_create_txn" => ("txn".to_owned(), PropertyType::Number),
+        _ => {
+            let found = system::properties(class).iter().find(|p| p.name == property)?;
+            (found.sql.to_owned(), found.kind)
         }
-        (class_id::DESCRIPTOR_SET, "_engines") => ("engines".to_owned(), PropertyType::Json),
-        (class_id::DESCRIPTOR_SET, "_metrics") => ("metrics".to_owned(), PropertyType::Json),
-        (id @ class_id::DESCRIPTOR_SET, "_count") => (
-            format!(
-                "(SELECT count(*) FROM c{} AS d WHERE d.set_id = c{id}.id)",
-                class_id::DESCRIPTOR
-            ),
-            PropertyType::Number,
-        ),
-        (_, "_src") if class.target == crate::store::catalog::Target::Connection => {
-            ("(src_class || '.0.' || src)".to_owned(), PropertyType::String)
-        }
-        (_, "_dst") if class.target == crate::store::catalog::Target::Connection => {
-            ("(dst_class || '.0.' || dst)".to_owned(), PropertyType::String)
-        }
-        _ => return None,
     };
     Some(Place { sql, kind })
 }
@@ -214,18 +194,17 @@ fn compare_place(
     Ok(match operand {
         Operand::Null if op == Op::Eq => Condition::new(format!("{left} IS NULL"), []),
         Operand::Null => Condition::new(format!("{left} IS NOT NULL"), []),
-        // Another type: nothing of this property is equal to it, or more, or less.
-        Operand::Value(value) if value.kind != place.kind => Condition::constant(false),
-        Operand::Value(value) => {
-            Condition::new(format!("{left} {sign} ?"), [Param::Value(value.value.clone())])
-        }
+        Operand::Value(value) => match value.fitting(place.kind) {
+            Some(value) => Condition::new(format!("{left} {sign} ?"), [Param::Value(value)]),
+            // Another type: nothing of this property is equal to it, or more, or less.
+            None => Condition::constant(false),
+        },
         // In SQL, even what is absent is not in an empty list.
         Operand::List(list) if list.is_empty() && op == Op::NotIn => {
             Condition::new(format!("{left} IS NOT NULL"), [])
         }
         Operand::List(list) => {
-            let fitting = list.iter().filter(|v| v.kind == place.kind);
-            let values: Vec<Sql> = fitting.map(|v| v.value.clone()).collect();
+            let values: Vec<Sql> = list.iter().filter_map(|v| v.fitting(place.kind)).collect();
             if values.is_empty() {
                 return Ok(Condition::constant(false));
             }

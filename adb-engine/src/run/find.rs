@@ -1,6 +1,9 @@
 //! The Find commands.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use rusqlite::OptionalExtension as _;
 use serde_json::{Map, Value as Json, json};
@@ -8,8 +11,10 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     request::{
         fault::{Fail, Fault},
-        find::{Find, Nearest, Select},
+        find::{Classify, Find, Nearest, Select},
         kind::Kind,
+        part::Span,
+        shape::{Batch, Shape},
     },
     store::{catalog::Class, format::class_id},
     vectors::{Neighbour, cache::Search, components, metric::Metric},
@@ -17,6 +22,7 @@ use crate::{
 
 use super::{
     Run, body,
+    change::not_unique,
     connected::Reached,
     filter::{Condition, Param},
     list::BlobAt,
@@ -34,6 +40,15 @@ pub(super) struct Set {
     pub(super) engines: Vec<String>,
 }
 
+/// What a search by nearness goes by.
+pub(super) struct Near {
+    set: i64,
+    dimensions: usize,
+    metric: Metric,
+    /// One vector, or several one after another.
+    query: Vec<f32>,
+}
+
 /// What a Find came upon, before it is shown.
 struct Matches {
     objects: Vec<Object>,
@@ -42,6 +57,17 @@ struct Matches {
     /// Measures to the query, by row.
     distances: HashMap<i64, f32>,
     ranked: bool,
+    /// What the answer says of the batch.
+    batch: Option<Json>,
+    /// Aggregates, as members of the answer.
+    figures: Map<String, Json>,
+}
+
+/// The part of all matches that is looked at.
+struct Window {
+    offset: u64,
+    /// Nothing for no end.
+    limit: Option<u64>,
 }
 
 impl Run<'_> {
@@ -50,13 +76,18 @@ impl Run<'_> {
             Some(connected) => Some(self.reach(connected)?),
             None => None,
         };
-        let matches = self.matches(find, reached.as_ref())?;
-        if find.select.unique && matches.count.unwrap_or(matches.objects.len()) > 1 {
-            return Err(Fault::not_unique(
-                "`unique` is set, and more than one object matches; constrain it further",
-            )
-            .into());
+        let near = match &find.nearest {
+            Some(nearest) => {
+                let set = find.select.set.as_deref().unwrap_or_default();
+                Some(self.near(set, nearest)?)
+            }
+            None => None,
+        };
+        if let (Some(near), Some(_)) = (&near, find.nearest.as_ref().and_then(|n| n.queries)) {
+            return self.find_batch(find, near, reached.as_ref());
         }
+        let query = near.as_ref().map(|near| (near, &near.query[..]));
+        let matches = self.matches(find, reached.as_ref(), query)?;
         let mut answer = body(&[]);
         self.answer(&mut answer, find, &matches, reached.as_ref())?;
         let found =
@@ -65,86 +96,151 @@ impl Run<'_> {
         Ok(answer)
     }
 
-    fn matches(&mut self, find: &Find, reached: Option<&Reached>) -> Result<Matches, Fail> {
-        let selection = |run: &Self, among: Option<&[i64]>| run.selection(find, reached, among);
+    /// FindDescriptorBatch: a list for each query.
+    fn find_batch(
+        &mut self,
+        find: &Find,
+        near: &Near,
+        reached: Option<&Reached>,
+    ) -> Result<Map<String, Json>, Fail> {
+        let shape = &find.shape;
+        let (mut lists, mut all) = (Vec::new(), Vec::new());
+        let (mut returned, mut count) = (0, 0);
+        let first_blob = self.blobs_out.len();
+        for query in near.query.chunks_exact(near.dimensions.max(1)) {
+            let matches = self.matches(find, reached, Some((near, query)))?;
+            let blobs_from = self.blobs_out.len();
+            if shape.blobs {
+                self.take_blobs(find.kind, &matches.objects, &shape.picture)?;
+            }
+            if shape.lists() {
+                let first = shape.blobs.then_some(BlobAt(blobs_from));
+                let listed = self.list(&matches.objects, shape, &matches.distances, first)?;
+                lists.push(Json::Array(listed));
+            }
+            returned += matches.objects.len();
+            count += matches.count.unwrap_or(matches.objects.len());
+            all.extend(matches.objects);
+        }
+        let mut answer = body(&[]);
+        if self.blobs_out.len() > first_blob {
+            answer.insert("blobs_start".to_owned(), json!(first_blob));
+        }
+        let shown = if shape.lists() || shape.blobs { returned } else { 0 };
+        answer.insert("returned".to_owned(), json!(shown));
+        if shape.count {
+            answer.insert("count".to_owned(), json!(count));
+        }
+        if shape.lists() {
+            answer.insert("entities".to_owned(), Json::Array(lists));
+        }
+        let mut seen = HashSet::new();
+        all.retain(|object| seen.insert(*object));
+        let found = Found { target: find.kind.target(), objects: all, ranked: true };
+        self.refs.define(find.reference, found)?;
+        Ok(answer)
+    }
+
+    /// ClassifyDescriptor: the label that most of the neighbours have; of equals, the nearest's.
+    pub(super) fn classify(&mut self, classify: &Classify) -> Result<Map<String, Json>, Fail> {
+        let near = self.near(&classify.set, &classify.nearest)?;
+        let neighbours = self.search(&near, &near.query, classify.nearest.k, None)?;
+        let mut votes: Vec<(String, usize)> = Vec::new();
+        let mut select = self
+            .store
+            .conn
+            .prepare_cached(&format!("SELECT label FROM c{} WHERE id = ?", class_id::DESCRIPTOR))?;
+        for neighbour in neighbours {
+            let label: Option<String> = select.query_row([neighbour.id], |row| row.get(0))?;
+            let Some(label) = label else { continue };
+            match votes.iter_mut().find(|(of, _)| *of == label) {
+                Some((_, votes)) => *votes += 1,
+                None => votes.push((label, 1)),
+            }
+        }
+        // The first of the greatest; `max_by_key` would take the last.
+        let most = votes.into_iter().rev().max_by_key(|(_, votes)| *votes);
+        let label = most.map_or_else(|| "None".to_owned(), |(label, _)| label);
+        Ok(body(&[("label", json!(label))]))
+    }
+
+    fn matches(
+        &mut self,
+        find: &Find,
+        reached: Option<&Reached>,
+        near: Option<(&Near, &[f32])>,
+    ) -> Result<Matches, Fail> {
         let mut distances = HashMap::new();
         let mut ranks: Option<HashMap<i64, usize>> = None;
-        let chosen = match &find.nearest {
-            None => {
-                if let Some(reached) = reached.filter(|r| r.ranked) {
-                    ranks = Some(reached.ranks());
-                }
-                selection(self, None)?
-            }
-            Some(nearest) => {
-                let neighbours = self.neighbours(find, nearest, reached)?;
-                distances = neighbours.iter().map(|n| (n.id, n.distance)).collect();
-                ranks = Some(neighbours.iter().enumerate().map(|(i, n)| (n.id, i)).collect());
-                let ids: Vec<i64> = neighbours.iter().map(|n| n.id).collect();
-                selection(self, Some(&ids))?
-            }
-        };
+        let mut among: Option<Vec<i64>> = None;
+        if let (Some((near, query)), Some(nearest)) = (near, &find.nearest) {
+            let neighbours = self.neighbours(find, nearest, near, query, reached)?;
+            distances = neighbours.iter().map(|n| (n.id, n.distance)).collect();
+            ranks = Some(neighbours.iter().enumerate().map(|(i, n)| (n.id, i)).collect());
+            among = Some(neighbours.iter().map(|n| n.id).collect());
+        } else if let Some(reached) = reached.filter(|r| r.ranked) {
+            ranks = Some(reached.ranks());
+        }
+        let chosen = self.selection(find.kind, &find.select, reached, among.as_deref())?;
         let (conn, shape) = (&self.store.conn, &find.shape);
-        let wants_objects = shape.lists()
-            || shape.blobs
-            || find.reference.is_some()
-            || find.select.unique
-            || !shape.count;
-        if !wants_objects {
-            let count = chosen.count(conn)?;
-            return Ok(Matches {
-                objects: Vec::new(),
-                count: Some(count),
-                distances,
-                ranked: false,
-            });
+        let figures = match shape.aggregates() {
+            true => chosen.figures(conn, shape)?,
+            false => Map::new(),
+        };
+        let totals_only = matches!(shape.batch, Some(Batch::Totals));
+        let wants_objects = shape.lists() || shape.blobs || find.reference.is_some();
+        let bounded = shape.limit.is_some() || shape.offset > 0 || shape.batch.is_some();
+        // Where nothing is asked for, counting tells at least whether the constraints can be held.
+        let wants_count =
+            shape.count || find.select.unique || shape.batch.is_some() || !wants_objects;
+        let by_rank = ranks.filter(|_| shape.sort.is_empty());
+        let mut count = None;
+        if wants_count && (bounded || !wants_objects) {
+            count = Some(chosen.count(conn)?);
         }
-        if !shape.sort.is_empty() || ranks.is_none() {
-            let bounded = shape.limit.is_some() || shape.offset > 0;
-            let count = if bounded && (shape.count || find.select.unique) {
-                Some(chosen.count(conn)?)
-            } else {
-                None
+        let (window, batch) = window(shape, count.unwrap_or(0));
+        let mut objects = Vec::new();
+        let ranked = by_rank.is_some() || !shape.sort.is_empty();
+        if wants_objects && !totals_only {
+            objects = match by_rank {
+                None => chosen.objects(conn, &shape.sort, window.limit, window.offset)?,
+                Some(ranks) => {
+                    let mut all = chosen.objects(conn, &[], None, 0)?;
+                    count = Some(all.len());
+                    all.sort_by_key(|o| ranks.get(&o.id).copied().unwrap_or(usize::MAX));
+                    let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+                    let limit = window.limit.map_or(usize::MAX, whole);
+                    all.into_iter().skip(whole(window.offset)).take(limit).collect()
+                }
             };
-            let objects = chosen.objects(conn, &shape.sort, shape.limit, shape.offset)?;
-            let ranked = !shape.sort.is_empty();
-            return Ok(Matches {
-                count: count.or(Some(objects.len())),
-                objects,
-                distances,
-                ranked,
-            });
         }
-        let ranks = ranks.unwrap_or_default();
-        let mut objects = chosen.objects(conn, &[], None, 0)?;
-        let count = Some(objects.len());
-        objects.sort_by_key(|o| ranks.get(&o.id).copied().unwrap_or(usize::MAX));
-        let offset = usize::try_from(shape.offset).unwrap_or(usize::MAX);
-        let limit = shape.limit.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
-        let objects = objects.into_iter().skip(offset).take(limit).collect();
-        Ok(Matches { objects, count, distances, ranked: true })
+        if find.select.unique && count.unwrap_or(objects.len()) > 1 {
+            return Err(not_unique().into());
+        }
+        Ok(Matches { objects, count, distances, ranked, batch, figures })
     }
 
     /// The objects that fulfil everything but nearness; of those `among`, if there are any given.
-    fn selection(
+    pub(super) fn selection(
         &self,
-        find: &Find,
+        kind: Kind,
+        select: &Select,
         reached: Option<&Reached>,
         among: Option<&[i64]>,
     ) -> Result<Selection, Fail> {
         let mut selection = Selection::default();
-        let mut shared = self.conditions(&find.select)?;
+        let mut shared = self.conditions(kind, select)?;
         if let Some(reached) = reached {
             shared.push(Condition::among("id", reached.targets()));
         }
         if let Some(ids) = among {
             shared.push(Condition::among("id", ids.iter().copied()));
         }
-        for class in self.classes(find) {
+        for class in self.classes(kind, select) {
             selection.push(
                 &self.store.conn,
                 &class,
-                find.select.constraints.as_ref(),
+                select.constraints.as_ref(),
                 shared.clone(),
             )?;
         }
@@ -152,17 +248,17 @@ impl Run<'_> {
     }
 
     /// The classes that a Find looks into.
-    fn classes(&self, find: &Find) -> Vec<Arc<Class>> {
+    fn classes(&self, kind: Kind, select: &Select) -> Vec<Arc<Class>> {
         let catalog = &self.store.catalog;
-        let target = find.kind.target();
-        match find.kind.system_class().or(find.select.with_class.as_deref()) {
+        let target = kind.target();
+        match kind.traits().class.or(select.with_class.as_deref()) {
             Some(name) => catalog.class(target, name).into_iter().cloned().collect(),
             None => catalog.classes(target).cloned().collect(),
         }
     }
 
     /// What a Find asks for beside constraints, connections and nearness.
-    fn conditions(&self, select: &Select) -> Result<Vec<Condition>, Fail> {
+    fn conditions(&self, kind: Kind, select: &Select) -> Result<Vec<Condition>, Fail> {
         let mut conditions = Vec::new();
         let text = |text: &str| Param::Value(text.to_owned().into());
         if let Some(name) = &select.with_name {
@@ -175,6 +271,24 @@ impl Run<'_> {
             let set = self.set(set)?;
             conditions.push(Condition::is("set_id", set.id));
         }
+        if let Some(reference) = select.within {
+            let containers = self.refs.ends(reference)?;
+            conditions.push(Condition::among("container", containers.objects.iter().map(|o| o.id)));
+        }
+        if let Some(rectangle) = &select.in_rectangle {
+            let [x, y, width, height] = rectangle.extent();
+            let bounds = [x, y, x + width, y + height].map(|n| Param::Value(n.into()));
+            conditions.push(Condition::new(
+                "(x >= ? AND y >= ? AND x + width <= ? AND y + height <= ?)",
+                bounds,
+            ));
+        }
+        if let Some(span) = &select.in_span {
+            conditions.push(in_span(kind, span));
+        }
+        if let Some(url) = &select.with_url {
+            conditions.push(Condition::new("url = ?", [text(url)]));
+        }
         for (end, reference) in [("src", select.src), ("dst", select.dst)] {
             if let Some(reference) = reference {
                 let ends = self.refs.ends(reference)?;
@@ -184,34 +298,51 @@ impl Run<'_> {
         Ok(conditions)
     }
 
-    /// The nearest to the command's blob.
-    fn neighbours(
-        &mut self,
-        find: &Find,
-        nearest: &Nearest,
-        reached: Option<&Reached>,
-    ) -> Result<Vec<Neighbour>, Fail> {
-        let name = find.select.set.as_deref().unwrap_or_default();
+    /// What a search goes by: the set, the measure, and the command's blob.
+    fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
         let set = self.set(name)?;
         let metric = set.metric(name, nearest)?;
-        let query = self.blob()?;
-        let query = check_vector(&query, set.dimensions)?;
+        let blob = self.blob()?;
+        let queries = nearest.queries.unwrap_or(1);
+        let query = check_vector(&blob, set.dimensions.saturating_mul(queries))?;
+        Ok(Near { set: set.id, dimensions: set.dimensions, metric, query })
+    }
+
+    /// The neighbours of a query, of all in the set or of those that the Find is about.
+    fn neighbours(
+        &self,
+        find: &Find,
+        nearest: &Nearest,
+        near: &Near,
+        query: &[f32],
+        reached: Option<&Reached>,
+    ) -> Result<Vec<Neighbour>, Fail> {
         let unfiltered = find.select.constraints.is_none()
             && find.select.with_label.is_none()
             && reached.is_none();
         let among = if nearest.knn_first || unfiltered {
             None
         } else {
-            let selection = self.selection(find, reached, None)?;
+            let selection = self.selection(find.kind, &find.select, reached, None)?;
             let objects = selection.objects(&self.store.conn, &[], None, 0)?;
             Some(objects.into_iter().map(|o| o.id).collect::<Vec<i64>>())
         };
+        self.search(near, query, nearest.k, among.as_deref())
+    }
+
+    fn search(
+        &self,
+        near: &Near,
+        query: &[f32],
+        k: u64,
+        among: Option<&[i64]>,
+    ) -> Result<Vec<Neighbour>, Fail> {
         let search = Search {
-            set: set.id,
-            query: &query,
-            metric,
-            k: usize::try_from(nearest.k).unwrap_or(usize::MAX),
-            among: among.as_deref(),
+            set: near.set,
+            query,
+            metric: near.metric,
+            k: usize::try_from(k).unwrap_or(usize::MAX),
+            among,
         };
         // A writer sees what it has not committed; a reader never does.
         let committed = self.sequence.is_none();
@@ -255,15 +386,19 @@ impl Run<'_> {
         let first_blob = self.blobs_out.len();
         let has_blobs = shape.blobs && !objects.is_empty();
         if has_blobs {
-            self.take_blobs(find.kind, objects)?;
+            self.take_blobs(find.kind, objects, &shape.picture)?;
             answer.insert("blobs_start".to_owned(), json!(first_blob));
         }
         let lists = shape.lists();
         let returned = if lists || has_blobs { objects.len() } else { 0 };
         answer.insert("returned".to_owned(), json!(returned));
-        if shape.count {
+        if shape.count && shape.group.is_empty() {
             let count = matches.count.unwrap_or(objects.len());
             answer.insert("count".to_owned(), json!(count));
+        }
+        answer.extend(matches.figures.clone());
+        if let Some(batch) = &matches.batch {
+            answer.insert("batch".to_owned(), batch.clone());
         }
         let grouped = reached.filter(|_| shape.group_by_source);
         if grouped.is_some() {
@@ -308,13 +443,54 @@ impl Set {
     }
 }
 
+/// Which part of `count` matches a Find is about, and what the answer says of it.
+fn window(shape: &Shape, count: usize) -> (Window, Option<Json>) {
+    let Some(batch) = &shape.batch else {
+        return (Window { offset: shape.offset, limit: shape.limit }, None);
+    };
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    let total = count.saturating_sub(shape.offset).min(shape.limit.unwrap_or(u64::MAX));
+    let (start, length, id) = match *batch {
+        Batch::Totals => {
+            return (Window { offset: 0, limit: Some(0) }, Some(json!({"total_elements": total})));
+        }
+        Batch::OfSize { size, id } => (id.saturating_mul(size), size, Some(id)),
+        Batch::OfPieces { pieces, id } => {
+            let size = total.div_ceil(pieces);
+            (id.saturating_mul(size), size, Some(id))
+        }
+        Batch::Range(start, end) => (start, end.saturating_sub(start), None),
+    };
+    let start = start.min(total);
+    let end = start.saturating_add(length).min(total);
+    let mut shown = Map::new();
+    shown.insert("total_elements".to_owned(), json!(total));
+    if let Some(id) = id {
+        shown.insert("batch_id".to_owned(), json!(id));
+    }
+    shown.insert("start".to_owned(), json!(start));
+    shown.insert("end".to_owned(), json!(end));
+    let offset = shape.offset.saturating_add(start);
+    (Window { offset, limit: Some(end - start) }, Some(Json::Object(shown)))
+}
+
+/// Clips and frames that lie wholly in a stretch.
+fn in_span(kind: Kind, span: &Span) -> Condition {
+    let ends = [Param::Value(span.start.clone()), Param::Value(span.stop.clone())];
+    if kind == Kind::Frame {
+        return Condition::new(format!("({} BETWEEN ? AND ?)", span.unit.column()), ends);
+    }
+    let unit = span.unit.number();
+    Condition::new(format!("(range_type = {unit} AND range_start >= ? AND range_stop <= ?)"), ends)
+}
+
 /// The components of a vector of the right length, all of them finite.
 pub(super) fn check_vector(bytes: &[u8], dimensions: usize) -> Result<Vec<f32>, Fault> {
-    if bytes.len() != dimensions * 4 {
+    let expected = dimensions.saturating_mul(4);
+    if bytes.len() != expected {
         return Err(Fault::new(format!(
-            "the vector has {} bytes, its set takes {} ({dimensions} components of 4 bytes)",
+            "the vector has {} bytes, its set takes {expected} ({dimensions} components of 4 bytes)",
             bytes.len(),
-            dimensions * 4,
         ))
         .code("bad_vector"));
     }

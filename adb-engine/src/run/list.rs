@@ -1,15 +1,14 @@
-//! Listing objects: which columns, under which keys, and the blobs beside them.
+//! Listing objects: which columns, under which keys.
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use rusqlite::types::ValueRef;
 use serde_json::{Map, Number, Value as Json};
 
 use crate::{
     error::ErrorKind,
-    request::{fault::Fail, kind::Kind, shape::Shape},
-    store::{catalog::Class, format::class_id, value::PropertyType},
+    request::{fault::Fail, shape::Shape},
+    store::{catalog::Class, system, value::PropertyType},
 };
 
 use super::{Run, filter::place, refs::Object, unique_id};
@@ -68,8 +67,8 @@ impl Projection {
             add(key, true);
         }
         if shape.all_properties {
-            for key in shown_of_all(class) {
-                add(key, false);
+            for property in system::properties(class).iter().filter(|p| p.shown) {
+                add(property.name, false);
             }
             for property in &class.properties {
                 add(&property.name, false);
@@ -81,15 +80,6 @@ impl Projection {
             format!("SELECT {} FROM c{} WHERE id = ?", columns.join(", "), class.id)
         };
         Self { fields, sql }
-    }
-}
-
-/// The system properties that `all_properties` shows beside `_uniqueid`.
-fn shown_of_all(class: &Class) -> &'static [&'static str] {
-    match class.id {
-        class_id::DESCRIPTOR => &["_set_name"],
-        class_id::DESCRIPTOR_SET => &["_name", "_dimensions", "_engines", "_metrics", "_count"],
-        _ => &[],
     }
 }
 
@@ -172,19 +162,6 @@ impl Run<'_> {
             }
         }
         Ok(shown)
-    }
-
-    /// Puts the objects' blobs into the answer, in order.
-    pub(super) fn take_blobs(&mut self, kind: Kind, objects: &[Object]) -> Result<(), Fail> {
-        let table = if kind == Kind::Descriptor { "vector" } else { "blob" };
-        let sql = format!("SELECT bytes FROM {table} WHERE id = ?");
-        for object in objects {
-            let blob: Vec<u8> =
-                self.store.conn.prepare_cached(&sql)?.query_row([object.id], |row| row.get(0))?;
-            self.grow(blob.len())?;
-            self.blobs_out.push(Bytes::from(blob));
-        }
-        Ok(())
     }
 }
 

@@ -3,10 +3,14 @@
 
 mod add;
 mod admin;
+mod aggregate;
+mod blobs;
+mod change;
 mod connected;
 mod filter;
 mod find;
 mod list;
+mod picture;
 mod refs;
 mod select;
 
@@ -118,6 +122,11 @@ impl<'a> Run<'a> {
             Command::Add(add) => self.add(add),
             Command::AddConnection(add) => self.add_connection(add),
             Command::Find(find) => self.find(find),
+            Command::Update(update) => self.update(update),
+            Command::Delete(delete) => self.delete(delete),
+            Command::Classify(classify) => self.classify(classify),
+            Command::RegionIou(regions) => self.region_iou(regions),
+            Command::GetIndexes(wanted) => self.indexes(wanted),
             Command::CreateIndex(index) => self.create_index(index),
             Command::RemoveIndex(index) => self.remove_index(index),
             Command::GetSchema(what) => self.schema(what),

@@ -1,6 +1,9 @@
 //! What `_ref`s name.
 
-use std::{collections::HashMap, rc::Rc};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use crate::{request::fault::Fault, store::catalog::Target};
 
@@ -12,7 +15,7 @@ pub(crate) struct Object {
 }
 
 /// The objects of a reference.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) target: Target,
     pub(crate) objects: Vec<Object>,
@@ -22,21 +25,44 @@ pub(crate) struct Found {
 
 /// The references of one request.
 #[derive(Debug, Default)]
-pub(crate) struct Refs(HashMap<u32, Rc<Found>>);
+pub(crate) struct Refs {
+    /// Nothing where a Delete has taken the objects.
+    found: HashMap<u32, Option<Rc<Found>>>,
+}
 
 impl Refs {
     pub(crate) fn define(&mut self, reference: Option<u32>, found: Found) -> Result<(), Fault> {
         let Some(reference) = reference else { return Ok(()) };
-        match self.0.insert(reference, Rc::new(found)) {
+        match self.found.insert(reference, Some(Rc::new(found))) {
             None => Ok(()),
             Some(_) => Err(Fault::new(format!("`_ref` {reference} is defined twice"))),
         }
     }
 
     pub(crate) fn get(&self, reference: u32) -> Result<Rc<Found>, Fault> {
-        self.0.get(&reference).cloned().ok_or_else(|| {
-            Fault::new(format!("the reference {reference} is not defined by an earlier command"))
-        })
+        match self.found.get(&reference) {
+            Some(Some(found)) => Ok(found.clone()),
+            Some(None) => Err(Fault::new(format!(
+                "the reference {reference} is gone: an earlier command deleted its objects"
+            ))),
+            None => Err(Fault::new(format!(
+                "the reference {reference} is not defined by an earlier command"
+            ))),
+        }
+    }
+
+    /// A Delete by reference leaves nothing that the reference could name.
+    pub(crate) fn consume(&mut self, reference: u32) {
+        self.found.insert(reference, None);
+    }
+
+    /// Takes objects that are no more out of all references.
+    pub(crate) fn forget(&mut self, gone: &HashSet<i64>) {
+        for found in self.found.values_mut().flatten() {
+            if found.objects.iter().any(|o| gone.contains(&o.id)) {
+                Rc::make_mut(found).objects.retain(|o| !gone.contains(&o.id));
+            }
+        }
     }
 
     /// What can be an end of connections.

@@ -28,9 +28,10 @@ pub(super) struct Selection {
     parts: Vec<Part>,
 }
 
+/// The part of a selection that is of one class.
 #[derive(Debug)]
-struct Part {
-    class: Arc<Class>,
+pub(super) struct Part {
+    pub(super) class: Arc<Class>,
     conditions: Vec<Condition>,
 }
 
@@ -56,6 +57,14 @@ impl Selection {
         }
         self.parts.push(Part { class: class.clone(), conditions });
         Ok(())
+    }
+
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub(super) fn classes(&self) -> impl Iterator<Item = &Class> {
+        self.parts.iter().map(|part| &*part.class)
     }
 
     pub(super) fn count(&self, conn: &Connection) -> Result<usize, Fail> {
@@ -143,7 +152,7 @@ impl Part {
         sql
     }
 
-    fn where_clause(&self, params: &mut Vec<Param>) -> String {
+    pub(super) fn where_clause(&self, params: &mut Vec<Param>) -> String {
         let mut sql = String::new();
         for (i, condition) in self.conditions.iter().enumerate() {
             sql.push_str(if i == 0 { " WHERE " } else { " AND " });

@@ -13,6 +13,7 @@ use super::{
     counter,
     format::{self, class_id},
     set_counter,
+    system::{index_column, is_built_in},
     value::PropertyType,
 };
 
@@ -242,6 +243,11 @@ impl Catalog {
             || self.wishes.contains(&(target, class.to_owned(), property.to_owned()))
     }
 
+    /// The indexes that were asked for.
+    pub(crate) fn indexes(&self) -> impl Iterator<Item = (Target, &str, &str)> {
+        self.wishes.iter().map(|(target, class, property)| (*target, &**class, &**property))
+    }
+
     /// Keeps an index on a property from now on, be it there or not.
     pub(crate) fn add_index(
         &mut self,
@@ -258,7 +264,7 @@ impl Catalog {
         if let Some(found) = self.class(target, class).cloned() {
             if let Some(column) = found.property(property).map(|p| p.id) {
                 create_index(conn, found.id, column)?;
-            } else if let Some(column) = system_column(property) {
+            } else if let Some(column) = index_column(property) {
                 create_system_index(conn, found.id, column)?;
             }
             self.mark_indexed(found.id, property, true);
@@ -282,7 +288,7 @@ impl Catalog {
         if let Some(found) = self.class(target, class).cloned() {
             if let Some(column) = found.property(property).map(|p| p.id) {
                 conn.execute_batch(&format!("DROP INDEX IF EXISTS i{column}"))?;
-            } else if let Some(column) = system_column(property) {
+            } else if let Some(column) = index_column(property) {
                 conn.execute_batch(&format!("DROP INDEX IF EXISTS c{}_by_{column}", found.id))?;
             }
             self.mark_indexed(found.id, property, false);
@@ -301,24 +307,6 @@ impl Catalog {
     fn changed(&mut self, conn: &Connection) -> rusqlite::Result<()> {
         self.version += 1;
         set_counter(conn, "catalog", self.version)
-    }
-}
-
-/// Indexes that are part of the format.
-pub(crate) fn is_built_in(target: Target, class: &str, property: &str) -> bool {
-    target == Target::Entity
-        && matches!(
-            (class, property),
-            ("_DescriptorSet", "_name") | ("_Descriptor", "_set_name" | "_create_txn")
-        )
-}
-
-/// The column of a system property that an index can be made on.
-pub(crate) fn system_column(property: &str) -> Option<&'static str> {
-    match property {
-        "_create_txn" => Some("txn"),
-        "_label" => Some("label"),
-        _ => None,
     }
 }
 

@@ -1,13 +1,18 @@
-//! Format 1: the tables, and what tells a database of ours from another. FORMAT.md describes it.
+//! The tables, format by format, and what tells a database of ours from another. FORMAT.md
+//! describes them.
 
 use rusqlite::Connection;
 
 use crate::error::ErrorKind;
 
+use super::system;
+
 /// "adbE": stands in the file's header.
 pub(crate) const APPLICATION_ID: i64 = 0x6164_6245;
 /// The newest format that this crate writes and reads.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
+/// The oldest that it upgrades.
+const OLDEST: i64 = 1;
 
 /// Ids of the classes that every database has.
 pub(crate) mod class_id {
@@ -17,6 +22,15 @@ pub(crate) mod class_id {
     pub(crate) const DESCRIPTOR: i64 = 4;
     pub(crate) const DESCRIPTOR_CONNECTION: i64 = 5;
     pub(crate) const SET_TO_DESCRIPTOR: i64 = 6;
+    pub(crate) const VIDEO: i64 = 7;
+    pub(crate) const CLIP: i64 = 8;
+    pub(crate) const FRAME: i64 = 9;
+    pub(crate) const BOUNDING_BOX: i64 = 10;
+    pub(crate) const POLYGON: i64 = 11;
+    pub(crate) const BOX_TO_IMAGE: i64 = 12;
+    pub(crate) const POLYGON_TO_IMAGE: i64 = 13;
+    pub(crate) const CLIP_TO_VIDEO: i64 = 14;
+    pub(crate) const FRAME_TO_VIDEO: i64 = 15;
     /// Classes of the user's have ids from here on: room for kinds to come.
     pub(crate) const FIRST_USER: i64 = 100;
 }
@@ -28,6 +42,8 @@ pub(crate) enum Found {
     Blank,
     /// A database of this format.
     Ready,
+    /// One of an older format, which opening for writing upgrades.
+    Older(i64),
 }
 
 /// Tells blank files and ours from foreign and newer ones.
@@ -45,6 +61,7 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
         return match pragma("user_version")? {
             found if found > FORMAT => Err(ErrorKind::Newer { found, known: FORMAT }),
             FORMAT => Ok(Found::Ready),
+            found if found >= OLDEST => Ok(Found::Older(found)),
             other => Err(ErrorKind::Damaged(format!("its format number is {other}"))),
         };
     }
@@ -54,17 +71,39 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
 
 /// Makes a blank file a database, all or nothing.
 pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
-    use class_id::{
-        BLOB, DESCRIPTOR, DESCRIPTOR_CONNECTION, DESCRIPTOR_SET, IMAGE, SET_TO_DESCRIPTOR,
-    };
     // Before the first page is written; ignored after.
     conn.pragma_update(None, "page_size", 16384)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-    conn.execute_batch(&format!(
-        "BEGIN IMMEDIATE;
-        PRAGMA application_id = {APPLICATION_ID};
-        PRAGMA user_version = {FORMAT};
-        CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+    let header = format!("PRAGMA application_id = {APPLICATION_ID};");
+    step(conn, &[&header, &format_1(), &format_2()])
+}
+
+/// Makes a database of an older format one of this, all or nothing.
+pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
+    match from {
+        1 => step(conn, &[&format_2()]),
+        // [`inspect`] knows no other.
+        _ => Ok(()),
+    }
+}
+
+/// One transaction, after which the database has today's format.
+fn step(conn: &Connection, parts: &[&str]) -> rusqlite::Result<()> {
+    let statements = parts.concat();
+    let whole = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {FORMAT}; COMMIT;");
+    conn.execute_batch(&whole).inspect_err(|_| {
+        // What failed first is what matters.
+        let _ = conn.execute_batch("ROLLBACK");
+    })
+}
+
+/// What format 1 had: entities, connections, images, blobs, descriptors and their sets.
+fn format_1() -> String {
+    use class_id::{
+        BLOB, DESCRIPTOR, DESCRIPTOR_CONNECTION, DESCRIPTOR_SET, IMAGE, SET_TO_DESCRIPTOR,
+    };
+    format!(
+        "CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO counter VALUES ('object', 0), ('transaction', 0), ('catalog', 0);
         CREATE TABLE class (
             id INTEGER PRIMARY KEY,
@@ -82,13 +121,7 @@ pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
             PRIMARY KEY (target, class, property)) WITHOUT ROWID;
         CREATE TABLE blob (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
         CREATE TABLE vector (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
-        INSERT INTO class (id, target, name) VALUES
-            ({IMAGE}, 'entity', '_Image'),
-            ({BLOB}, 'entity', '_Blob'),
-            ({DESCRIPTOR_SET}, 'entity', '_DescriptorSet'),
-            ({DESCRIPTOR}, 'entity', '_Descriptor'),
-            ({DESCRIPTOR_CONNECTION}, 'connection', '_DescriptorConnection'),
-            ({SET_TO_DESCRIPTOR}, 'connection', '_DescriptorSetToDescriptor');
+        {classes}
         CREATE TABLE c{IMAGE} (id INTEGER PRIMARY KEY, txn INTEGER NOT NULL);
         CREATE TABLE c{BLOB} (id INTEGER PRIMARY KEY, txn INTEGER NOT NULL);
         CREATE TABLE c{DESCRIPTOR_SET} (
@@ -103,10 +136,71 @@ pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
         {connection}
         -- Which set a descriptor is in stands in its row; the edge that says so is a view of it.
         CREATE VIEW c{SET_TO_DESCRIPTOR} (id, txn, src, src_class, dst, dst_class) AS
-            SELECT id, txn, set_id, {DESCRIPTOR_SET}, id, {DESCRIPTOR} FROM c{DESCRIPTOR};
-        COMMIT;",
+            SELECT id, txn, set_id, {DESCRIPTOR_SET}, id, {DESCRIPTOR} FROM c{DESCRIPTOR};",
+        classes = insert_classes(IMAGE..=SET_TO_DESCRIPTOR),
         connection = connection_table(DESCRIPTOR_CONNECTION),
-    ))
+    )
+}
+
+/// What format 2 has beside: deleting (tombstones), videos, clips, frames, boxes, polygons, addresses
+/// of blobs.
+fn format_2() -> String {
+    use class_id::{
+        BLOB, BOUNDING_BOX, BOX_TO_IMAGE, CLIP, CLIP_TO_VIDEO, DESCRIPTOR_SET, FRAME,
+        FRAME_TO_VIDEO, IMAGE, POLYGON, POLYGON_TO_IMAGE, VIDEO,
+    };
+    // A part's container stands in its row, as a descriptor's set does.
+    let part = |class: i64, columns: &str| {
+        format!(
+            "CREATE TABLE c{class} (
+                id INTEGER PRIMARY KEY, txn INTEGER NOT NULL,
+                container INTEGER NOT NULL, container_class INTEGER NOT NULL,
+                label TEXT, {columns});
+            CREATE INDEX c{class}_container ON c{class} (container);"
+        )
+    };
+    let edges = |view: i64, of: i64| {
+        format!(
+            "CREATE VIEW c{view} (id, txn, src, src_class, dst, dst_class) AS
+                SELECT id, txn, id, {of}, container, container_class FROM c{of};"
+        )
+    };
+    // Numbers have no type, as those of properties: they stay as they were sent.
+    let rectangle = "x NOT NULL, y NOT NULL, width NOT NULL, height NOT NULL, area NOT NULL";
+    [
+        "CREATE TABLE tombstone (
+            set_id INTEGER NOT NULL, number INTEGER NOT NULL, id INTEGER NOT NULL,
+            PRIMARY KEY (set_id, number)) WITHOUT ROWID;"
+            .to_owned(),
+        format!("ALTER TABLE c{DESCRIPTOR_SET} ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;"),
+        format!("ALTER TABLE c{IMAGE} ADD COLUMN url TEXT;"),
+        format!("ALTER TABLE c{BLOB} ADD COLUMN url TEXT;"),
+        format!(
+            "CREATE TABLE c{VIDEO} (
+                id INTEGER PRIMARY KEY, txn INTEGER NOT NULL, url TEXT,
+                fps, frame_count INTEGER, frame_width INTEGER, frame_height INTEGER,
+                duration_us INTEGER);"
+        ),
+        part(CLIP, "range_type INTEGER NOT NULL, range_start NOT NULL, range_stop NOT NULL"),
+        part(FRAME, "frame_number INTEGER, time_offset INTEGER, time_fraction"),
+        part(BOUNDING_BOX, rectangle),
+        part(POLYGON, &format!("{rectangle}, vertices TEXT NOT NULL")),
+        edges(BOX_TO_IMAGE, BOUNDING_BOX),
+        edges(POLYGON_TO_IMAGE, POLYGON),
+        edges(CLIP_TO_VIDEO, CLIP),
+        edges(FRAME_TO_VIDEO, FRAME),
+        insert_classes(VIDEO..=FRAME_TO_VIDEO),
+        "UPDATE counter SET value = value + 1 WHERE name = 'catalog';".to_owned(),
+    ]
+    .concat()
+}
+
+fn insert_classes(ids: std::ops::RangeInclusive<i64>) -> String {
+    let rows: Vec<String> = system::classes()
+        .filter(|class| ids.contains(&class.id))
+        .map(|class| format!("({}, '{}', '{}')", class.id, class.target.name(), class.name))
+        .collect();
+    format!("INSERT INTO class (id, target, name) VALUES {};", rows.join(", "))
 }
 
 /// The table of a class of entities.

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalog;
 pub(crate) mod format;
+pub(crate) mod system;
 pub(crate) mod value;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind},
 };
 use catalog::Catalog;
+use format::Found;
 
 /// Statements kept ready for each connection.
 const STATEMENT_CACHE: usize = 512;
@@ -29,7 +31,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the file for writing, makes the tables if there are none. The caller holds the write
+    /// Opens the file for writing, makes the tables if there are none or they are of old. The caller holds the write
     /// lock.
     pub(crate) fn open_writer(directory: &Directory) -> Result<Self, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -37,8 +39,10 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let open = || -> Result<Self, ErrorKind> {
             let conn = connect(&directory.database(), flags)?;
-            if format::inspect(&conn)? == format::Found::Blank {
-                format::create(&conn)?;
+            match format::inspect(&conn)? {
+                Found::Blank => format::create(&conn)?,
+                Found::Older(from) => format::upgrade(&conn, from)?,
+                Found::Ready => {}
             }
             // An answer is durable: it is not given before the log has reached the disk.
             conn.pragma_update(None, "synchronous", "FULL")?;
@@ -58,8 +62,9 @@ impl Store {
         let open = || -> Result<Option<Self>, ErrorKind> {
             let conn = connect(&directory.database(), flags)?;
             match format::inspect(&conn)? {
-                format::Found::Blank => Ok(None),
-                format::Found::Ready => Self::over(conn).map(Some),
+                Found::Blank => Ok(None),
+                Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
+                Found::Ready => Self::over(conn).map(Some),
             }
         };
         open().map_err(|kind| directory.error(kind))

@@ -94,6 +94,18 @@ impl Typed {
         }))
     }
 
+    /// The value that a property of this type is compared with; nothing if none can be. Dates may
+    /// come as plain text, which is how the CSV loaders send those of constraints.
+    pub(crate) fn fitting(&self, kind: PropertyType) -> Option<Sql> {
+        match (kind, &self.value) {
+            _ if kind == self.kind => Some(self.value.clone()),
+            (PropertyType::Datetime, Sql::Text(text)) if self.kind == PropertyType::String => {
+                date_micros(text).map(Sql::Integer)
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn text(text: String) -> Self {
         Self { kind: PropertyType::String, value: Sql::Text(text) }
     }
