@@ -145,7 +145,7 @@ async fn parts_are_read_with_geometry_and_label() {
 }
 
 /// Answers of a search by nearness: the set, the descriptors, the dishes that they describe.
-fn near(descriptors: Json, dishes: Json) -> Json {
+fn near(descriptors: &Json, dishes: &Json) -> Json {
     json!([
         {"FindDescriptorSet": {"status": 0, "returned": 1, "entities": [
             {"_name": "dish_photos", "_dimensions": 512, "_metrics": ["CS"], "_count": 9}]}},
@@ -164,9 +164,9 @@ async fn hits(db: &dyn Database) -> Vec<(u64, f64)> {
 #[tokio::test]
 async fn two_vectors_of_one_image_are_one_hit_at_the_nearer_distance() {
     let db = Scripted::new(near(
-        json!([{"_uniqueid": "5.0.1", "_distance": 0.9}, {"_uniqueid": "5.0.2", "_distance": 0.8},
+        &json!([{"_uniqueid": "5.0.1", "_distance": 0.9}, {"_uniqueid": "5.0.2", "_distance": 0.8},
                {"_uniqueid": "5.0.3", "_distance": 0.7}]),
-        json!({"5.0.3": [stored_dish("3.0.2", 2, "rice")], "5.0.1": [stored_dish("3.0.1", 1, "dal")],
+        &json!({"5.0.3": [stored_dish("3.0.2", 2, "rice")], "5.0.1": [stored_dish("3.0.1", 1, "dal")],
                "5.0.2": [stored_dish("3.0.1", 1, "dal")]}),
     ));
     assert_eq!(hits(&db).await, [(1, 0.9), (2, 0.7)]);
@@ -175,8 +175,8 @@ async fn two_vectors_of_one_image_are_one_hit_at_the_nearer_distance() {
 #[tokio::test]
 async fn equal_distances_keep_the_order_of_the_descriptors() {
     let db = Scripted::new(near(
-        json!([{"_uniqueid": "5.0.9", "_distance": 0.5}, {"_uniqueid": "5.0.1", "_distance": 0.5}]),
-        json!({"5.0.1": [stored_dish("3.0.1", 1, "dal")], "5.0.9": [stored_dish("3.0.2", 2, "rice")]}),
+        &json!([{"_uniqueid": "5.0.9", "_distance": 0.5}, {"_uniqueid": "5.0.1", "_distance": 0.5}]),
+        &json!({"5.0.1": [stored_dish("3.0.1", 1, "dal")], "5.0.9": [stored_dish("3.0.2", 2, "rice")]}),
     ));
     assert_eq!(hits(&db).await, [(2, 0.5), (1, 0.5)]);
 }

@@ -99,12 +99,12 @@ async fn search(
 ) -> anyhow::Result<Vec<Found>> {
     let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(db, embedder).await?;
     ensure!(hits.len() == k, "{} hits for {text:?}, wanted {k}", hits.len());
-    let read = |hit: &Hit| {
-        let property = |name| hit.get::<String>(name).map(Option::unwrap_or_default);
-        let (name, photo) = (property("name")?, property("url")?);
-        Ok(Found { name, photo, similarity: hit.distance })
+    let found = |Hit { value: dish, distance, .. }: Hit<Dish>| Found {
+        name: dish.name,
+        photo: dish.photo.source().origin().unwrap_or_default(),
+        similarity: distance,
     };
-    hits.iter().map(read).collect()
+    Ok(hits.into_iter().map(found).collect())
 }
 
 fn order(hits: Vec<Found>) -> Vec<String> {
