@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use crate::error::ErrorKind;
+use crate::{directory::DATABASE_FILE, error::ErrorKind};
 
 /// "adbE": stands in the file's header.
 pub(crate) const APPLICATION_ID: i64 = 0x6164_6245;
@@ -21,18 +21,9 @@ pub(crate) mod class_id {
     pub(crate) const FIRST_USER: i64 = 100;
 }
 
-/// What a file says of itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    /// No tables yet.
-    Blank,
-    /// A database of this format.
-    Ready,
-}
-
-/// Tells blank files and ours from foreign and newer ones.
-pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
-    let foreign = ErrorKind::Foreign { file: crate::directory::DATABASE_FILE };
+/// Tells a database of ours from blank, foreign and newer ones.
+pub(crate) fn inspect(conn: &Connection) -> Result<(), ErrorKind> {
+    let foreign = ErrorKind::Foreign { file: DATABASE_FILE };
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = match pragma("application_id") {
         Ok(id) => id,
@@ -44,12 +35,16 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
     if application == APPLICATION_ID {
         return match pragma("user_version")? {
             found if found > FORMAT => Err(ErrorKind::Newer { found, known: FORMAT }),
-            FORMAT => Ok(Found::Ready),
+            FORMAT => Ok(()),
             other => Err(ErrorKind::Damaged(format!("its format number is {other}"))),
         };
     }
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application == 0 && tables == 0 { Ok(Found::Blank) } else { Err(foreign) }
+    if application == 0 && tables == 0 {
+        // Ours gets its name when its tables are there.
+        return Err(ErrorKind::Damaged(format!("`{DATABASE_FILE}` is empty")));
+    }
+    Err(foreign)
 }
 
 /// Makes a blank file a database, all or nothing.

@@ -4,7 +4,7 @@ pub(crate) mod catalog;
 pub(crate) mod format;
 pub(crate) mod value;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{ffi::CStr, path::Path, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -20,6 +20,24 @@ const STATEMENT_CACHE: usize = 512;
 const AUTOCHECKPOINT: i64 = 4000;
 /// SQLite's own locks are held for moments only; this is for a machine that stutters.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a writer that opens waits for readers of other processes to let go of the old log.
+const LOG_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How SQLite is used. Tests differ from the default, nobody else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// SQLite's file layer; its own unless told.
+    pub(crate) vfs: Option<&'static CStr>,
+    pub(crate) checkpoint_pages: i64,
+    /// Whether an answer waits until the disk has what was written.
+    pub(crate) sync: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { vfs: None, checkpoint_pages: AUTOCHECKPOINT, sync: true }
+    }
+}
 
 /// A connection to the database.
 pub(crate) struct Store {
@@ -29,38 +47,34 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the file for writing, makes the tables if there are none. The caller holds the write
+    /// Opens the database for writing, makes it if it is not there. The caller holds the write
     /// lock.
     pub(crate) fn open_writer(directory: &Directory) -> Result<Self, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if !directory.has_database() {
+            let unfinished = directory.unfinished()?;
+            make(&unfinished, directory.settings).map_err(|kind| directory.error(kind))?;
+            directory.finish(&unfinished)?;
+        }
         let open = || -> Result<Self, ErrorKind> {
-            let conn = connect(&directory.database(), flags)?;
-            if format::inspect(&conn)? == format::Found::Blank {
-                format::create(&conn)?;
-            }
-            // An answer is durable: it is not given before the log has reached the disk.
-            conn.pragma_update(None, "synchronous", "FULL")?;
-            if cfg!(target_os = "macos") {
-                // Elsewhere fsync reaches the disk by itself.
-                conn.pragma_update(None, "fullfsync", true)?;
-            }
-            conn.pragma_update_and_check(None, "wal_autocheckpoint", AUTOCHECKPOINT, |_| Ok(()))?;
+            let file = directory.database();
+            let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
+            format::inspect(&conn)?;
+            durable(&conn, directory.settings)?;
+            let pages = directory.settings.checkpoint_pages;
+            conn.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
+            settle_log(&conn)?;
             Self::over(conn)
         };
         open().map_err(|kind| directory.error(kind))
     }
 
-    /// Opens the file for reading; nothing if it has no tables yet.
-    pub(crate) fn open_reader(directory: &Directory) -> Result<Option<Self>, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || -> Result<Option<Self>, ErrorKind> {
-            let conn = connect(&directory.database(), flags)?;
-            match format::inspect(&conn)? {
-                format::Found::Blank => Ok(None),
-                format::Found::Ready => Self::over(conn).map(Some),
-            }
+    /// Opens the database for reading.
+    pub(crate) fn open_reader(directory: &Directory) -> Result<Self, Error> {
+        let open = || -> Result<Self, ErrorKind> {
+            let file = directory.database();
+            let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, directory.settings)?;
+            format::inspect(&conn)?;
+            Self::over(conn)
         };
         open().map_err(|kind| directory.error(kind))
     }
@@ -80,12 +94,48 @@ impl Store {
     }
 }
 
-fn connect(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let conn = Connection::open_with_flags(file, flags)?;
+fn connect(file: &Path, flags: OpenFlags, settings: Settings) -> rusqlite::Result<Connection> {
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = match settings.vfs {
+        None => Connection::open_with_flags(file, flags)?,
+        Some(vfs) => Connection::open_with_flags_and_vfs(file, flags, vfs)?,
+    };
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     rusqlite::vtab::array::load_module(&conn)?;
     Ok(conn)
+}
+
+/// Makes a whole database under a name that is not its last one.
+fn make(file: &Path, settings: Settings) -> Result<(), ErrorKind> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let conn = connect(file, flags, settings)?;
+    durable(&conn, settings)?;
+    format::create(&conn)?;
+    // Closing moves the log into the file and removes it.
+    conn.close().map_err(|(_, e)| e.into())
+}
+
+/// An answer is durable: it is not given before the log has reached the disk.
+fn durable(conn: &Connection, settings: Settings) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "synchronous", if settings.sync { "FULL" } else { "OFF" })?;
+    if cfg!(target_os = "macos") {
+        // Elsewhere fsync reaches the disk by itself.
+        conn.pragma_update(None, "fullfsync", true)?;
+    }
+    Ok(())
+}
+
+/// Moves a log that an earlier connection left into the database, and empties it.
+///
+/// After a failed sync the system may show what the disk does not hold, and never write it. Such a
+/// log must not be added to: after a power failure it would end before what was added. The pages
+/// are written anew by moving them. Readers that hold the log only delay this: what they see was
+/// in the log before a sync failed.
+fn settle_log(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(LOG_PATIENCE)?;
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    conn.busy_timeout(BUSY_TIMEOUT)
 }
 
 /// A number that grows by itself.
