@@ -164,9 +164,26 @@ impl From<rusqlite::Error> for ErrorKind {
                 ErrorKind::NoAccess(StoreError(error))
             }
             Some(SystemIoFailure) => ErrorKind::Disk(StoreError(error)),
+            None if is_misfit(&error) => ErrorKind::Damaged(error.to_string()),
             _ => ErrorKind::Store(StoreError(error)),
         }
     }
+}
+
+/// Whether rows are missing that are always there, or values have types that are never stored.
+fn is_misfit(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        Utf8Error,
+    };
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | QueryReturnedNoRows
+            | Utf8Error(..)
+    )
 }
 
 /// What SQLite said, with the number that tells its causes apart.

@@ -55,6 +55,12 @@ pub(crate) fn index(n: i64) -> Request {
     )
 }
 
+/// All descriptors, the nearest to the origin first.
+pub(crate) fn search() -> Request {
+    let search = json!([{"FindDescriptor": {"set": "s", "k_neighbors": 1_000_000, "distances": true, "results": {"list": ["n"]}}}]);
+    Request::new(search.to_string(), vec![vector_bytes(&[0.0; DIMENSIONS])])
+}
+
 /// Which groups are there, if all of them are whole.
 pub(crate) async fn whole_groups(engine: &Engine) -> Result<BTreeSet<i64>, String> {
     let commands = json!([
@@ -87,9 +93,7 @@ pub(crate) async fn whole_groups(engine: &Engine) -> Result<BTreeSet<i64>, Strin
         return Ok(all);
     }
     // The vectors in memory agree with the rows: each is found, at its own distance.
-    let search = json!([{"FindDescriptor": {"set": "s", "k_neighbors": 1_000_000, "distances": true, "results": {"list": ["n"]}}}]);
-    let origin = vector_bytes(&[0.0; DIMENSIONS]);
-    let (answers, _) = ask(engine, Request::new(search.to_string(), vec![origin])).await?;
+    let (answers, _) = ask(engine, search()).await?;
     let found = answers[0]["FindDescriptor"]["entities"].as_array().cloned().unwrap_or_default();
     let order: Vec<i64> = found.iter().map(number).collect::<Result<_, _>>()?;
     same("neighbours in order", &order, &all.iter().copied().collect())?;
