@@ -60,7 +60,7 @@ fn child() {
                                 let _: Response = engine.execute(groups::index(n)).await.unwrap();
                             }
                             2 => {
-                                engine.execute(groups::search()).await.unwrap().done().unwrap();
+                                groups::whole_groups(&engine).await.unwrap();
                             }
                             _ => {}
                         }
@@ -139,4 +139,33 @@ async fn a_kill_loses_no_acknowledged_group_and_leaves_none_half_there() {
         "{rounds} kills, {total} groups acknowledged, {unanswered} more committed unanswered, {logs} logs left behind: none lost, none half there"
     );
     assert!(total >= rounds && logs > 0);
+}
+
+/// A search during ingest: another process sees whole groups only, and none disappears.
+#[tokio::test]
+async fn readers_in_another_process_see_whole_groups_while_one_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = spawn(dir.path(), 1);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut acknowledged = BTreeSet::new();
+    let mut take = |acknowledged: &mut BTreeSet<i64>| {
+        let line = lines.next().unwrap().unwrap();
+        let number = line.strip_prefix("> ").and_then(|l| l.strip_suffix('.'));
+        acknowledged.extend(number.and_then(|n| n.parse::<i64>().ok()));
+    };
+    while acknowledged.is_empty() {
+        take(&mut acknowledged);
+    }
+    let engine = Engine::options().read_only(true).open(dir.path()).unwrap();
+    let mut before = BTreeSet::new();
+    for _ in 0..15 {
+        take(&mut acknowledged);
+        let there = groups::whole_groups(&engine).await.unwrap();
+        assert!(there.is_superset(&acknowledged), "acknowledged, and not to be seen");
+        assert!(there.is_superset(&before), "seen, and gone");
+        before = there;
+    }
+    assert!(child.try_wait().unwrap().is_none(), "the writer went on");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -42,7 +42,7 @@ pub(crate) fn inspect(conn: &Connection) -> Result<(), ErrorKind> {
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if application == 0 && tables == 0 {
         // Ours gets its name when its tables are there.
-        return Err(ErrorKind::Damaged(format!("`{DATABASE_FILE}` is empty")));
+        return Err(ErrorKind::Damaged(format!("`{DATABASE_FILE}` has no tables")));
     }
     Err(foreign)
 }

@@ -4,12 +4,17 @@ pub(crate) mod catalog;
 pub(crate) mod format;
 pub(crate) mod value;
 
-use std::{ffi::CStr, path::Path, sync::Arc, time::Duration};
+use std::{
+    ffi::CStr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::{
-    directory::Directory,
+    directory::{DATABASE_FILE, Directory},
     error::{Error, ErrorKind},
 };
 use catalog::Catalog;
@@ -56,7 +61,7 @@ impl Store {
             directory.finish(&unfinished)?;
         }
         let open = || -> Result<Self, ErrorKind> {
-            let file = directory.database();
+            let file = not_empty(directory)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             format::inspect(&conn)?;
             durable(&conn, directory.settings)?;
@@ -71,7 +76,7 @@ impl Store {
     /// Opens the database for reading.
     pub(crate) fn open_reader(directory: &Directory) -> Result<Self, Error> {
         let open = || -> Result<Self, ErrorKind> {
-            let file = directory.database();
+            let file = not_empty(directory)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, directory.settings)?;
             format::inspect(&conn)?;
             Self::over(conn)
@@ -91,6 +96,19 @@ impl Store {
             self.catalog = Arc::new(Catalog::read(&self.conn)?);
         }
         Ok(())
+    }
+}
+
+/// The database's file, if there is something in it. SQLite takes an empty file for a fresh start
+/// and would delete the log beside it, which may hold all that is left.
+fn not_empty(directory: &Directory) -> Result<PathBuf, ErrorKind> {
+    let file = directory.database();
+    match std::fs::metadata(&file) {
+        Ok(meta) if meta.len() == 0 => {
+            Err(ErrorKind::Damaged(format!("`{DATABASE_FILE}` is empty")))
+        }
+        // Whatever is wrong with it, SQLite will say.
+        _ => Ok(file),
     }
 }
 
