@@ -20,8 +20,7 @@ use tokio::runtime::Runtime;
 /// So few pages that the log is moved into the database, and begun anew, many times.
 const CHECKPOINT_PAGES: i64 = 30;
 const CLIENTS: i64 = 4;
-const GROUPS: i64 = 25;
-const POWER_CUTS: usize = 200;
+const GROUPS: i64 = 15;
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
@@ -62,7 +61,7 @@ async fn load(engine: &Arc<Engine>, disk: &Arc<Disk>, first: i64, rounds: i64) {
     local
         .run_until(async {
             for task in tasks {
-                task.await.unwrap()
+                task.await.unwrap();
             }
         })
         .await;
@@ -131,6 +130,12 @@ fn cut_power(tape: &[Event], times: usize, seed: u64) -> Vec<String> {
     faults
 }
 
+/// `ADB_POWER_CUTS` says how many; `.ci/power` runs the long form.
+fn power_cuts() -> usize {
+    std::env::var("ADB_POWER_CUTS").map_or(150, |n| n.parse().unwrap())
+}
+
+/// Another one each time; a fault names it, and `ADB_POWER_SEED` brings it back.
 fn any_seed() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     std::env::var("ADB_POWER_SEED")
@@ -139,14 +144,14 @@ fn any_seed() -> u64 {
 
 #[test]
 fn a_power_failure_loses_nothing_that_was_acknowledged() {
-    let faults = cut_power(&tape(&options()), POWER_CUTS, any_seed());
+    let faults = cut_power(&tape(&options()), power_cuts(), any_seed());
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
 /// The same test sees losses where nothing is synced; else it would prove nothing.
 #[test]
 fn without_syncs_the_same_test_sees_losses() {
-    let faults = cut_power(&tape(&options().without_sync()), POWER_CUTS / 4, any_seed());
+    let faults = cut_power(&tape(&options().without_sync()), power_cuts() / 4, any_seed());
     let lost = faults.iter().filter(|f| f.contains("acknowledged")).count();
     assert!(lost > 0, "no acknowledged group was lost: {faults:#?}");
 }
