@@ -137,6 +137,18 @@ async fn a_log_that_was_cut_or_overwritten() {
     assert!(seen.len() > 5, "{seen:?}");
 }
 
+/// A database that was cut while the log of a killed process lies beside it.
+#[tokio::test]
+async fn a_database_that_was_cut_beside_its_log() {
+    for part in 1..12 {
+        let dir = with_log().await;
+        let file = OpenOptions::new().write(true).open(dir.path().join("adb.sqlite")).unwrap();
+        file.set_len(file.metadata().unwrap().len() * part / 12).unwrap();
+        let error = everything(dir.path()).await.unwrap_err();
+        assert!(error.contains("the store is damaged"), "{part}: {error}");
+    }
+}
+
 /// Pages of the database overwritten with noise. No panic; an answer is right, or there is none:
 /// but bytes within a blob are not checked, as docs/trust.md says.
 #[tokio::test]
