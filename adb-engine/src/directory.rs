@@ -7,10 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    store::Settings,
+};
 
 /// Everything that must not be lost.
 pub(crate) const DATABASE_FILE: &str = "adb.sqlite";
+/// A database that is being made, and what SQLite puts beside it meanwhile. It gets its name when
+/// it is whole, so what has that name and no tables is damaged.
+const UNFINISHED_FILES: [&str; 4] =
+    ["adb.sqlite.new", "adb.sqlite.new-journal", "adb.sqlite.new-wal", "adb.sqlite.new-shm"];
 /// Held by the writing process; its text is that process's id.
 pub(crate) const LOCK_FILE: &str = "adb.lock";
 
@@ -22,11 +29,13 @@ const OWN_LOCK_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Directory {
     root: PathBuf,
+    /// How its database is opened.
+    pub(crate) settings: Settings,
 }
 
 impl Directory {
     /// Looks at `path`; makes the directory if `create` and it is missing.
-    pub(crate) fn open(path: &Path, create: bool) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, create: bool, settings: Settings) -> Result<Self, Error> {
         let fail = |kind| Error::new(path, kind);
         match fs::metadata(path) {
             Ok(meta) if !meta.is_dir() => return Err(fail(ErrorKind::NotADirectory)),
@@ -35,7 +44,7 @@ impl Directory {
                 if !create {
                     return Err(fail(ErrorKind::Missing));
                 }
-                fs::create_dir_all(path).map_err(|source| {
+                make_durable_dir(path).map_err(|source| {
                     fail(ErrorKind::Io { doing: "making the directory", source })
                 })?;
             }
@@ -47,11 +56,20 @@ impl Directory {
         let root = fs::canonicalize(path).map_err(|source| {
             fail(ErrorKind::Io { doing: "resolving the directory's path", source })
         })?;
-        let directory = Self { root };
-        if !directory.has_database() && !directory.is_empty()? {
-            return Err(fail(ErrorKind::NotOurs));
+        let directory = Self { root, settings };
+        if directory.has_database() {
+            return Ok(directory);
         }
-        Ok(directory)
+        let others = directory.others()?;
+        match others {
+            // Another process has made it since.
+            _ if directory.has_database() => Ok(directory),
+            Others::None => Ok(directory),
+            Others::LogOnly => Err(fail(ErrorKind::Damaged(format!(
+                "`{DATABASE_FILE}` is gone, and its log is still there"
+            )))),
+            Others::Foreign => Err(fail(ErrorKind::NotOurs)),
+        }
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -62,20 +80,50 @@ impl Directory {
         self.root.join(DATABASE_FILE)
     }
 
-    /// Whether the database's file is there; it may still be without tables.
+    /// Whether the database's file is there. It is never there without its tables, unless damaged.
     pub(crate) fn has_database(&self) -> bool {
         self.database().exists()
     }
 
-    /// A lock file alone is what a process leaves that was killed before it made the database.
-    fn is_empty(&self) -> Result<bool, Error> {
+    /// What lies in a directory that holds no database.
+    fn others(&self) -> Result<Others, Error> {
         let io = |source| self.error(ErrorKind::Io { doing: "listing the directory", source });
+        let mut others = Others::None;
         for entry in fs::read_dir(&self.root).map_err(io)? {
-            if entry.map_err(io)?.file_name() != LOCK_FILE {
-                return Ok(false);
+            let name = entry.map_err(io)?.file_name();
+            let name = name.to_string_lossy();
+            // What a process leaves that was killed before it had made the database.
+            if name == LOCK_FILE || UNFINISHED_FILES.contains(&&*name) {
+                continue;
+            }
+            if name.strip_prefix(DATABASE_FILE).is_some_and(|rest| rest.starts_with('-')) {
+                others = Others::LogOnly;
+            } else {
+                return Ok(Others::Foreign);
             }
         }
-        Ok(true)
+        Ok(others)
+    }
+
+    /// Where a database is made, with nothing there. The caller holds the write lock.
+    pub(crate) fn unfinished(&self) -> Result<PathBuf, Error> {
+        for name in UNFINISHED_FILES {
+            match fs::remove_file(self.root.join(name)) {
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    let doing = "removing what an interrupted start left";
+                    return Err(self.error(ErrorKind::Io { doing, source }));
+                }
+                _ => {}
+            }
+        }
+        Ok(self.root.join(UNFINISHED_FILES[0]))
+    }
+
+    /// Gives a finished database its name, for good.
+    pub(crate) fn finish(&self, made: &Path) -> Result<(), Error> {
+        fs::rename(made, self.database()).and_then(|()| sync_directory(&self.root)).map_err(
+            |source| self.error(ErrorKind::Io { doing: "naming the new database", source }),
+        )
     }
 
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
@@ -131,6 +179,38 @@ impl Directory {
     }
 }
 
+/// What a directory without a database holds.
+enum Others {
+    None,
+    /// What SQLite keeps beside a database.
+    LogOnly,
+    Foreign,
+}
+
+/// Makes a directory and its missing parents, so that a power failure does not take them away
+/// again with all that was put into them.
+fn make_durable_dir(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> =
+        path.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+    fs::create_dir_all(path)?;
+    for made in missing {
+        match made.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_directory(parent)?,
+            _ => sync_directory(Path::new("."))?,
+        }
+    }
+    Ok(())
+}
+
+/// Makes what was made or renamed in a directory last.
+fn sync_directory(path: &Path) -> std::io::Result<()> {
+    if cfg!(unix) {
+        File::open(path)?.sync_all()?;
+    }
+    // Elsewhere directories cannot be opened, and their entries are the file system's business.
+    Ok(())
+}
+
 /// The right to write, until dropped.
 #[derive(Debug)]
 pub(crate) struct WriteLock {
@@ -144,23 +224,24 @@ mod tests {
     #[test]
     fn only_empty_directories_become_databases() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(Directory::open(dir.path(), true).is_ok());
+        assert!(Directory::open(dir.path(), true, Settings::default()).is_ok());
         fs::write(dir.path().join(LOCK_FILE), "1").unwrap();
-        assert!(Directory::open(dir.path(), true).is_ok());
+        assert!(Directory::open(dir.path(), true, Settings::default()).is_ok());
         fs::write(dir.path().join("notes.txt"), "mine").unwrap();
-        let error = Directory::open(dir.path(), true).unwrap_err();
+        let error = Directory::open(dir.path(), true, Settings::default()).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::NotOurs), "{error}");
         let file = dir.path().join("notes.txt");
-        let error = Directory::open(&file, true).unwrap_err();
+        let error = Directory::open(&file, true, Settings::default()).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::NotADirectory), "{error}");
-        let error = Directory::open(&dir.path().join("none"), false).unwrap_err();
+        let error =
+            Directory::open(&dir.path().join("none"), false, Settings::default()).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Missing), "{error}");
     }
 
     #[test]
     fn the_lock_names_its_holder() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::open(dir.path(), true).unwrap();
+        let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
         let lock = directory.lock().unwrap();
         assert_eq!(directory.lock_holder(), Some(std::process::id()));
         drop(lock);

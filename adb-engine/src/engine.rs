@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    ffi::CStr,
     fmt,
     num::NonZero,
     path::{Path, PathBuf},
@@ -17,7 +18,7 @@ use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
     request,
-    store::Store,
+    store::{Settings, Store},
     vectors::cache::VectorCache,
     worker::{
         Job,
@@ -69,11 +70,17 @@ pub struct Options {
     read_only: bool,
     readers: Option<NonZero<usize>>,
     response_limit: usize,
+    settings: Settings,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { read_only: false, readers: None, response_limit: RESPONSE_LIMIT }
+        Self {
+            read_only: false,
+            readers: None,
+            response_limit: RESPONSE_LIMIT,
+            settings: Settings::default(),
+        }
     }
 }
 
@@ -99,6 +106,24 @@ impl Options {
         self
     }
 
+    /// For the tests of durability: goes through another file layer of SQLite's (by its name), and
+    /// moves the log into the database after so many pages.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn file_layer(mut self, vfs: &'static CStr, checkpoint_pages: i64) -> Self {
+        self.settings.vfs = Some(vfs);
+        self.settings.checkpoint_pages = checkpoint_pages;
+        self
+    }
+
+    /// For the test that must see losses: answers before the disk has what was written.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_sync(mut self) -> Self {
+        self.settings.sync = false;
+        self
+    }
+
     /// Opens the database in a directory; makes both if they are missing.
     ///
     /// A process that opens one directory twice gets two handles of one engine; the options of the
@@ -107,7 +132,7 @@ impl Options {
     /// # Errors
     /// See [`ErrorKind`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Engine, Error> {
-        let directory = Directory::open(path.as_ref(), !self.read_only)?;
+        let directory = Directory::open(path.as_ref(), !self.read_only, self.settings)?;
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         let open = open.get_or_insert_default();
         open.retain(|_, core| core.strong_count() > 0);
@@ -273,9 +298,9 @@ fn default_readers() -> NonZero<usize> {
     NonZero::new(cores).unwrap_or(NonZero::<usize>::MIN)
 }
 
-/// The database, if it is there and has its tables.
+/// The database, if it is there.
 fn existing(directory: &Directory) -> Result<Option<Store>, Error> {
-    if directory.has_database() { Store::open_reader(directory) } else { Ok(None) }
+    directory.has_database().then(|| Store::open_reader(directory)).transpose()
 }
 
 enum Made {

@@ -130,11 +130,24 @@ pub enum ErrorKind {
         /// Why it failed.
         source: std::io::Error,
     },
-    /// SQLite failed: the disk, the file, or memory.
+    /// The disk is full.
+    #[error("the disk is full; make room on it, then send the request again")]
+    DiskFull,
+    /// The file or its directory may not be written to, or not even be opened.
+    #[error(
+        "the files of the database cannot be opened or written ({0}); this process needs the right to write to the directory even for reading, so grant it, or copy the directory to where it has it"
+    )]
+    NoAccess(#[source] StoreError),
+    /// The disk refused to read, to write, or to say that what was written is safe.
+    #[error("the disk failed ({0}); look after the disk, and send the request again once it works")]
+    Disk(#[source] StoreError),
+    /// SQLite failed otherwise: locks or memory.
     #[error("the store failed: {0}")]
     Store(#[source] StoreError),
     /// The store does not hold what its format says.
-    #[error("the store is damaged: {0}")]
+    #[error(
+        "the store is damaged: {0}; keep the directory as it is, and restore a copy of it elsewhere"
+    )]
     Damaged(String),
     /// The engine's own fault; the request was not applied.
     #[error("adb failed where it must not, please report it: {0}")]
@@ -150,14 +163,57 @@ fn holder(pid: Option<u32>) -> String {
 
 impl From<rusqlite::Error> for ErrorKind {
     fn from(error: rusqlite::Error) -> Self {
-        ErrorKind::Store(StoreError(error))
+        use rusqlite::ErrorCode::{
+            CannotOpen, DatabaseCorrupt, DiskFull, NotADatabase, PermissionDenied, ReadOnly,
+            SystemIoFailure,
+        };
+        match error.sqlite_error_code() {
+            Some(DiskFull) => ErrorKind::DiskFull,
+            Some(DatabaseCorrupt | NotADatabase) => ErrorKind::Damaged(error.to_string()),
+            Some(CannotOpen | PermissionDenied | ReadOnly) => {
+                ErrorKind::NoAccess(StoreError(error))
+            }
+            Some(SystemIoFailure) => ErrorKind::Disk(StoreError(error)),
+            None if is_misfit(&error) => ErrorKind::Damaged(error.to_string()),
+            _ => ErrorKind::Store(StoreError(error)),
+        }
     }
 }
 
-/// What SQLite said.
+/// Whether rows are missing that are always there, or values have types that are never stored.
+fn is_misfit(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, QueryReturnedNoRows,
+        Utf8Error,
+    };
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | QueryReturnedNoRows
+            | Utf8Error(..)
+    )
+}
+
+/// What SQLite said, with the number that tells its causes apart.
 #[derive(Debug, thiserror::Error)]
-#[error(transparent)]
+#[error("{}{}", .0, extended(.0))]
 pub struct StoreError(rusqlite::Error);
+
+/// SQLite says "disk I/O error" to all that disks do; which of it happened is a number.
+fn extended(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(e, _) => match e.extended_code {
+            rusqlite::ffi::SQLITE_IOERR_FSYNC => ": a sync failed".to_owned(),
+            rusqlite::ffi::SQLITE_IOERR_WRITE => ": a write failed".to_owned(),
+            rusqlite::ffi::SQLITE_IOERR_READ => ": a read failed".to_owned(),
+            rusqlite::ffi::SQLITE_IOERR_SHORT_READ => ": a file is too short".to_owned(),
+            code => format!(": code {code}"),
+        },
+        _ => String::new(),
+    }
+}
 
 impl StoreError {
     /// Whether it waited for a lock in vain.

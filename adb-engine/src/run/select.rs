@@ -270,7 +270,7 @@ mod tests {
     use crate::{
         directory::Directory,
         store::{
-            Store,
+            Settings, Store,
             catalog::{Catalog, Target},
             value::PropertyType,
         },
@@ -279,7 +279,8 @@ mod tests {
     /// A thousand descriptors of one set and one type, each with an id of its own.
     fn descriptors() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = Store::open_writer(&Directory::open(dir.path(), true).unwrap()).unwrap();
+        let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
+        let mut store = Store::open_writer(&directory).unwrap();
         let catalog = Arc::make_mut(&mut store.catalog);
         let mut class = catalog.class(Target::Entity, "_Descriptor").unwrap().clone();
         for property in ["adb_id", "user_type"] {

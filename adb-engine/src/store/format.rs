@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use crate::error::ErrorKind;
+use crate::{directory::DATABASE_FILE, error::ErrorKind};
 
 use super::system;
 
@@ -38,17 +38,15 @@ pub(crate) mod class_id {
 /// What a file says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// No tables yet.
-    Blank,
     /// A database of this format.
     Ready,
     /// One of an older format, which opening for writing upgrades.
     Older(i64),
 }
 
-/// Tells blank files and ours from foreign and newer ones.
+/// Tells a database of ours from blank, foreign and newer ones.
 pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
-    let foreign = ErrorKind::Foreign { file: crate::directory::DATABASE_FILE };
+    let foreign = ErrorKind::Foreign { file: DATABASE_FILE };
     let pragma = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let application = match pragma("application_id") {
         Ok(id) => id,
@@ -66,7 +64,11 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
         };
     }
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if application == 0 && tables == 0 { Ok(Found::Blank) } else { Err(foreign) }
+    if application == 0 && tables == 0 {
+        // Ours gets its name when its tables are there.
+        return Err(ErrorKind::Damaged(format!("`{DATABASE_FILE}` has no tables")));
+    }
+    Err(foreign)
 }
 
 /// Makes a blank file a database, all or nothing.

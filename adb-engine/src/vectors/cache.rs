@@ -367,7 +367,8 @@ mod tests {
     #[test]
     fn snapshots_of_different_times_share_a_cache() {
         let dir = tempfile::tempdir().unwrap();
-        let directory = Directory::open(dir.path(), true).unwrap();
+        let directory =
+            Directory::open(dir.path(), true, crate::store::Settings::default()).unwrap();
         let writer = Store::open_writer(&directory).unwrap();
         let write = |sql: &str| writer.conn.execute_batch(sql).unwrap();
         let add = |id: i64| {
@@ -387,7 +388,7 @@ mod tests {
         );
         (2..6).for_each(add);
         let cache = VectorCache::default();
-        let reader = || Store::open_reader(&directory).unwrap().unwrap();
+        let reader = || Store::open_reader(&directory).unwrap();
         let snapshot = || {
             let store = reader();
             store.conn.execute_batch("BEGIN; SELECT count(*) FROM c4").unwrap();

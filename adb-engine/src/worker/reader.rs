@@ -47,7 +47,8 @@ impl Reader {
 
     fn read(&mut self, job: Job) -> Result<Done, Undone> {
         if self.store.is_none() {
-            self.store = Some(self.open()?);
+            let store = Store::open_reader(&self.directory).map_err(Error::into_kind)?;
+            self.store = Some(store);
         }
         let Some(store) = &mut self.store else {
             return Err(Undone::Store(ErrorKind::Closed));
@@ -57,14 +58,10 @@ impl Reader {
         store.refresh()?;
         let run = Run::new(store, &self.vectors, None, job.blobs, self.response_limit);
         let done = super::run(run, job.commands);
-        store.conn.execute_batch("COMMIT")?;
-        done
-    }
-
-    fn open(&self) -> Result<Store, Undone> {
-        match Store::open_reader(&self.directory).map_err(Error::into_kind)? {
-            Some(store) => Ok(store),
-            None => Err(Undone::Store(ErrorKind::Damaged("its tables are gone".to_owned()))),
+        if !matches!(done, Err(Undone::Store(_))) {
+            // After a failure the connection is dropped, and what failed is the better answer.
+            store.conn.execute_batch("COMMIT")?;
         }
+        done
     }
 }

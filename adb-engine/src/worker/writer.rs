@@ -90,17 +90,19 @@ impl Writer {
             let to = job.answer.clone();
             match one(open, &self.vectors, self.response_limit, job) {
                 Ok(answer) => pending.push(Pending { to, answer }),
-                Err(kind) => {
-                    reply(&to, Err(self.directory.error(kind).into()));
-                    // Full disks and the like end the whole transaction.
-                    if open.store.conn.is_autocommit() {
-                        self.give_up(
-                            pending,
-                            "the store failed in the same group",
-                            Fate::NotApplied,
-                        );
+                Err(Failure { kind, alone }) => {
+                    let error = self.directory.error(kind);
+                    if !alone {
+                        let why = DbError::transient(format!(
+                            "a request that was to be committed together with this one failed, send this one again: {error}"
+                        ));
+                        // Closing the connection takes back what was not committed.
+                        self.open = None;
+                        reply(&to, Err(error.into()));
+                        give_up(pending, &why, Fate::NotApplied);
                         return;
                     }
+                    reply(&to, Err(error.into()));
                 }
             }
             if pending.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
@@ -114,26 +116,46 @@ impl Writer {
                 }
             }
             Err(e) => {
-                // Part of the log may have reached the disk; only reading it again would tell.
-                self.give_up(pending, &format!("the commit failed: {e}"), Fate::Unknown);
+                // Part of the log may have reached the disk; only reading it again would tell. The
+                // next group starts from what the disk says.
+                self.open = None;
+                let error = DbError::from(self.directory.error(e.into()));
+                give_up(pending, &error, Fate::Unknown);
             }
         }
     }
+}
 
-    /// Refusals stand; the others are not, or perhaps not, applied. The next group starts from
-    /// what the disk says.
-    fn give_up(&mut self, pending: Vec<Pending>, why: &str, fate: Fate) {
-        for Pending { to, answer } in pending {
-            let answer = match answer {
-                refused @ Response::Refused(_) => Ok(refused),
-                Response::Done { .. } => {
-                    let text = format!("{why} ({})", self.directory.root().display());
-                    Err(DbError::transient(text).with_fate(fate))
-                }
-            };
-            reply(&to, answer);
-        }
-        self.open = None;
+/// Refusals stand; the others are not, or perhaps not, applied.
+fn give_up(pending: Vec<Pending>, why: &DbError, fate: Fate) {
+    for Pending { to, answer } in pending {
+        let answer = match answer {
+            refused @ Response::Refused(_) => Ok(refused),
+            Response::Done { .. } => {
+                let text = why.to_string();
+                let error = if why.is_transient() {
+                    DbError::transient(text)
+                } else {
+                    DbError::permanent(text)
+                };
+                Err(error.with_fate(fate))
+            }
+        };
+        reply(&to, answer);
+    }
+}
+
+/// Why a request could not be run.
+struct Failure {
+    kind: ErrorKind,
+    /// Nothing of it is left, and the transaction goes on.
+    alone: bool,
+}
+
+/// A savepoint that cannot be opened, closed or undone is in the transaction or not: nobody knows.
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self { kind: error.into(), alone: false }
     }
 }
 
@@ -148,7 +170,7 @@ fn one(
     vectors: &VectorCache,
     response_limit: usize,
     job: Job,
-) -> Result<Response, ErrorKind> {
+) -> Result<Response, Failure> {
     let Open { store, sequence } = open;
     let catalog = store.catalog.clone();
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
@@ -162,12 +184,22 @@ fn one(
         Err(undone) => undone,
     };
     store.catalog = catalog;
-    if !store.conn.is_autocommit() {
-        store.conn.execute_batch("ROLLBACK TO request; RELEASE request")?;
+    // Full disks and the like end the whole transaction.
+    let alone = !store.conn.is_autocommit();
+    if alone && let Err(e) = store.conn.execute_batch("ROLLBACK TO request; RELEASE request") {
+        let kind = match undone {
+            Undone::Store(kind) => kind,
+            Undone::Refused(_) => e.into(),
+        };
+        return Err(Failure { kind, alone: false });
     }
     match undone {
-        Undone::Refused(refusal) => Ok(Response::Refused(refusal)),
-        Undone::Store(kind) => Err(kind),
+        Undone::Refused(refusal) if alone => Ok(Response::Refused(refusal)),
+        Undone::Refused(_) => {
+            let kind = ErrorKind::Bug("a refusal ended the transaction".to_owned());
+            Err(Failure { kind, alone })
+        }
+        Undone::Store(kind) => Err(Failure { kind, alone }),
     }
 }
 

@@ -1,0 +1,223 @@
+//! Disks that are full, fail, or give less than was asked for.
+#![cfg(unix)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests fail by panicking"
+)]
+
+#[path = "common/groups.rs"]
+mod groups;
+
+use std::{collections::BTreeMap, num::NonZero, sync::Arc};
+
+use adb_engine::Engine;
+use adb_faults::{Disk, Fault, Plan, file_layer};
+use adb_model::{Database as _, DbError, Fate, Response};
+
+const CHECKPOINT_PAGES: i64 = 40;
+
+struct Watched {
+    engine: Engine,
+    disk: Arc<Disk>,
+    dir: tempfile::TempDir,
+}
+
+fn open(dir: &tempfile::TempDir) -> Engine {
+    let options = Engine::options().readers(NonZero::<usize>::MIN);
+    options.file_layer(file_layer(), CHECKPOINT_PAGES).open(dir.path()).unwrap()
+}
+
+/// A database with some groups in it.
+async fn watched() -> Watched {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::watch(dir.path()).unwrap();
+    let engine = open(&dir);
+    engine.execute(groups::set()).await.unwrap().done().unwrap();
+    for n in 1..5 {
+        engine.execute(groups::group(n)).await.unwrap().done().unwrap();
+    }
+    Watched { engine, disk, dir }
+}
+
+/// Sends groups while calls fail; then, with a disk that works again, looks what is there and goes
+/// on. Gives the errors that were met.
+async fn survive(plan: Plan) -> Vec<DbError> {
+    let Watched { engine, disk, dir } = watched().await;
+    disk.inject(plan);
+    let mut fates: BTreeMap<i64, Option<Fate>> = (1..5).map(|n| (n, None)).collect();
+    let mut errors = Vec::new();
+    for n in 5..13 {
+        match engine.execute(groups::group(n)).await {
+            Ok(Response::Done { .. }) => fates.insert(n, None),
+            Ok(Response::Refused(refusal)) => panic!("{plan:?}: {refusal}"),
+            Err(e) => {
+                let fate = e.fate();
+                errors.push(e);
+                fates.insert(n, Some(fate))
+            }
+        };
+    }
+    disk.lift();
+    let agree = |there: &std::collections::BTreeSet<i64>, engine: &str| {
+        for (n, fate) in &fates {
+            match fate {
+                None => assert!(there.contains(n), "{plan:?}: {engine} lost group {n}"),
+                Some(Fate::NotApplied) => {
+                    assert!(!there.contains(n), "{plan:?}: {engine} applied group {n} after all");
+                }
+                Some(Fate::Unknown) => {}
+            }
+        }
+    };
+    agree(&groups::whole_groups(&engine).await.unwrap(), "the engine");
+    // It goes on as if nothing had been, and takes what was sent again.
+    engine.execute(groups::group(100)).await.unwrap().done().unwrap();
+    drop(engine);
+    let engine = open(&dir);
+    let there = groups::whole_groups(&engine).await.unwrap();
+    agree(&there, "opening again");
+    assert!(there.contains(&100));
+    for n in 5..13 {
+        engine.execute(groups::group(n)).await.unwrap().done().unwrap();
+    }
+    assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), 13);
+    drop(engine);
+    groups::sound(dir.path()).unwrap();
+    errors
+}
+
+/// The fault at each of so many calls, once and for some time.
+async fn sweep(fault: Fault, files: &'static str, calls: usize, step: usize, says: &str) {
+    let (mut met, mut plans) = (0, 0);
+    for after in (0..calls).step_by(step) {
+        for times in [1, 25] {
+            let errors = survive(Plan { fault, after, times, files }).await;
+            plans += 1;
+            met += usize::from(!errors.is_empty());
+            for error in errors {
+                let text = error.to_string();
+                assert!(text.contains(says), "{fault:?} at {after}: {text}");
+                // What, where, and how to mend it.
+                assert!(text.contains(';') && text.contains('/'), "{text}");
+            }
+        }
+    }
+    eprintln!("{fault:?} on `{files}`: {plans} plans, {met} of them answered with errors");
+    assert!(met > 0, "{fault:?} was never seen");
+}
+
+#[tokio::test]
+async fn a_full_disk() {
+    sweep(Fault::Full, "-wal", 60, 7, "the disk is full").await;
+}
+
+#[tokio::test]
+async fn failed_writes_of_the_log() {
+    sweep(Fault::Write, "-wal", 60, 7, "a write failed").await;
+}
+
+#[tokio::test]
+async fn failed_syncs_of_the_log() {
+    sweep(Fault::Sync, "-wal", 8, 1, "a sync failed").await;
+}
+
+/// Moving the log into the database fails: nobody has to be told, for the log still holds it.
+#[tokio::test]
+async fn a_database_that_cannot_be_written_while_its_log_can() {
+    for fault in [Fault::Full, Fault::Write, Fault::Sync] {
+        for after in 0..3 {
+            let plan = Plan { fault, after, times: usize::MAX, files: "adb.sqlite" };
+            let errors = survive(plan).await;
+            assert!(errors.is_empty(), "{errors:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_stays_full_keeps_answering() {
+    let Watched { engine, disk, dir: _dir } = watched().await;
+    disk.inject(Plan { fault: Fault::Full, after: 0, times: usize::MAX, files: "" });
+    for n in 10..40 {
+        let answer = engine.execute(groups::group(n)).await;
+        // What still fits into the files as they are is done.
+        if let Err(e) = answer {
+            assert!(e.to_string().contains("the disk is full; make room"), "{e}");
+            assert!(!e.is_transient());
+        }
+        // Reading goes on.
+        assert!(groups::whole_groups(&engine).await.unwrap().len() >= 4);
+    }
+    assert!(disk.lift() > 0);
+    engine.execute(groups::group(1)).await.unwrap().done().unwrap();
+}
+
+/// Reads fail on the threads that read: an error, never a shorter answer, and the next one is whole.
+#[tokio::test]
+async fn failed_reads() {
+    let Watched { engine, disk, dir } = watched().await;
+    drop(engine);
+    let mut met = 0;
+    for after in 0..40 {
+        let engine = open(&dir);
+        disk.inject(Plan { fault: Fault::Read, after, times: 1, files: "" });
+        match groups::whole_groups(&engine).await {
+            Ok(there) => assert_eq!(there.len(), 4),
+            Err(text) => {
+                met += 1;
+                assert!(text.contains("a read failed") && text.contains("look after"), "{text}");
+            }
+        }
+        disk.lift();
+        assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), 4);
+    }
+    assert!(met > 0);
+}
+
+/// Reads that end early, as of a file that becomes shorter while it is open. Nothing panics, nothing
+/// is written wrong, and whoever opens the database after that gets whole answers.
+///
+/// The log has checksums, so there it is always an error. The database's pages have none, and
+/// SQLite takes what is missing for zeros: docs/trust.md says what that means.
+#[tokio::test]
+async fn short_reads() {
+    let mut met = 0;
+    for files in ["-wal", "adb.sqlite"] {
+        let Watched { engine, disk, dir } = watched().await;
+        if files == "adb.sqlite" {
+            // Its log is moved by closing.
+            drop(engine);
+            for after in 0..40 {
+                let engine = Engine::options()
+                    .readers(NonZero::<usize>::MIN)
+                    .file_layer(file_layer(), CHECKPOINT_PAGES);
+                disk.inject(Plan { fault: Fault::ShortRead, after, times: 1, files });
+                let opened = engine.open(dir.path());
+                let answer = match &opened {
+                    Ok(engine) => groups::whole_groups(engine).await.map(drop),
+                    Err(e) => Err(e.to_string()),
+                };
+                met += usize::from(answer.is_err());
+                drop(opened);
+                disk.lift();
+                assert_eq!(groups::whole_groups(&open(&dir)).await.unwrap().len(), 4);
+            }
+        } else {
+            for after in 0..20 {
+                // A reader that has nothing in memory.
+                disk.inject(Plan { fault: Fault::Read, after: 0, times: 1, files: "" });
+                let _ = groups::whole_groups(&engine).await;
+                disk.inject(Plan { fault: Fault::ShortRead, after, times: 1, files });
+                match groups::whole_groups(&engine).await {
+                    Ok(there) => assert_eq!(there.len(), 4),
+                    Err(_) => met += 1,
+                }
+                disk.lift();
+                assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), 4);
+            }
+        }
+        groups::sound(dir.path()).unwrap();
+    }
+    assert!(met > 0);
+}
