@@ -160,3 +160,73 @@ async fn a_value_that_can_not_be_compared_never_reaches_the_database() {
     let err = Cafe::find().filter(|c| c.rating.gt(f64::NAN)).fetch(&*db).await.unwrap_err();
     assert!(err.to_string().contains("NaN"), "{err}");
 }
+
+#[tokio::test]
+async fn properties_change_and_ids_do_not() {
+    let (_dir, db) = cafes().await;
+    let oslo = || Cafe::find().filter(|c| c.town.eq("Oslo"));
+    let n = oslo().count(&*db).await.unwrap();
+    let changed =
+        oslo().update(&*db, |c| [c.town.set("Bergen"), c.founded.unset()]).await.unwrap();
+    assert_eq!((changed, oslo().count(&*db).await.unwrap()), (n, 0));
+    let bergen = Cafe::find().filter(|c| c.town.eq("Bergen")).fetch(&*db).await.unwrap();
+    assert!(bergen.len() as u64 == n && bergen.iter().all(|c| c.founded.is_none()));
+    let with_cake = Cafe::find().having(|c| c.dishes, Dish::find().filter(|d| d.name.eq("dish 3")));
+    assert_eq!(with_cake.update(&*db, |c| [c.open.set(true)]).await.unwrap(), 6);
+
+    let err = Cafe::find().update(&*db, |c| [c.id.set(7)]).await.unwrap_err();
+    assert!(err.to_string().contains("identifies the object"), "{err}");
+    let err = Cafe::find().update(&*db, |c| [c.name.unset()]).await.unwrap_err();
+    assert!(err.to_string().contains("not an `Option`"), "{err}");
+}
+
+#[tokio::test]
+async fn deleting_takes_what_belongs_to_an_object_and_leaves_what_others_share() {
+    let (_dir, db) = cafes().await;
+    let closed = || Cafe::find().filter(|c| c.open.eq(false));
+    assert_eq!(closed().count(&*db).await.unwrap(), 20);
+    let deleted = closed().delete(&*db).await.unwrap();
+    assert_eq!((deleted.objects, deleted.parts), (20, 20), "each with its vector");
+    assert_eq!(Cafe::find().count(&*db).await.unwrap(), 20);
+    assert_eq!(Dish::find().count(&*db).await.unwrap(), 8, "dishes stay");
+    let near = vec![1.0, 0.0];
+    let hits = Cafe::find()
+        .nearest::<Places>(Query::Vector(near.clone()), 40)
+        .fetch_by(&*db, &near)
+        .await
+        .unwrap();
+    assert_eq!(hits.len(), 20, "no vector is left behind");
+    assert_eq!(closed().delete(&*db).await.unwrap(), adb::query::Deleted::default());
+}
+
+#[tokio::test]
+async fn a_database_is_compared_with_the_model_before_a_row_moves() {
+    use adb::check::{Difference, check};
+
+    /// The same class, and not the same property.
+    #[derive(DataModel)]
+    #[adb(class = "Cafe")]
+    struct Other {
+        #[adb(id)]
+        id: u32,
+        #[adb(rename = "rating")]
+        stars: String,
+        #[adb(index)]
+        owner: Option<String>,
+    }
+
+    let (_dir, db) = cafes().await;
+    let none = check(&*db, &[Cafe::SCHEMA], |_| None).await.unwrap();
+    assert!(none.is_empty(), "{none:?}");
+    let found = check(&*db, &[Other::SCHEMA], |_| None).await.unwrap();
+    let told: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(found.len(), 2, "{told:?}");
+    assert!(told[0].contains("`Cafe.rating` is a Number in the database"), "{told:?}");
+    assert!(!found[0].is_mended_by_ensure() && found[1].is_mended_by_ensure());
+    assert!(matches!(&found[1], Difference::IndexMissing { property, .. } if property == "owner"));
+    let found = check(&*db, &[Cafe::SCHEMA, Other::SCHEMA], |_| None).await.unwrap();
+    assert!(
+        found.iter().any(|d| matches!(d, Difference::ModelsDisagree { property: "rating", .. })),
+        "{found:?}"
+    );
+}
