@@ -332,3 +332,44 @@ async fn a_narrow_filter_still_has_as_many_hits_as_it_can() {
     let hits = spiced.fetch_by(&*db, &here).await.unwrap();
     assert_eq!(hits.iter().map(|h| h.value.dish_id).collect::<Vec<_>>(), [3, 10, 17]);
 }
+
+#[tokio::test]
+async fn parts_go_into_the_engine_and_come_back_equal() {
+    let dir = tempfile::tempdir().unwrap();
+    let db: Arc<dyn Database> = adb::connect(dir.path().to_str().unwrap()).unwrap();
+    adb::ensure(&*db, Portrait::SCHEMA, |_| None).await.unwrap();
+    adb::ensure(&*db, Film::SCHEMA, |_| None).await.unwrap();
+    let vector = |x: f32| serde_json::Value::from(vec![x; 512]);
+
+    let row = json!({"id": 1, "photo": "p.png", "faces": [
+        {"area": {"x": 1, "y": 2, "width": 30, "height": 40}, "who": "Ada", "look": vector(0.5)},
+        {"area": {"x": 9, "y": 8, "width": 7, "height": 6}, "look": vector(0.25)},
+    ]});
+    let mut portrait: Portrait = serde_json::from_value(row).unwrap();
+    portrait.photo = Image::bytes(PIXEL);
+    let row = json!({"title": "Metropolis", "film": "m.mp4", "scenes": [
+        {"number": 1, "span": {"start": 1.25, "stop": "00:01:05"}, "meaning": vector(0.125)},
+        {"number": 2, "span": {"start": 70, "stop": 80.000001}, "meaning": vector(1.0)},
+    ], "poster": {"at": 3.5}});
+    let mut film: Film = serde_json::from_value(row).unwrap();
+    film.film = adb::Video::bytes(&b"the film"[..]);
+
+    for _ in 0..2 {
+        let mut lowering = Lowering::new();
+        for graph in [
+            portrait.graph_in(adb::GraphBuilder::for_row(adb::uuid::Uuid::from_u128(1))),
+            film.graph_in(adb::GraphBuilder::for_row(adb::uuid::Uuid::from_u128(2))),
+        ] {
+            lowering.push(&graph.unwrap()).unwrap();
+        }
+        adb::ask(&*db, lowering.finish()).await.unwrap();
+        let portraits = Portrait::find().with_blobs().with_vectors().fetch(&*db).await.unwrap();
+        assert_eq!(portraits, [portrait.clone()]);
+        let films = Film::find().with_blobs().with_vectors().fetch(&*db).await.unwrap();
+        assert_eq!(films, [film.clone()]);
+    }
+
+    let deleted = Portrait::find().delete(&*db).await.unwrap();
+    assert_eq!((deleted.objects, deleted.parts), (1, 4), "two faces, each with its vector");
+    assert_eq!(Film::find().count(&*db).await.unwrap(), 1);
+}
