@@ -187,6 +187,36 @@ fn a_power_failure_after_failed_syncs() {
     assert!(failed > 0);
 }
 
+/// While a reader holds an older state, a part of the log is moved and noted as moved, and not
+/// synced. The sync that follows fails, and what was moved may be gone from the disk.
+#[test]
+fn what_was_moved_while_a_reader_held_an_older_state() {
+    for seed in 0..20 {
+        let dir = directory();
+        let disk = Disk::watch(dir.path()).unwrap();
+        let engine = Arc::new(options().open(dir.path()).unwrap());
+        runtime().block_on(load(&engine, &disk, 1, 4));
+        let file = dir.path().join("adb.sqlite");
+        let reader =
+            rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+                .unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM class").unwrap();
+        runtime().block_on(load(&engine, &disk, 1000, 4));
+        disk.inject(Plan { fault: Fault::Sync, after: 0, times: 1, files: "adb.sqlite" });
+        drop(reader);
+        // Had the engine gone on, it would have moved the rest, and begun the log anew.
+        runtime().block_on(load(&engine, &disk, 2000, 10));
+        assert_eq!(disk.lift(), 1);
+        let faults = cut_power(&disk.tape(), 4, seed);
+        assert!(faults.is_empty(), "{faults:#?}");
+        drop(engine);
+        let engine = Arc::new(options().open(dir.path()).unwrap());
+        runtime().block_on(load(&engine, &disk, 3000, 4));
+        let faults = cut_power(&disk.tape(), 8, seed);
+        assert!(faults.is_empty(), "{faults:#?}");
+    }
+}
+
 /// After a failed sync the system shows what the disk does not hold, and a later sync does not
 /// help. A log that was left so must not be added to.
 #[test]
