@@ -250,6 +250,7 @@ impl Core {
             response_limit: options.response_limit,
             lock,
             open,
+            distrusted: None,
         };
         core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {

@@ -141,6 +141,12 @@ pub enum ErrorKind {
     /// The disk refused to read, to write, or to say that what was written is safe.
     #[error("the disk failed ({0}); look after the disk, and send the request again once it works")]
     Disk(#[source] StoreError),
+    /// The disk did not confirm what was moved from the log into the database. All of it is still in
+    /// the log, and nothing more is written until the database is opened again.
+    #[error(
+        "the disk failed while the log was moved into the database ({0}), so this process writes no more; nothing that was answered is lost: look after the disk, end all processes that have the database open, then open it again"
+    )]
+    Distrusted(#[source] StoreError),
     /// SQLite failed otherwise: locks or memory.
     #[error("the store failed: {0}")]
     Store(#[source] StoreError),
@@ -212,6 +218,12 @@ fn extended(error: &rusqlite::Error) -> String {
             code => format!(": code {code}"),
         },
         _ => String::new(),
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error)
     }
 }
 

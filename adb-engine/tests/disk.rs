@@ -72,14 +72,18 @@ async fn survive(plan: Plan) -> Vec<DbError> {
         }
     };
     agree(&groups::whole_groups(&engine).await.unwrap(), "the engine");
-    // It goes on as if nothing had been, and takes what was sent again.
-    engine.execute(groups::group(100)).await.unwrap().done().unwrap();
+    // It goes on as if nothing had been, unless a sync failed while the log was moved.
+    match engine.execute(groups::group(100)).await {
+        Ok(answer) => drop(answer.done().unwrap()),
+        Err(e) => {
+            assert!(plan.fault == Fault::Sync, "{plan:?}: {e}");
+            assert!(e.to_string().contains("then open it again"), "{plan:?}: {e}");
+        }
+    }
     drop(engine);
     let engine = open(&dir);
-    let there = groups::whole_groups(&engine).await.unwrap();
-    agree(&there, "opening again");
-    assert!(there.contains(&100));
-    for n in 5..13 {
+    agree(&groups::whole_groups(&engine).await.unwrap(), "opening again");
+    for n in (5..13).chain([100]) {
         engine.execute(groups::group(n)).await.unwrap().done().unwrap();
     }
     assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), 13);
@@ -126,13 +130,46 @@ async fn failed_syncs_of_the_log() {
 /// Moving the log into the database fails: nobody has to be told, for the log still holds it.
 #[tokio::test]
 async fn a_database_that_cannot_be_written_while_its_log_can() {
-    for fault in [Fault::Full, Fault::Write, Fault::Sync] {
+    for fault in [Fault::Full, Fault::Write] {
         for after in 0..3 {
             let plan = Plan { fault, after, times: usize::MAX, files: "adb.sqlite" };
             let errors = survive(plan).await;
             assert!(errors.is_empty(), "{errors:?}");
         }
     }
+}
+
+/// The disk does not confirm what was moved from the log: what is in the database is in doubt, what
+/// is in the log is not, so the log must stay as it is until the database is opened again.
+#[tokio::test]
+async fn a_database_whose_sync_fails_is_not_written_on() {
+    let Watched { engine, disk, dir } = watched().await;
+    disk.inject(Plan { fault: Fault::Sync, after: 0, times: 1, files: "adb.sqlite" });
+    let (mut acknowledged, mut refused) = (4, 0);
+    for n in 5..30 {
+        match engine.execute(groups::group(n)).await {
+            Ok(answer) => {
+                assert_eq!(refused, 0, "refused, and then written");
+                answer.done().unwrap();
+                acknowledged += 1;
+            }
+            Err(e) => {
+                refused += 1;
+                assert_eq!((e.fate(), e.is_transient()), (Fate::NotApplied, false));
+                assert!(e.to_string().contains("then open it again"), "{e}");
+            }
+        }
+        assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), acknowledged);
+    }
+    assert_eq!(disk.lift(), 1);
+    assert!(refused > 0 && acknowledged > 4);
+    drop(engine);
+    assert!(dir.path().join("adb.sqlite-wal").exists(), "closing does not move the log");
+    let engine = open(&dir);
+    assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), acknowledged);
+    engine.execute(groups::group(100)).await.unwrap().done().unwrap();
+    drop(engine);
+    groups::sound(dir.path()).unwrap();
 }
 
 #[tokio::test]

@@ -166,8 +166,7 @@ async fn properties_change_and_ids_do_not() {
     let (_dir, db) = cafes().await;
     let oslo = || Cafe::find().filter(|c| c.town.eq("Oslo"));
     let n = oslo().count(&*db).await.unwrap();
-    let changed =
-        oslo().update(&*db, |c| [c.town.set("Bergen"), c.founded.unset()]).await.unwrap();
+    let changed = oslo().update(&*db, |c| [c.town.set("Bergen"), c.founded.unset()]).await.unwrap();
     assert_eq!((changed, oslo().count(&*db).await.unwrap()), (n, 0));
     let bergen = Cafe::find().filter(|c| c.town.eq("Bergen")).fetch(&*db).await.unwrap();
     assert!(bergen.len() as u64 == n && bergen.iter().all(|c| c.founded.is_none()));

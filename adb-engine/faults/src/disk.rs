@@ -153,10 +153,17 @@ impl Disk {
         result
     }
 
-    /// A file was opened. A known file under a new name was renamed without SQLite's doing.
-    pub(crate) fn opened(&self, name: &str, was_there: bool) {
+    /// Opens a file, and takes down whether it was made by that. A known file under a new name was
+    /// renamed without SQLite's doing.
+    pub(crate) fn opens(&self, name: &str, open: impl FnOnce() -> bool) {
+        // Held meanwhile: another thread may find the file at once, and write to it.
         let mut state = self.state();
-        let Ok(inode) = fs::metadata(self.root.join(name)).map(|m| m.ino()) else { return };
+        let file = self.root.join(name);
+        let was_there = file.exists();
+        if !open() {
+            return;
+        }
+        let Ok(inode) = fs::metadata(file).map(|m| m.ino()) else { return };
         if !was_there {
             state.tape.push(Event::Made(name.to_owned()));
         } else if let Some(old) = state.names.get(&inode).filter(|old| *old != name).cloned() {

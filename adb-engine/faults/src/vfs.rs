@@ -121,19 +121,26 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite gives a name or null, and memory of `szOsFile` bytes.
     unsafe {
         let path = path(name).filter(|_| flags & SQLITE_OPEN_DELETEONCLOSE == 0);
-        let was_there = path.is_some_and(Path::exists);
+        let watched = path.and_then(Disk::of);
         let (real, file_inside) = (real(), inner(file));
         (*file).pMethods = ptr::null();
-        let Some(real_open) = (*real).xOpen else { return SQLITE_ERROR };
         (*file_inside).pMethods = ptr::null();
-        let rc = real_open(real, name, file_inside, flags, out);
+        let Some(real_open) = (*real).xOpen else { return SQLITE_ERROR };
+        let mut rc = SQLITE_ERROR;
+        let mut attempt = || {
+            rc = real_open(real, name, file_inside, flags, out);
+            rc == SQLITE_OK
+        };
+        match &watched {
+            Some((disk, name)) => disk.opens(name, attempt),
+            None => {
+                attempt();
+            }
+        }
         if rc != SQLITE_OK {
             return rc;
         }
-        let watched = path.and_then(Disk::of).map(|(disk, name)| {
-            disk.opened(&name, was_there);
-            Box::into_raw(Box::new(Watched { disk, name }))
-        });
+        let watched = watched.map(|(disk, name)| Box::into_raw(Box::new(Watched { disk, name })));
         let base = sqlite3_file { pMethods: &METHODS };
         file.cast::<Shim>().write(Shim { base, watched: watched.unwrap_or(ptr::null_mut()) });
         rc

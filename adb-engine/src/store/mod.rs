@@ -8,15 +8,18 @@ pub(crate) mod value;
 use std::{
     ffi::CStr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, hooks::Wal};
 
 use crate::{
     directory::{DATABASE_FILE, Directory},
-    error::{Error, ErrorKind},
+    error::{Error, ErrorKind, StoreError},
 };
 use catalog::Catalog;
 use format::Found;
@@ -51,6 +54,8 @@ pub(crate) struct Store {
     pub(crate) conn: Connection,
     /// As of the last [`Store::refresh`], and what this connection has changed since.
     pub(crate) catalog: Arc<Catalog>,
+    /// Pages in the log after the last commit of this connection.
+    log_pages: Arc<AtomicI64>,
 }
 
 impl Store {
@@ -67,13 +72,18 @@ impl Store {
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             let found = format::inspect(&conn)?;
             durable(&conn, directory.settings)?;
-            let pages = directory.settings.checkpoint_pages;
-            conn.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
-            settle_log(&conn)?;
+            distrusting(&conn, settle_log(&conn))?;
             if let Found::Older(from) = found {
                 format::upgrade(&conn, from)?;
             }
-            Self::over(conn)
+            let mut store = Self::over(conn)?;
+            let log_pages = store.log_pages.clone();
+            // Takes the place of SQLite's own checkpoints, which keep silent about failed syncs.
+            store.conn.wal_hook(Some(move |_: &mut Wal, pages| {
+                log_pages.store(i64::from(pages), Ordering::Relaxed);
+                Ok(())
+            }))?;
+            Ok(store)
         };
         open().map_err(|kind| directory.error(kind))
     }
@@ -93,7 +103,20 @@ impl Store {
 
     fn over(conn: Connection) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
-        Ok(Self { conn, catalog })
+        Ok(Self { conn, catalog, log_pages: Arc::default() })
+    }
+
+    /// Moves the log into the database if it has grown long. What fails here is tried again after
+    /// the next commit, but for a failed sync.
+    pub(crate) fn move_long_log(&self, settings: Settings) -> Result<(), ErrorKind> {
+        if self.log_pages.load(Ordering::Relaxed) < settings.checkpoint_pages {
+            return Ok(());
+        }
+        let moved = self.conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        match distrusting(&self.conn, moved) {
+            Err(kind @ ErrorKind::Distrusted(_)) => Err(kind),
+            _ => Ok(()),
+        }
     }
 
     /// Reads the catalog again if another connection has changed it. Inside a transaction, so that
@@ -161,6 +184,27 @@ fn settle_log(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(LOG_PATIENCE)?;
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
     conn.busy_timeout(BUSY_TIMEOUT)
+}
+
+/// What a failed sync means while the log is moved.
+///
+/// While a reader holds an older state SQLite moves a part of the log, does not sync, and notes that
+/// part as moved. If the sync that follows later fails, the system may forget the part, and SQLite
+/// would not move it again but begin the log anew. All is still in the log, so the log must stay
+/// until the database is opened afresh, which moves all of it: this connection may not even do so
+/// by closing.
+fn distrusting(conn: &Connection, moved: rusqlite::Result<()>) -> Result<(), ErrorKind> {
+    moved.map_err(|error| {
+        let sync_failed = matches!(&error, rusqlite::Error::SqliteFailure(e, _)
+            if e.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        if !sync_failed {
+            return error.into();
+        }
+        match conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+            Ok(_) => ErrorKind::Distrusted(StoreError::from(error)),
+            Err(e) => e.into(),
+        }
+    })
 }
 
 /// A number that grows by itself.

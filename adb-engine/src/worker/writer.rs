@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     /// Taken with the first request, kept from then on.
     pub(crate) lock: Option<WriteLock>,
     pub(crate) open: Option<Open>,
+    /// Why nothing more may be written, in the words for those who ask from then on.
+    pub(crate) distrusted: Option<String>,
 }
 
 /// A connection that may write, and the numbers that it goes on with.
@@ -56,11 +58,30 @@ impl Writer {
     /// Answers until the channel closes and is empty.
     pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv_blocking() {
+            if let Some(why) = &self.distrusted {
+                reply(&first.answer, Err(DbError::permanent(why)));
+                continue;
+            }
             if let Err(error) = self.make_ready() {
+                self.note(&error);
                 reply(&first.answer, Err(error.into()));
                 continue;
             }
             self.group(first, jobs);
+            let settings = self.directory.settings;
+            let moved =
+                self.open.as_ref().map_or(Ok(()), |open| open.store.move_long_log(settings));
+            if let Err(kind) = moved {
+                self.note(&self.directory.error(kind));
+            }
+        }
+    }
+
+    /// Remembers an error after which nothing may be written.
+    fn note(&mut self, error: &Error) {
+        if matches!(error.kind(), ErrorKind::Distrusted(_)) {
+            self.distrusted = Some(error.to_string());
+            self.open = None;
         }
     }
 
