@@ -352,7 +352,7 @@ async fn parts_go_into_the_engine_and_come_back_equal() {
         {"number": 2, "span": {"start": 70, "stop": 80.000001}, "meaning": vector(1.0)},
     ], "poster": {"at": 3.5}});
     let mut film: Film = serde_json::from_value(row).unwrap();
-    film.film = adb::Video::bytes(&b"the film"[..]);
+    film.film = Video::bytes(&b"the film"[..]);
 
     for _ in 0..2 {
         let mut lowering = Lowering::new();
