@@ -80,6 +80,11 @@ impl Directory {
         self.root.join(DATABASE_FILE)
     }
 
+    /// SQLite's log of it.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.root.join(format!("{DATABASE_FILE}-wal"))
+    }
+
     /// Whether the database's file is there. It is never there without its tables, unless damaged.
     pub(crate) fn has_database(&self) -> bool {
         self.database().exists()

@@ -106,12 +106,18 @@ impl Options {
         self
     }
 
-    /// For the tests of durability: goes through another file layer of SQLite's (by its name), and
-    /// moves the log into the database after so many pages.
+    /// For the tests of durability: goes through another file layer of SQLite's (by its name), moves
+    /// the log into the database after so many pages, and writes a file anew in this way.
     #[doc(hidden)]
     #[must_use]
-    pub fn file_layer(mut self, vfs: &'static CStr, checkpoint_pages: i64) -> Self {
+    pub fn file_layer(
+        mut self,
+        vfs: &'static CStr,
+        checkpoint_pages: i64,
+        write_anew: fn(&Path) -> std::io::Result<()>,
+    ) -> Self {
         self.settings.vfs = Some(vfs);
+        self.settings.write_anew = write_anew;
         self.settings.checkpoint_pages = checkpoint_pages;
         self
     }

@@ -141,6 +141,11 @@ pub enum ErrorKind {
     /// The disk refused to read, to write, or to say that what was written is safe.
     #[error("the disk failed ({0}); look after the disk, and send the request again once it works")]
     Disk(#[source] StoreError),
+    /// A log that was left, be it by a kill or a failed sync, could not be put on the disk.
+    #[error(
+        "the log that was left could not be written to the disk once more ({0}); look after the disk, and send the request again once it works"
+    )]
+    Log(#[source] std::io::Error),
     /// The disk did not confirm what was moved from the log into the database. All of it is still in
     /// the log, and nothing more is written until the database is opened again.
     #[error(

@@ -14,6 +14,6 @@ mod replay;
 mod vfs;
 
 pub use dice::Dice;
-pub use disk::{Disk, Event, Fault, Plan};
+pub use disk::{Disk, Event, Fault, Plan, write_anew};
 pub use replay::Replay;
 pub use vfs::file_layer;

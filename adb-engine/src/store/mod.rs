@@ -7,6 +7,8 @@ pub(crate) mod value;
 
 use std::{
     ffi::CStr,
+    fs::OpenOptions,
+    io::{Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -41,11 +43,15 @@ pub(crate) struct Settings {
     pub(crate) checkpoint_pages: i64,
     /// Whether an answer waits until the disk has what was written.
     pub(crate) sync: bool,
+    /// Puts a file's bytes on the disk once more.
+    pub(crate) write_anew: WriteAnew,
 }
+
+type WriteAnew = fn(&Path) -> std::io::Result<()>;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { vfs: None, checkpoint_pages: AUTOCHECKPOINT, sync: true }
+        Self { vfs: None, checkpoint_pages: AUTOCHECKPOINT, sync: true, write_anew }
     }
 }
 
@@ -69,6 +75,7 @@ impl Store {
         }
         let open = || -> Result<Self, ErrorKind> {
             let file = not_empty(directory)?;
+            (directory.settings.write_anew)(&directory.log()).map_err(ErrorKind::Log)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             let found = format::inspect(&conn)?;
             durable(&conn, directory.settings)?;
@@ -174,12 +181,34 @@ fn durable(conn: &Connection, settings: Settings) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Moves a log that an earlier connection left into the database, and empties it.
+/// Puts a log that an earlier connection left on the disk.
 ///
-/// After a failed sync the system may show what the disk does not hold, and never write it. Such a
-/// log must not be added to: after a power failure it would end before what was added. The pages
-/// are written anew by moving them. Readers that hold the log only delay this: what they see was
-/// in the log before a sync failed.
+/// After a failed sync the system may show what the disk does not hold, and never write it, whatever
+/// later syncs say. A log that is only shown must not be added to, for after a power failure it
+/// would end before what was added; nor may it be moved, for a power failure midway would leave a
+/// part in the database and nothing to mend it with. The same bytes, written again, do reach the
+/// disk. Whoever reads meanwhile sees no difference.
+fn write_anew(log: &Path) -> std::io::Result<()> {
+    let mut file = match OpenOptions::new().read(true).write(true).open(log) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            return file.sync_all();
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(&buffer[..n])?;
+        offset += n as u64;
+    }
+}
+
+/// Moves a log that an earlier connection left into the database, and empties it: a log that was
+/// whole when a process was killed need not be read by the next one again. Readers that hold the log
+/// only delay this.
 fn settle_log(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(LOG_PATIENCE)?;
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
