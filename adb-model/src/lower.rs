@@ -388,6 +388,14 @@ mod tests {
     }
 
     #[test]
+    fn a_part_without_its_container_is_refused() {
+        let mut builder = GraphBuilder::new();
+        new(&mut builder, ObjectKind::Clip, "Scene", 1);
+        let err = Lowering::new().push(&builder.finish()).unwrap_err();
+        assert!(err.to_string().contains("a part of a video"), "{err}");
+    }
+
+    #[test]
     fn a_vector_that_is_missing_is_refused() {
         let mut builder = GraphBuilder::new();
         let dish = new(&mut builder, ObjectKind::Entity, "Dish", 1);
