@@ -76,21 +76,21 @@ impl Store {
         let open = || -> Result<Self, ErrorKind> {
             let file = not_empty(directory)?;
             (directory.settings.write_anew)(&directory.log()).map_err(ErrorKind::Log)?;
-            let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
+            let mut conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             let found = format::inspect(&conn)?;
             durable(&conn, directory.settings)?;
             distrusting(&conn, settle_log(&conn))?;
+            let log_pages = Arc::new(AtomicI64::default());
+            let noted = log_pages.clone();
+            // Takes the place of SQLite's own checkpoints, which keep silent about failed syncs.
+            conn.wal_hook(Some(move |_: &mut Wal, pages| {
+                noted.store(i64::from(pages), Ordering::Relaxed);
+                Ok(())
+            }))?;
             if let Found::Older(from) = found {
                 format::upgrade(&conn, from)?;
             }
-            let mut store = Self::over(conn)?;
-            let log_pages = store.log_pages.clone();
-            // Takes the place of SQLite's own checkpoints, which keep silent about failed syncs.
-            store.conn.wal_hook(Some(move |_: &mut Wal, pages| {
-                log_pages.store(i64::from(pages), Ordering::Relaxed);
-                Ok(())
-            }))?;
-            Ok(store)
+            Self::over(conn, log_pages)
         };
         open().map_err(|kind| directory.error(kind))
     }
@@ -101,16 +101,16 @@ impl Store {
             let file = not_empty(directory)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, directory.settings)?;
             match format::inspect(&conn)? {
-                Found::Ready => Self::over(conn),
+                Found::Ready => Self::over(conn, Arc::default()),
                 Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
             }
         };
         open().map_err(|kind| directory.error(kind))
     }
 
-    fn over(conn: Connection) -> Result<Self, ErrorKind> {
+    fn over(conn: Connection, log_pages: Arc<AtomicI64>) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
-        Ok(Self { conn, catalog, log_pages: Arc::default() })
+        Ok(Self { conn, catalog, log_pages })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
