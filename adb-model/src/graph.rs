@@ -500,8 +500,13 @@ impl GraphBuilder {
     fn part_of(&self, owner: NodeId, field: &str) -> (Cow<'static, str>, Identity) {
         let owner = &self.graph.nodes[owner.0];
         let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
-        (format!("{}.{field}", owner.class).into(), Identity::new(vec![(OBJECT_ID, value)]))
+        (part_class(&owner.class, field).into(), Identity::new(vec![(OBJECT_ID, value)]))
     }
+}
+
+/// The class of objects that belong to a field of another's: `Dish.look`.
+pub(crate) fn part_class(owner: &str, field: &str) -> String {
+    format!("{owner}.{field}")
 }
 
 /// Identity of a row that has none of its own: UUIDv5 over the source's name, the row's number and

@@ -11,7 +11,7 @@ use crate::{
     ObjectKind, Request,
     database::ask,
     error::{ModelError, ModelErrorKind},
-    graph::USER_TYPE,
+    graph::{USER_TYPE, part_class},
 };
 
 /// Objects that one request deletes at most: the list of their ids is part of it.
@@ -186,7 +186,7 @@ fn find_owned(
     found: &mut Vec<(ObjectKind, usize)>,
 ) {
     for field in schema.fields {
-        let own_class = || format!("{}.{}", schema.class, field.property);
+        let own_class = || part_class(schema.class, field.property);
         let (kind, class, part) = match field.role {
             FieldRole::Embedding { .. } => (ObjectKind::Descriptor, own_class(), None),
             FieldRole::Media { kind, .. } if kind != schema.kind => (kind, own_class(), None),

@@ -7,7 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, DbError, Dialect, FieldRole, FieldSchema, ModelSchema, ObjectKind, Record,
-    Relation, Request, error::ModelError, graph::USER_TYPE,
+    Relation, Request,
+    error::ModelError,
+    graph::{USER_TYPE, part_class},
 };
 
 /// Objects of one model, by their properties and by what they are connected to.
@@ -168,7 +170,7 @@ impl Commands {
     ) -> Vec<Part> {
         let mut parts = Vec::new();
         for field in schema.fields {
-            let own_class = || format!("{}.{}", schema.class, field.property);
+            let own_class = || part_class(schema.class, field.property);
             let (kind, class, relation, child) = match field.role {
                 FieldRole::Children { relation, model, .. } if shape.depth > 0 => {
                     let child = model();
