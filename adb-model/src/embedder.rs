@@ -57,6 +57,17 @@ pub trait Embedder: Send + Sync {
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
 }
 
+/// The vector of a single input.
+pub(crate) fn only_vector(
+    vectors: Vec<Vec<f32>>,
+    embedder: &dyn Embedder,
+) -> Result<Vec<f32>, EmbedError> {
+    vectors.into_iter().next().ok_or_else(|| EmbedError::Inference {
+        embedder: embedder.identity().name.clone(),
+        message: "it gave no vector".to_owned(),
+    })
+}
+
 /// Why there is no vector.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -355,6 +355,12 @@ pub trait DataModel: Sized {
         crate::query::Find::new()
     }
 
+    /// Begins to bring this value into a database, whether it is there or not: what is there and
+    /// the same stays as it is, what differs is changed.
+    fn upsert(&self) -> crate::upsert::Upsert<'_, Self> {
+        crate::upsert::Upsert::new(self)
+    }
+
     /// The graph of this value alone.
     ///
     /// # Errors

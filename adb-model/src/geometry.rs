@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Field, FieldKind, FieldPlace, GraphBuilder, ModelError, NodeId, ObjectKind, Record, ValueError,
@@ -172,6 +172,24 @@ impl Geometry {
             Geometry::FrameNumber(n) => ("frame_number", json!(n)),
             Geometry::TimeOffset(t) => ("time_offset", json!(t)),
             Geometry::TimeFraction(f) => ("time_fraction", json!(f)),
+        }
+    }
+
+    /// Whether an object whose system properties these are lies there.
+    pub(crate) fn is_stored_as(&self, object: &Map<String, Json>) -> bool {
+        fn same<T: serde::de::DeserializeOwned + PartialEq>(here: &T, there: &Json) -> bool {
+            T::deserialize(there).is_ok_and(|there| there == *here)
+        }
+        let there = |property: &str| object.get(property).unwrap_or(&Json::Null);
+        match self {
+            Geometry::Rect(r) => same(r, there("_coordinates")),
+            Geometry::Polygon(p) => same(p, there("_vertices")),
+            Geometry::Frames(s) => same(s, there("_frame_number_range")),
+            Geometry::Time(s) => same(s, there("_time_offset_range")),
+            Geometry::Fraction(s) => same(s, there("_time_fraction_range")),
+            Geometry::FrameNumber(n) => same(n, there("_frame_number")),
+            Geometry::TimeOffset(t) => same(t, there("_time_offset")),
+            Geometry::TimeFraction(f) => same(f, there("_time_fraction")),
         }
     }
 

@@ -18,6 +18,8 @@ pub const USER_TYPE: &str = "user_type";
 pub const OBJECT_ID: &str = "adb_id";
 /// The property that identifies a connection.
 pub const EDGE_ID: &str = "edge_id";
+/// The property that says what an object was made from: see [`Node::content`].
+pub const CONTENT: &str = "adb_content";
 
 /// A node's place in its [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +86,11 @@ pub struct Node {
     pub container: Option<NodeId>,
     /// Its label, for kinds that have one.
     pub label: Option<String>,
+    /// What it was made from, kept beside it as [`CONTENT`]: of media the SHA-256 of the bytes; of
+    /// a descriptor that of its source and the beginning of its embedder's hash. By it a later
+    /// [`upsert`](crate::upsert) sees what has changed without reading a picture from the database.
+    /// Known once [`Graph::mark_contents`] has run; a vector that the caller gave has none.
+    pub content: Option<String>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
 }
@@ -135,6 +142,17 @@ pub enum Relation {
     Part,
 }
 
+impl Relation {
+    /// The connection's class; nothing for parts.
+    #[must_use]
+    pub const fn class(self) -> Option<&'static str> {
+        match self {
+            Relation::Connection(class) | Relation::Reversed(class) => Some(class),
+            Relation::Part => None,
+        }
+    }
+}
+
 /// A connection of the user's. (What joins a descriptor to its owner comes with the descriptor.)
 #[derive(Debug, Clone)]
 pub struct Edge {
@@ -180,6 +198,31 @@ impl Graph {
     /// Says that the database holds a node already.
     pub fn mark_existing(&mut self, node: NodeId) {
         self.nodes[node.0].exists = true;
+    }
+
+    /// Gives a node the identity that it has in the database, and what hangs on it the identities
+    /// that follow from it.
+    pub(crate) fn adopt(&mut self, node: NodeId, identity: Identity) {
+        self.nodes[node.0].identity = identity;
+        let owner = self.nodes[node.0].clone();
+        for part in &mut self.nodes {
+            if part.descriptor.as_ref().is_some_and(|d| d.owner == node)
+                && let Some(field) = part.class.strip_prefix(&*owner.class)
+            {
+                let field = field.trim_start_matches('.');
+                part.identity = part_identity(&owner, field);
+            }
+        }
+        for edge in &mut self.edges {
+            if edge.src == node || edge.dst == node {
+                let (src, dst) = (&self.nodes[edge.src.0], &self.nodes[edge.dst.0]);
+                edge.edge_id = edge_id(src, edge.class, dst);
+            }
+        }
+    }
+
+    pub(crate) fn node_mut(&mut self, node: NodeId) -> &mut Node {
+        &mut self.nodes[node.0]
     }
 
     /// Ids of all nodes.
@@ -363,6 +406,7 @@ impl GraphBuilder {
             geometry: None,
             container: None,
             label: None,
+            content: None,
             exists: false,
         });
         Entered::New(id)
@@ -499,9 +543,13 @@ impl GraphBuilder {
     /// `Dish/1/look`.
     fn part_of(&self, owner: NodeId, field: &str) -> (Cow<'static, str>, Identity) {
         let owner = &self.graph.nodes[owner.0];
-        let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
-        (part_class(&owner.class, field).into(), Identity::new(vec![(OBJECT_ID, value)]))
+        (part_class(&owner.class, field).into(), part_identity(owner, field))
     }
+}
+
+fn part_identity(owner: &Node, field: &str) -> Identity {
+    let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
+    Identity::new(vec![(OBJECT_ID, value)])
 }
 
 /// The class of objects that belong to a field of another's: `Dish.look`.

@@ -11,6 +11,7 @@ pub mod check;
 mod column;
 mod connection;
 mod constraint;
+mod content;
 mod contract;
 mod database;
 pub mod document;
@@ -28,6 +29,7 @@ pub mod probe;
 pub mod query;
 mod record;
 mod schema;
+pub mod upsert;
 mod value;
 
 /// The crate of dates, whose types are those of properties.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     Dialect, Edge, Graph, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
-    graph::{EDGE_ID, USER_TYPE, vector_bytes},
+    graph::{CONTENT, EDGE_ID, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
 };
 
@@ -68,18 +68,7 @@ impl Lowering {
     /// # Errors
     /// When an image has not been read, or a vector is missing; the request is then unchanged.
     pub fn push(&mut self, graph: &Graph) -> Result<Range<usize>, ModelError> {
-        let (start, json_len, blobs_len) = (self.commands, self.json.len(), self.blobs.len());
-        let first_ref = self.next_ref;
-        match self.push_all(graph) {
-            Ok(()) => Ok(start..self.commands),
-            Err(e) => {
-                self.json.truncate(json_len);
-                self.blobs.truncate(blobs_len);
-                self.commands = start;
-                self.next_ref = first_ref;
-                Err(e)
-            }
-        }
+        self.all_or_nothing(|lowering| lowering.push_all(graph))
     }
 
     /// The request.
@@ -92,10 +81,7 @@ impl Lowering {
     fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
         // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
         let base = self.next_ref;
-        let mut edges_at: Vec<Vec<&Edge>> = vec![Vec::new(); graph.nodes().len()];
-        for edge in graph.edges() {
-            edges_at[edge.src.index().max(edge.dst.index())].push(edge);
-        }
+        let edges_at = edges_by_later_end(graph, graph.edges().iter());
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
             if node.exists {
                 self.find(node, base, id);
@@ -106,11 +92,58 @@ impl Lowering {
                 self.connect(edge, base);
             }
         }
-        self.next_ref = base + u32::try_from(graph.nodes().len()).unwrap_or(u32::MAX - base);
+        self.take_references(graph.nodes().len());
         Ok(())
     }
 
-    fn add(&mut self, node: &Node, base: u32, id: NodeId) -> Result<(), ModelError> {
+    /// Appends, all or nothing.
+    pub(crate) fn all_or_nothing(
+        &mut self,
+        append: impl FnOnce(&mut Self) -> Result<(), ModelError>,
+    ) -> Result<Range<usize>, ModelError> {
+        let (start, json_len, blobs_len) = (self.commands, self.json.len(), self.blobs.len());
+        let first_ref = self.next_ref;
+        match append(self) {
+            Ok(()) => Ok(start..self.commands),
+            Err(e) => {
+                self.json.truncate(json_len);
+                self.blobs.truncate(blobs_len);
+                self.commands = start;
+                self.next_ref = first_ref;
+                Err(e)
+            }
+        }
+    }
+
+    /// Where the next references begin.
+    pub(crate) fn base(&self) -> u32 {
+        self.next_ref
+    }
+
+    /// Takes so many references.
+    pub(crate) fn take_references(&mut self, references: usize) {
+        let most = u32::MAX - self.next_ref;
+        self.next_ref += u32::try_from(references).unwrap_or(most).min(most);
+    }
+
+    /// Appends a command that is seldom written.
+    pub(crate) fn command(&mut self, verb: &str, suffix: &str, body: &serde_json::Value) {
+        self.open(verb, suffix);
+        // The body stands in place of the brace that `open` wrote.
+        self.json.pop();
+        write_display(&mut self.json, body);
+        self.json.push(b'}');
+    }
+
+    pub(crate) fn blob(&mut self, blob: Bytes) {
+        self.blobs.push(blob);
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    pub(crate) fn add(&mut self, node: &Node, base: u32, id: NodeId) -> Result<(), ModelError> {
         self.open("Add", node.kind.command_suffix());
         self.int("_ref", reference(base, id));
         match (&node.kind, &node.descriptor) {
@@ -142,6 +175,9 @@ impl Lowering {
         if node.is_typed() {
             self.text(USER_TYPE, &node.class);
         }
+        if let Some(content) = &node.content {
+            self.text(CONTENT, content);
+        }
         self.json.push(b'}');
         if let Some(d) = &node.descriptor {
             self.key("connect");
@@ -167,7 +203,7 @@ impl Lowering {
     }
 
     /// What is there already: needed only as an end of edges and descriptors.
-    fn find(&mut self, node: &Node, base: u32, id: NodeId) {
+    pub(crate) fn find(&mut self, node: &Node, base: u32, id: NodeId) {
         if node.descriptor.is_some() {
             return;
         }
@@ -183,7 +219,7 @@ impl Lowering {
         self.close();
     }
 
-    fn connect(&mut self, edge: &Edge, base: u32) {
+    pub(crate) fn connect(&mut self, edge: &Edge, base: u32) {
         self.open("Add", "Connection");
         self.text("class", edge.class);
         self.int("src", reference(base, edge.src));
@@ -313,7 +349,19 @@ impl Text<'_> {
     }
 }
 
-fn reference(base: u32, node: NodeId) -> u32 {
+/// Edges by the later of their ends: there both have been named.
+pub(crate) fn edges_by_later_end<'g>(
+    graph: &Graph,
+    edges: impl Iterator<Item = &'g Edge>,
+) -> Vec<Vec<&'g Edge>> {
+    let mut edges_at: Vec<Vec<&Edge>> = vec![Vec::new(); graph.nodes().len()];
+    for edge in edges {
+        edges_at[edge.src.index().max(edge.dst.index())].push(edge);
+    }
+    edges_at
+}
+
+pub(crate) fn reference(base: u32, node: NodeId) -> u32 {
     base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
@@ -30,17 +30,17 @@ pub async fn mark_existing(
     db: &dyn Database,
     graphs: &mut [&mut Graph],
 ) -> Result<Vec<Found>, DbError> {
-    let groups = group(graphs);
+    let groups =
+        group(graphs.iter().map(|g| &**g), |id, node| id.index() == 0 || node.descriptor.is_some());
     let mut found = vec![Found::default(); graphs.len()];
     if groups.is_empty() {
         return Ok(found);
     }
-    let commands: Vec<Json> = groups.iter().map(|group| group.find(graphs)).collect();
+    let commands: Vec<Json> = groups.iter().map(Group::find_listed).collect();
     let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
-            let Some(id) = group.id_of(object) else { continue };
-            for &(g, node) in group.members.get(&id).into_iter().flatten() {
+            for (g, node) in group.nodes_of(object) {
                 graphs[g].mark_existing(node);
                 if node.index() == 0 {
                     let difference = difference(&graphs[g].nodes()[0], object);
@@ -52,103 +52,133 @@ pub async fn mark_existing(
     Ok(found)
 }
 
-/// Roots and descriptors, by what one Find command can ask for.
-fn group(graphs: &[&mut Graph]) -> Vec<Group> {
+/// Nodes of some graphs, by what one Find command can ask for.
+pub(crate) fn group<'g>(
+    graphs: impl Iterator<Item = &'g Graph>,
+    wanted: impl Fn(NodeId, &Node) -> bool,
+) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for (g, graph) in graphs.iter().enumerate() {
+    for (g, graph) in graphs.enumerate() {
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
-            let set = node.descriptor.as_ref().map(|d| d.set.name);
-            if id.index() > 0 && set.is_none() {
+            if !wanted(id, node) {
                 continue;
             }
+            let set = node.descriptor.as_ref().map(|d| d.set.name);
             let i = groups
                 .iter()
                 .position(|x| x.kind == node.kind && x.class == node.class && x.set == set)
                 .unwrap_or_else(|| {
-                    groups.push(Group {
-                        kind: node.kind,
-                        class: node.class.clone().into_owned(),
-                        set,
-                        id: node.identity.parts().iter().map(|(p, _)| *p).collect(),
-                        list: node.identity.parts().iter().map(|(p, _)| *p).collect(),
-                        members: HashMap::new(),
-                    });
+                    groups.push(Group::new(node, set));
                     groups.len() - 1
                 });
-            for (name, _) in &node.properties {
-                if !groups[i].list.contains(name) {
-                    groups[i].list.push(name);
-                }
-            }
-            groups[i].members.entry(spelled(&node.identity)).or_default().push((g, id));
+            groups[i].add(g, id, node);
         }
     }
     groups
 }
 
-/// The first property of `node` that the database has otherwise. Numbers compare as numbers: the
-/// database does not tell 2 from 2.0.
+/// The first property of `node` that the database has otherwise.
 fn difference(node: &Node, object: &Json) -> Option<String> {
     node.properties.iter().find_map(|(name, value)| {
         let there = object.get(name).unwrap_or(&Json::Null);
-        let same = match value {
-            Value::Int(i) => there.as_i64() == Some(*i) || there.as_f64() == Some(*i as f64),
-            Value::Float(x) => there.as_f64() == Some(*x),
-            Value::Bool(b) => there.as_bool() == Some(*b),
-            Value::String(s) => there.as_str() == Some(s),
-            Value::Date(_) => Value::from_answer(there) == Ok(Some(value.clone())),
-            Value::Json(json) => there == json,
-        };
-        (!same).then(|| format!("`{name}` is {} here and {there} in the database", value.to_json()))
+        (!is_stored_as(value, there))
+            .then(|| format!("`{name}` is {} here and {there} in the database", value.to_json()))
     })
 }
 
+/// Whether an answer has this value. Numbers compare as numbers: the database does not tell 2 from
+/// 2.0.
+pub(crate) fn is_stored_as(value: &Value, there: &Json) -> bool {
+    match value {
+        Value::Int(i) => there.as_i64() == Some(*i) || there.as_f64() == Some(*i as f64),
+        Value::Float(x) => there.as_f64() == Some(*x),
+        Value::Bool(b) => there.as_bool() == Some(*b),
+        Value::String(s) => there.as_str() == Some(s),
+        Value::Date(_) => Value::from_answer(there) == Ok(Some(value.clone())),
+        Value::Json(json) => there == json,
+    }
+}
+
 /// Objects that one Find command can ask for.
-struct Group {
-    kind: ObjectKind,
+pub(crate) struct Group {
+    pub(crate) kind: ObjectKind,
     class: String,
+    typed: bool,
     set: Option<&'static str>,
     /// The properties that identify them.
     id: Vec<&'static str>,
     /// The properties to list.
     list: Vec<&'static str>,
-    /// By id as JSON text: which nodes of which graphs.
-    members: HashMap<String, Vec<(usize, NodeId)>>,
+    /// By id as JSON text: who it is, and which nodes of which graphs.
+    members: HashMap<String, (Identity, Vec<(usize, NodeId)>)>,
+    /// Whether the caller gave vectors, to be compared with those that are stored.
+    pub(crate) with_vectors: bool,
 }
 
 impl Group {
-    /// The identity of an object that was found, spelled as [`spelled`] does.
-    fn id_of(&self, object: &Json) -> Option<String> {
-        let parts: Option<Vec<&Json>> = self.id.iter().map(|p| object.get(*p)).collect();
-        Some(json!(parts?).to_string())
+    fn new(node: &Node, set: Option<&'static str>) -> Self {
+        let id: Vec<&'static str> = node.identity.parts().iter().map(|(p, _)| *p).collect();
+        Self {
+            kind: node.kind,
+            class: node.class.clone().into_owned(),
+            typed: node.is_typed(),
+            set,
+            list: id.clone(),
+            id,
+            members: HashMap::new(),
+            with_vectors: false,
+        }
     }
 
-    fn find(&self, graphs: &[&mut Graph]) -> Json {
-        let identities = self.members.values().map(|members| {
-            let (g, node) = members[0];
-            &graphs[g].nodes()[node.index()].identity
-        });
+    fn add(&mut self, graph: usize, id: NodeId, node: &Node) {
+        for (name, _) in &node.properties {
+            if !self.list.contains(name) {
+                self.list.push(name);
+            }
+        }
+        self.with_vectors |= node.descriptor.as_ref().is_some_and(|d| d.vector.is_some());
+        let members = self.members.entry(spelled(&node.identity));
+        members.or_insert_with(|| (node.identity.clone(), Vec::new())).1.push((graph, id));
+    }
+
+    /// The nodes that an object that was found is.
+    pub(crate) fn nodes_of(&self, object: &Json) -> impl Iterator<Item = (usize, NodeId)> + '_ {
+        let parts: Option<Vec<&Json>> = self.id.iter().map(|p| object.get(*p)).collect();
+        let id = parts.map(|parts| json!(parts).to_string());
+        let members = id.and_then(|id| self.members.get(&id));
+        members.into_iter().flat_map(|(_, nodes)| nodes).copied()
+    }
+
+    fn find_listed(&self) -> Json {
+        let mut body = Map::new();
+        body.insert("results".to_owned(), json!({ "list": self.list }));
+        self.find(body)
+    }
+
+    /// A Find of them, with what is asked of each in `body`.
+    pub(crate) fn find(&self, mut body: Map<String, Json>) -> Json {
+        let mut identities = self.members.values().map(|(identity, _)| identity);
         let mut any = match self.id.as_slice() {
             [property] => {
                 Constraint::one_of(*property, identities.map(|id| id.parts()[0].1.clone()))
             }
-            _ => Constraint::Any(identities.map(all_of).collect()),
+            _ => Constraint::Any(identities.by_ref().map(all_of).collect()),
         };
-        let mut body = json!({"results": {"list": self.list}});
         if self.kind == ObjectKind::Entity {
-            body["with_class"] = json!(self.class);
-        } else {
+            body.insert("with_class".to_owned(), self.class.clone().into());
+        } else if self.typed {
             any = any.and(Constraint::equal(USER_TYPE, self.class.clone()));
         }
         if let Some(set) = self.set {
-            body["set"] = json!(set);
+            body.insert("set".to_owned(), set.into());
         }
-        body["constraints"] = any.to_json(Dialect::Classic);
+        body.insert("constraints".to_owned(), any.to_json(Dialect::Classic));
         json!({ format!("Find{}", self.kind.command_suffix()): body })
     }
 }
 
-fn all_of(identity: &Identity) -> Constraint {
+/// The constraint that only the object of this identity passes, within its class.
+pub(crate) fn all_of(identity: &Identity) -> Constraint {
     let parts = identity.parts().iter();
     Constraint::All(parts.map(|(p, v)| Constraint::equal(*p, v.clone())).collect())
 }

@@ -3,7 +3,7 @@
 mod change;
 mod find;
 mod nearest;
-mod plan;
+pub(crate) mod plan;
 
 use bytes::Bytes;
 

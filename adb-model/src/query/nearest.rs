@@ -9,8 +9,8 @@ use super::{
     plan::{self, Commands, Part, Reading, Shape, Target},
 };
 use crate::{
-    Answer, Constraint, DataModel, Database, Dialect, EmbedError, Embedder, Metric, Record,
-    Request, SetSpec,
+    Answer, Constraint, DataModel, Database, Dialect, Embedder, Metric, Record, Request, SetSpec,
+    embedder::only_vector,
     embedding::check_vector,
     ensure::{FilledBy, check_filler, find_set, read_set},
     error::{ModelError, ModelErrorKind},
@@ -87,10 +87,11 @@ impl<M: DataModel> Nearest<M> {
             _ => Some(FilledBy::of(Some(embedder.identity()))),
         };
         let vector = match &self.query {
-            Query::Text(text) => first(embedder.embed_texts(&[text])?, embedder)?,
-            Query::Image(bytes) => {
-                first(embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?, embedder)?
-            }
+            Query::Text(text) => only_vector(embedder.embed_texts(&[text])?, embedder)?,
+            Query::Image(bytes) => only_vector(
+                embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?,
+                embedder,
+            )?,
             Query::Vector(v) => v.clone(),
         };
         self.run(db, &vector, filler).await
@@ -217,11 +218,4 @@ fn hits<M: DataModel>(
         }
     }
     Ok(hits)
-}
-
-fn first(vectors: Vec<Vec<f32>>, embedder: &dyn Embedder) -> Result<Vec<f32>, EmbedError> {
-    vectors.into_iter().next().ok_or_else(|| EmbedError::Inference {
-        embedder: embedder.identity().name.clone(),
-        message: "it gave no vector".to_owned(),
-    })
 }

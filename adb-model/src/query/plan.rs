@@ -38,7 +38,7 @@ impl Via {
 /// The value of `is_connected_to` for objects that are joined to those of `reference`, which are
 /// their children or their parents. Directions are seen from `reference`: `out` when the
 /// connection starts there.
-fn connected(reference: u32, relation: Relation, to_children: bool) -> Json {
+pub(crate) fn connected(reference: u32, relation: Relation, to_children: bool) -> Json {
     let (class, forward) = match relation {
         Relation::Connection(class) => (class, true),
         Relation::Reversed(class) => (class, false),
@@ -258,14 +258,14 @@ pub(super) fn has_parts(schema: &ModelSchema, shape: Shape) -> bool {
 }
 
 /// A Find command.
-pub(super) fn find(kind: ObjectKind, body: Map<String, Json>) -> Json {
+pub(crate) fn find(kind: ObjectKind, body: Map<String, Json>) -> Json {
     let mut command = Map::new();
     command.insert(format!("Find{}", kind.command_suffix()), Json::Object(body));
     Json::Object(command)
 }
 
 /// The body of a Find whose objects are read.
-pub(super) fn fetched(kind: ObjectKind, blobs: bool) -> Map<String, Json> {
+pub(crate) fn fetched(kind: ObjectKind, blobs: bool) -> Map<String, Json> {
     let mut body = Map::new();
     body.insert("uniqueids".to_owned(), true.into());
     body.insert("results".to_owned(), json!({"all_properties": true}));

@@ -1,0 +1,108 @@
+//! What an object was made from, as a hash that the database keeps beside it.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use crate::{EmbedInput, EmbedderIdentity, Graph, MediaSource, SetSpec};
+
+/// SHA-256, in hexadecimal digits: what `sha256sum` prints for the file.
+pub(crate) fn hash(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Whether two contents of a descriptor are of one source, and of one embedder as far as both
+/// name one.
+pub(crate) fn same_source(stored: &str, now: &str) -> bool {
+    let (stored, stored_by) = stored.split_once(':').unwrap_or((stored, ""));
+    let (now, now_by) = now.split_once(':').unwrap_or((now, ""));
+    stored == now && (stored_by == now_by || stored_by.is_empty() || now_by.is_empty())
+}
+
+/// Hashes of pictures: one that is stored and embedded is hashed once.
+#[derive(Default)]
+struct Hashes(HashMap<(*const u8, usize), String>);
+
+impl Hashes {
+    fn of(&mut self, bytes: &Bytes) -> String {
+        let key = (bytes.as_ptr(), bytes.len());
+        self.0.entry(key).or_insert_with(|| hash(bytes)).clone()
+    }
+}
+
+impl Graph {
+    /// Notes what media and vectors are made from, as far as the media have been read.
+    ///
+    /// `embedder` answers who fills a set.
+    pub fn mark_contents<'e>(
+        &mut self,
+        embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+    ) {
+        self.mark_contents_with(embedder, &[]);
+    }
+
+    /// The same; `unread` are hashes of media that have not been read, where they are known.
+    pub(crate) fn mark_contents_with<'e>(
+        &mut self,
+        embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+        unread: &[(MediaSource, String)],
+    ) {
+        let mut hashes = Hashes::default();
+        let mut of_media = |media: &MediaSource| match media.loaded() {
+            Some(bytes) => Some(hashes.of(bytes)),
+            None => unread.iter().find(|(m, _)| m == media).map(|(_, hash)| hash.clone()),
+        };
+        for id in self.node_ids() {
+            let node = self.node_mut(id);
+            let content = match (&node.media, &node.descriptor) {
+                (Some(media), _) => of_media(media),
+                (None, Some(d)) if d.vector.is_none() => {
+                    let source = match &d.source {
+                        Some(EmbedInput::Image(media)) => of_media(media),
+                        Some(EmbedInput::Region(media, r)) => of_media(media).map(|image| {
+                            let region =
+                                format!("{image}/{},{},{},{}", r.x, r.y, r.width, r.height);
+                            hash(region.as_bytes())
+                        }),
+                        Some(EmbedInput::Text(text)) => Some(hash(text.as_bytes())),
+                        Some(EmbedInput::OwnRegion) | None => None,
+                    };
+                    source.map(|source| match embedder(&d.set) {
+                        Some(by) => format!("{source}:{}", by.hash.get(..16).unwrap_or(&by.hash)),
+                        None => source,
+                    })
+                }
+                _ => None,
+            };
+            node.content = content;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_those_of_the_usual_tools() {
+        assert_eq!(
+            hash(b"abc"),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn another_source_and_another_embedder_are_told() {
+        assert!(same_source("a:1", "a:1"));
+        assert!(same_source("a:1", "a"), "nobody said who embeds");
+        assert!(!same_source("a:1", "a:2"));
+        assert!(!same_source("a:1", "b:1"));
+    }
+}

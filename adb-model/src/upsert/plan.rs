@@ -1,0 +1,470 @@
+//! What has to be done so that the database holds a value as it is.
+
+use std::{collections::HashSet, fmt};
+
+use serde_json::{Map, Value as Json};
+
+use super::{
+    UpsertError,
+    stored::{Stored, StoredNode},
+};
+use crate::{
+    EmbedderIdentity, FieldRole, Geometry, Graph, MediaSource, ModelSchema, Node, NodeId,
+    ObjectKind, SetSpec, Value,
+    content::same_source,
+    error::{ModelError, ModelErrorKind},
+    graph::{CONTENT, vector_bytes},
+    probe::is_stored_as,
+};
+
+/// What became of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It was not there.
+    Added,
+    /// It was there, and is otherwise now: the object itself, what belongs to it, or what it is
+    /// connected to.
+    Updated,
+    /// It was there as it is: nothing was written.
+    Unchanged,
+}
+
+/// One respect in which a database holds a value otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Difference {
+    /// An object is missing.
+    Missing {
+        /// Its class.
+        class: String,
+    },
+    /// A property has another value, or none, or is there and should not be.
+    Property {
+        /// The object's class.
+        class: String,
+        /// The property.
+        property: &'static str,
+    },
+    /// A part lies elsewhere, or has another label.
+    Place {
+        /// The part's class.
+        class: String,
+    },
+    /// The bytes of a picture, a video or a file: it is replaced.
+    Media {
+        /// Its class.
+        class: String,
+    },
+    /// A vector was made from something else, or by another embedder, or is another one.
+    Vector {
+        /// The class of the descriptor: model and field, such as `Dish.look`.
+        class: String,
+        /// Whether it has to be made anew; else the caller gave it.
+        embed: bool,
+    },
+    /// A connection is missing, or has other properties.
+    Connection {
+        /// Its class.
+        class: &'static str,
+    },
+    /// A connection holds no longer.
+    ConnectionGone {
+        /// Its class.
+        class: &'static str,
+    },
+    /// A region, clip, frame, picture or vector is there that the value no longer has.
+    Gone {
+        /// What it is.
+        kind: ObjectKind,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Missing { class } => write!(f, "`{class}` is to be added"),
+            Difference::Property { class, property } => {
+                write!(f, "`{class}.{property}` is another")
+            }
+            Difference::Place { class } => write!(f, "`{class}` lies elsewhere, or is labelled so"),
+            Difference::Media { class } => write!(f, "`{class}` has other bytes: it is replaced"),
+            Difference::Vector { class, embed: true } => {
+                write!(f, "`{class}` was made from something else: it is embedded again")
+            }
+            Difference::Vector { class, embed: false } => {
+                write!(f, "`{class}` is another vector")
+            }
+            Difference::Connection { class } => write!(f, "a connection `{class}` is to be made"),
+            Difference::ConnectionGone { class } => {
+                write!(f, "a connection `{class}` holds no longer")
+            }
+            Difference::Gone { kind } => {
+                write!(f, "a {} is there no longer", kind.command_suffix())
+            }
+        }
+    }
+}
+
+/// What an object, or a connection, is to become.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Change {
+    pub(super) set: Vec<(&'static str, Value)>,
+    pub(super) remove: Vec<&'static str>,
+    pub(super) geometry: Option<Geometry>,
+    pub(super) label: Option<String>,
+}
+
+impl Change {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.set.is_empty()
+            && self.remove.is_empty()
+            && self.geometry.is_none()
+            && self.label.is_none()
+    }
+}
+
+/// How an object stands.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// It is not there.
+    New,
+    /// It is there as it is here.
+    Same,
+    /// Some of its properties are others.
+    Changed(Change),
+    /// It is deleted and added anew: its bytes, its vector, or what it is a part of are others.
+    Anew,
+}
+
+/// What to do: made by [`Stored::plan`], carried out by [`Plan::complete`] and
+/// [`Lowering::push_upsert`](crate::Lowering::push_upsert).
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) nodes: Vec<Standing>,
+    /// Nothing where the edge is to be made.
+    pub(super) edges: Vec<Option<Change>>,
+    pub(super) gone: Vec<(ObjectKind, String)>,
+    pub(super) gone_edges: Vec<(&'static str, String)>,
+    /// Vectors that stay, although what they describe is added anew.
+    pub(super) reused: Vec<NodeId>,
+    pub(super) unique_ids: Vec<Option<String>>,
+    /// Everything else that hangs on what is added anew.
+    pub(super) carried: super::replace::Carried,
+    differences: Vec<Difference>,
+}
+
+impl Plan {
+    /// What became of the value, once the plan is carried out.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.nodes.first() {
+            Some(Standing::New) => Outcome::Added,
+            _ if self.differences.is_empty() => Outcome::Unchanged,
+            _ => Outcome::Updated,
+        }
+    }
+
+    /// In which respects the database holds the value otherwise; nothing where there is nothing to
+    /// do.
+    #[must_use]
+    pub fn differences(&self) -> &[Difference] {
+        &self.differences
+    }
+
+    /// Whether an object is deleted and added anew. Then the plan must be carried out before
+    /// anyone else connects something to it: [`complete`](Plan::complete) keeps the connections
+    /// that there are when it runs.
+    #[must_use]
+    pub fn replaces(&self) -> bool {
+        let anew = |s: &Standing| matches!(s, Standing::Anew);
+        self.nodes.iter().any(anew)
+    }
+}
+
+impl Stored {
+    /// Compares a graph, whose media have been read as far as they are given, with what the
+    /// database holds of it.
+    ///
+    /// Marks what need not be sent, so that [`Graph::wanted`] tells the vectors that have to be
+    /// made. What the value says of the root and its parts holds to the letter: properties and
+    /// children that it lacks are removed. Children that others may share get what it says, and
+    /// keep what it does not say.
+    ///
+    /// Media that have not been read are taken for unchanged if they come from where the stored
+    /// ones came from.
+    ///
+    /// `embedder` answers who fills a set, where that is known.
+    ///
+    /// # Errors
+    /// When media that are needed have not been read.
+    pub fn plan<'e>(
+        &self,
+        graph: &mut Graph,
+        schema: &'static ModelSchema,
+        embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+    ) -> Result<Plan, UpsertError> {
+        graph.mark_contents_with(embedder, &self.unread(graph));
+        let mut comparison = Comparison {
+            stored: self,
+            models: schema.reachable(),
+            nodes: Vec::with_capacity(graph.nodes().len()),
+            reused: Vec::new(),
+            differences: Vec::new(),
+        };
+        for (id, node) in graph.node_ids().zip(graph.nodes()) {
+            let standing = comparison.node(graph, id, node)?;
+            comparison.nodes.push(standing);
+        }
+        let edges = comparison.edges(graph);
+        let Comparison { nodes, reused, mut differences, .. } = comparison;
+        let (gone, gone_edges) = self.no_longer(graph, &mut differences);
+        for (id, standing) in graph.node_ids().zip(&nodes) {
+            let sent = matches!(standing, Standing::New | Standing::Anew);
+            graph.node_mut(id).exists = !sent || reused.contains(&id);
+        }
+        let unique_ids = self.nodes.iter().map(|n| n.as_ref().map(|n| n.unique_id.clone()));
+        Ok(Plan {
+            nodes,
+            edges,
+            gone,
+            gone_edges,
+            reused,
+            unique_ids: unique_ids.collect(),
+            carried: super::replace::Carried::default(),
+            differences,
+        })
+    }
+
+    /// Media that have not been read, and what is known of them.
+    fn unread(&self, graph: &Graph) -> Vec<(MediaSource, String)> {
+        let nodes = graph.nodes().iter().zip(&self.nodes);
+        nodes
+            .filter_map(|(node, stored)| {
+                let media = node.media.as_ref().filter(|m| m.loaded().is_none())?;
+                Some((media.clone(), stored.as_ref()?.content.clone()?))
+            })
+            .collect()
+    }
+
+    #[expect(clippy::type_complexity, reason = "two lists, each named where it goes")]
+    fn no_longer(
+        &self,
+        graph: &Graph,
+        differences: &mut Vec<Difference>,
+    ) -> (Vec<(ObjectKind, String)>, Vec<(&'static str, String)>) {
+        let gone: Vec<_> = self.gone().map(|o| (o.kind, o.unique_id.clone())).collect();
+        differences.extend(gone.iter().map(|(kind, _)| Difference::Gone { kind: *kind }));
+        let here: HashSet<String> = graph.edges().iter().map(|e| e.edge_id.to_string()).collect();
+        let gone_edges: Vec<_> =
+            self.owned_edges.iter().filter(|(_, id)| !here.contains(id)).cloned().collect();
+        differences
+            .extend(gone_edges.iter().map(|(class, _)| Difference::ConnectionGone { class }));
+        (gone, gone_edges)
+    }
+}
+
+struct Comparison<'a> {
+    stored: &'a Stored,
+    models: Vec<&'static ModelSchema>,
+    nodes: Vec<Standing>,
+    reused: Vec<NodeId>,
+    differences: Vec<Difference>,
+}
+
+impl Comparison<'_> {
+    fn node(&mut self, graph: &Graph, id: NodeId, node: &Node) -> Result<Standing, UpsertError> {
+        let class = || node.class.clone().into_owned();
+        let Some(stored) = &self.stored.nodes[id.index()] else {
+            self.differences.push(Difference::Missing { class: class() });
+            return Ok(Standing::New);
+        };
+        if let Some(descriptor) = &node.descriptor {
+            let owner = descriptor.owner.index();
+            let differs = self.vector_differs(graph, node, stored, owner);
+            if differs {
+                let embed = descriptor.vector.is_none();
+                self.differences.push(Difference::Vector { class: class(), embed });
+            }
+            let is_anew = |s: &Standing| matches!(s, Standing::Anew);
+            return Ok(match (differs, self.nodes.get(owner).is_some_and(is_anew)) {
+                (true, _) => Standing::Anew,
+                (false, true) => {
+                    self.reused.push(id);
+                    Standing::Anew
+                }
+                (false, false) => Standing::Same,
+            });
+        }
+        let in_what_is_anew = node
+            .container
+            .and_then(|c| self.nodes.get(c.index()))
+            .is_some_and(|s| matches!(s, Standing::Anew));
+        if in_what_is_anew {
+            return Ok(Standing::Anew);
+        }
+        if media_differ(node, stored)? {
+            self.differences.push(Difference::Media { class: class() });
+            return Ok(Standing::Anew);
+        }
+        let mut change = properties(&node.properties, &stored.properties);
+        if self.is_owned(graph, id) {
+            change.remove = self.absent(node, stored);
+        }
+        let touched = change.set.iter().map(|(p, _)| *p).chain(change.remove.iter().copied());
+        for property in touched {
+            self.differences.push(Difference::Property { class: class(), property });
+        }
+        if let (true, Some(content)) = (stored.content_is_new, &stored.content) {
+            change.set.push((CONTENT, Value::String(content.clone())));
+            self.differences.push(Difference::Property { class: class(), property: CONTENT });
+        }
+        let label = stored.properties.get("_label").and_then(Json::as_str);
+        let label = label.filter(|label| *label != "None");
+        let geometry = node.geometry.as_ref().filter(|g| !g.is_stored_as(&stored.properties));
+        if label != node.label.as_deref() || geometry.is_some() {
+            self.differences.push(Difference::Place { class: class() });
+            if node.label.is_none() && label.is_some() {
+                // No command takes a label away.
+                return Ok(Standing::Anew);
+            }
+            change.label.clone_from(&node.label);
+            change.geometry = geometry.cloned();
+        }
+        Ok(if change.is_nothing() { Standing::Same } else { Standing::Changed(change) })
+    }
+
+    /// Whether a vector must be another one.
+    fn vector_differs(
+        &self,
+        graph: &Graph,
+        node: &Node,
+        stored: &StoredNode,
+        owner: usize,
+    ) -> bool {
+        let Some(descriptor) = &node.descriptor else { return false };
+        if let Some(given) = &descriptor.vector {
+            return stored.vector.as_ref().is_none_or(|there| *there != vector_bytes(given));
+        }
+        match (&stored.content, &node.content) {
+            (Some(there), Some(here)) => !same_source(there, here),
+            // What it is made from has not been read, and is taken for unchanged.
+            (_, None) => false,
+            // Nobody noted what it was made from: then from what its owner has.
+            (None, Some(_)) => self.source_changed(graph, node, owner),
+        }
+    }
+
+    fn source_changed(&self, graph: &Graph, node: &Node, owner: usize) -> bool {
+        let of = &graph.nodes()[owner];
+        let Some(model) = self.model(of) else { return true };
+        let field = node.class.strip_prefix(model.class).and_then(|f| f.strip_prefix('.'));
+        let field = model.fields.iter().find(|f| field == Some(f.property));
+        let Some(FieldRole::Embedding { from: Some(from), .. }) = field.map(|f| f.role) else {
+            return true;
+        };
+        let from = model.fields.iter().find(|f| f.name == from);
+        match (from, self.nodes.get(owner)) {
+            (Some(from), Some(Standing::Changed(change))) => {
+                change.geometry.is_some() || change.set.iter().any(|(p, _)| *p == from.property)
+            }
+            (Some(_), Some(Standing::Same)) => false,
+            // The picture, or that of which this is a part, is another one.
+            _ => true,
+        }
+    }
+
+    fn model(&self, node: &Node) -> Option<&'static ModelSchema> {
+        let same = |m: &&&ModelSchema| m.kind == node.kind && m.class == node.class;
+        self.models.iter().find(same).copied()
+    }
+
+    /// Whether it is the root or a part of it.
+    fn is_owned(&self, graph: &Graph, id: NodeId) -> bool {
+        let mut id = id;
+        while id.index() > 0 {
+            match graph.nodes()[id.index()].container {
+                Some(container) => id = container,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Properties of the model that the object has and the value lacks.
+    fn absent(&self, node: &Node, stored: &StoredNode) -> Vec<&'static str> {
+        let fields = self.model(node).map_or(&[][..], |m| m.fields);
+        let properties = fields.iter().filter(|f| matches!(f.role, FieldRole::Property { .. }));
+        properties
+            .map(|f| f.property)
+            .filter(|p| node.properties.iter().all(|(here, _)| here != p))
+            .filter(|p| stored.properties.get(*p).is_some_and(|v| !v.is_null()))
+            .collect()
+    }
+
+    fn edges(&mut self, graph: &Graph) -> Vec<Option<Change>> {
+        let mut edges = Vec::with_capacity(graph.edges().len());
+        for (edge, stored) in graph.edges().iter().zip(&self.stored.edges) {
+            let anew = |end: NodeId| matches!(self.nodes[end.index()], Standing::Anew);
+            let change = stored.as_ref().map(|stored| {
+                let mut change = properties(&edge.properties, stored);
+                let owned = self.is_owned(graph, edge.src) || self.is_owned(graph, edge.dst);
+                if owned {
+                    change.remove = self.absent_of_edge(edge.class, &edge.properties, stored);
+                }
+                change
+            });
+            if change.as_ref().is_none_or(|c| !c.is_nothing()) {
+                self.differences.push(Difference::Connection { class: edge.class });
+            }
+            // With its end it goes, and is made anew.
+            let ends_anew = anew(edge.src) || anew(edge.dst);
+            edges.push(change.filter(|_| !ends_anew));
+        }
+        edges
+    }
+
+    fn absent_of_edge(
+        &self,
+        class: &str,
+        here: &[(&'static str, Value)],
+        stored: &Map<String, Json>,
+    ) -> Vec<&'static str> {
+        let fields = self.models.iter().flat_map(|m| m.fields).find_map(|f| match f.role {
+            FieldRole::Children { relation, edge, .. } if relation.class() == Some(class) => {
+                Some(edge)
+            }
+            _ => None,
+        });
+        let properties = fields.unwrap_or_default().iter().map(|f| f.property);
+        properties
+            .filter(|p| here.iter().all(|(name, _)| name != p))
+            .filter(|p| stored.get(*p).is_some_and(|v| !v.is_null()))
+            .collect()
+    }
+}
+
+/// Whether an object's bytes are others than those that are stored.
+fn media_differ(node: &Node, stored: &StoredNode) -> Result<bool, UpsertError> {
+    let Some(media) = &node.media else { return Ok(false) };
+    match (media, &node.content) {
+        (MediaSource::Bytes(_), here) => Ok(here.is_none() || *here != stored.content),
+        (MediaSource::Stored(_), _) => Ok(false),
+        (unread, _) => {
+            let origin = unread.origin().unwrap_or_default();
+            let from_there = stored.properties.values().any(|v| v.as_str() == Some(&origin));
+            match from_there {
+                true => Ok(false),
+                false => {
+                    Err(ModelError::new(node.class.clone(), ModelErrorKind::Unread(origin)).into())
+                }
+            }
+        }
+    }
+}
+
+fn properties(here: &[(&'static str, Value)], stored: &Map<String, Json>) -> Change {
+    let set = here
+        .iter()
+        .filter(|(name, value)| !is_stored_as(value, stored.get(*name).unwrap_or(&Json::Null)));
+    Change { set: set.cloned().collect(), ..Change::default() }
+}

@@ -1,0 +1,338 @@
+//! Objects that are added anew: everything that hangs on them comes along.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use serde_json::{Map, Value as Json, json};
+
+use super::{
+    UpsertError,
+    plan::{Plan, Standing},
+    stored::{connections, unique_id, unique_ids},
+};
+use crate::{
+    Answer, Constraint, Database, Dialect, Graph, Node, NodeId, ObjectKind, Request,
+    database::ask,
+    graph::EDGE_ID,
+    query::plan::{fetched, find},
+};
+
+/// What others have joined to objects that are added anew.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    /// Objects that stay: their class, where there is no doubt of it, and their unique id.
+    pub(super) ends: Vec<(Option<String>, String)>,
+    pub(super) edges: Vec<CarriedEdge>,
+    pub(super) descriptors: Vec<CarriedDescriptor>,
+}
+
+impl Carried {
+    /// The place of an object that stays.
+    fn end(&mut self, class: Option<String>, id: &str) -> usize {
+        let known = self.ends.iter().position(|(_, known)| known == id);
+        known.unwrap_or_else(|| {
+            self.ends.push((class, id.to_owned()));
+            self.ends.len() - 1
+        })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct CarriedEdge {
+    pub(super) class: String,
+    pub(super) src: End,
+    pub(super) dst: End,
+    pub(super) properties: Map<String, Json>,
+}
+
+/// An end of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    /// A node that is added anew.
+    Node(NodeId),
+    /// One of [`Carried::ends`].
+    Stays(usize),
+}
+
+/// A vector of another model, or of none.
+#[derive(Debug)]
+pub(super) struct CarriedDescriptor {
+    pub(super) owner: NodeId,
+    pub(super) unique_id: String,
+    pub(super) set: String,
+    pub(super) label: Option<String>,
+    pub(super) properties: Map<String, Json>,
+    pub(super) vector: Bytes,
+}
+
+/// A class of connections, and which classes of objects it joins.
+struct Joint {
+    class: String,
+    pairs: Vec<(String, String)>,
+    properties: Vec<String>,
+}
+
+impl Joint {
+    /// The classes at the other ends of an object of `class`; none if no such object has one.
+    fn far(&self, class: &str, leaving: bool) -> Vec<&str> {
+        let ends =
+            self.pairs.iter().map(|(src, dst)| if leaving { (src, dst) } else { (dst, src) });
+        ends.filter(|(near, _)| *near == class).map(|(_, far)| far.as_str()).collect()
+    }
+}
+
+/// What was asked of one node.
+struct Asked {
+    node: NodeId,
+    unique_id: String,
+    /// Connections that begin at it, and those that end there: which joint, which command.
+    leaving: Vec<(usize, usize)>,
+    arriving: Vec<(usize, usize)>,
+    descriptors: Option<usize>,
+    parts: Vec<usize>,
+}
+
+impl Plan {
+    /// Fetches what hangs on objects that are added anew: the connections that others have made
+    /// to them, and vectors that are not made again. Does nothing unless the plan
+    /// [`replaces`](Plan::replaces) something.
+    ///
+    /// # Errors
+    /// When the database can't be asked; when it has regions, clips or frames of other models on
+    /// such an object, which would be lost.
+    pub async fn complete(
+        &mut self,
+        db: &dyn Database,
+        graph: &mut Graph,
+    ) -> Result<(), UpsertError> {
+        if !self.replaces() {
+            return Ok(());
+        }
+        let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
+        let joints = joints(&Answer::at(&answers, 0)?);
+        let mut commands = Vec::new();
+        let asked = self.ask_about(graph, &joints, &mut commands);
+        let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
+        let anew: HashMap<&str, NodeId> =
+            asked.iter().map(|a| (a.unique_id.as_str(), a.node)).collect();
+        let mut carried = Carried::default();
+        for about in &asked {
+            self.edges_of(about, &joints, &anew, graph, &answers, &mut carried)?;
+        }
+        for about in &asked {
+            self.parts_are_known(about, graph, &answers)?;
+            self.vectors_of(about, graph, &answers, &blobs, &mut carried)?;
+        }
+        if let Some(lost) = self.reused.iter().find(|id| graph.nodes()[id.index()].exists) {
+            let class = graph.nodes()[lost.index()].class.clone().into_owned();
+            return Err(UpsertError::Moved { class });
+        }
+        self.carried = carried;
+        Ok(())
+    }
+
+    fn ask_about(&self, graph: &Graph, joints: &[Joint], commands: &mut Vec<Json>) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        let mut push = |command: Json| {
+            commands.push(command);
+            commands.len() - 1
+        };
+        for (id, node) in graph.node_ids().zip(graph.nodes()) {
+            let Standing::Anew = self.nodes[id.index()] else { continue };
+            let Some(unique_id) = self.unique_ids[id.index()].clone() else { continue };
+            let reference = asked.len() + 1;
+            let mut body = Map::new();
+            body.insert("_ref".to_owned(), reference.into());
+            let by_id = Constraint::equal("_uniqueid", unique_id.clone());
+            body.insert("constraints".to_owned(), by_id.to_json(Dialect::Classic));
+            if node.kind == ObjectKind::Entity {
+                body.insert("with_class".to_owned(), (*node.class).into());
+            }
+            push(find(node.kind, body));
+            let class = database_class(node);
+            let (mut leaving, mut arriving) = (Vec::new(), Vec::new());
+            for (j, joint) in joints.iter().enumerate() {
+                let mut list = vec!["_src", "_dst"];
+                list.extend(joint.properties.iter().map(String::as_str));
+                for (end, from_here, found) in
+                    [("src", true, &mut leaving), ("dst", false, &mut arriving)]
+                {
+                    if !joint.far(class, from_here).is_empty() {
+                        let command = push(json!({ "FindConnection": {
+                            "with_class": joint.class, end: reference, "results": {"list": list},
+                        }}));
+                        found.push((j, command));
+                    }
+                }
+            }
+            let mut near = |kind: ObjectKind, mut body: Map<String, Json>| {
+                body.insert("is_connected_to".to_owned(), json!({ "ref": reference }));
+                push(find(kind, body))
+            };
+            let descriptors = (node.kind != ObjectKind::Descriptor)
+                .then(|| near(ObjectKind::Descriptor, fetched(ObjectKind::Descriptor, true)));
+            let parts = parts_of(node.kind).iter().map(|kind| near(*kind, unique_ids())).collect();
+            asked.push(Asked { node: id, unique_id, leaving, arriving, descriptors, parts });
+        }
+        asked
+    }
+
+    fn edges_of(
+        &self,
+        about: &Asked,
+        joints: &[Joint],
+        anew: &HashMap<&str, NodeId>,
+        graph: &Graph,
+        answers: &[Json],
+        carried: &mut Carried,
+    ) -> Result<(), UpsertError> {
+        let own: HashSet<String> = graph.edges().iter().map(|e| e.edge_id.to_string()).collect();
+        let is_ours = |edge: &Json| {
+            let id = edge.get(EDGE_ID).and_then(Json::as_str);
+            id.is_some_and(|id| own.contains(id) || self.gone_edges.iter().any(|(_, g)| g == id))
+        };
+        let class = database_class(&graph.nodes()[about.node.index()]);
+        for (commands, leaving) in [(&about.leaving, true), (&about.arriving, false)] {
+            for &(joint, command) in commands {
+                let joint = &joints[joint];
+                let far_class = match joint.far(class, leaving).as_slice() {
+                    [one] => Some((*one).to_owned()),
+                    _ => None,
+                };
+                for edge in connections(&Answer::at(answers, command)?) {
+                    let text = |key: &str| edge.get(key).and_then(Json::as_str);
+                    let (Some(src), Some(dst)) = (text("_src"), text("_dst")) else { continue };
+                    // One between two that are made anew is found at both.
+                    let seen = !leaving && anew.contains_key(src);
+                    if seen || is_ours(edge) {
+                        continue;
+                    }
+                    let mut end = |id: &str| match anew.get(id) {
+                        Some(node) => End::Node(*node),
+                        None => End::Stays(carried.end(far_class.clone(), id)),
+                    };
+                    let (src, dst) = (end(src), end(dst));
+                    let mut properties = edge.as_object().cloned().unwrap_or_default();
+                    properties.retain(|key, value| !key.starts_with('_') && !value.is_null());
+                    let class = joint.class.clone();
+                    carried.edges.push(CarriedEdge { class, src, dst, properties });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to lose regions, clips and frames of which the model knows nothing.
+    fn parts_are_known(
+        &self,
+        about: &Asked,
+        graph: &Graph,
+        answers: &[Json],
+    ) -> Result<(), UpsertError> {
+        let mut unknown = 0;
+        for command in &about.parts {
+            let found = Answer::at(answers, *command)?;
+            unknown +=
+                found.entities().iter().filter_map(unique_id).filter(|id| !self.knows(id)).count();
+        }
+        match unknown {
+            0 => Ok(()),
+            parts => Err(UpsertError::ForeignParts {
+                class: graph.nodes()[about.node.index()].class.clone().into_owned(),
+                parts,
+            }),
+        }
+    }
+
+    fn vectors_of(
+        &self,
+        about: &Asked,
+        graph: &mut Graph,
+        answers: &[Json],
+        blobs: &[Bytes],
+        carried: &mut Carried,
+    ) -> Result<(), UpsertError> {
+        let Some(command) = about.descriptors else { return Ok(()) };
+        for object in Answer::at(answers, command)?.entities() {
+            let Some(id) = unique_id(object) else { continue };
+            let index = object.get("_blob_index").and_then(Json::as_u64);
+            let vector = index.and_then(|i| blobs.get(usize::try_from(i).ok()?));
+            let Some(vector) = vector else { continue };
+            if let Some(i) = self.unique_ids.iter().position(|known| known.as_deref() == Some(id)) {
+                let node = self.reused.iter().copied().find(|n| n.index() == i);
+                if let Some(node) = node.map(|id| graph.node_mut(id)) {
+                    if let Some(descriptor) = &mut node.descriptor {
+                        let (components, _) = vector.as_chunks::<4>();
+                        let components = components.iter().map(|c| f32::from_le_bytes(*c));
+                        descriptor.vector = Some(components.collect());
+                    }
+                    node.exists = false;
+                }
+                continue;
+            }
+            let joined_otherwise = carried.ends.iter().any(|(_, end)| end == id);
+            if self.knows(id) || joined_otherwise {
+                continue;
+            }
+            let text = |key: &str| object.get(key).and_then(Json::as_str);
+            let mut properties = object.as_object().cloned().unwrap_or_default();
+            properties.retain(|key, value| !key.starts_with('_') && !value.is_null());
+            carried.descriptors.push(CarriedDescriptor {
+                owner: about.node,
+                unique_id: id.to_owned(),
+                set: text("_set_name").unwrap_or_default().to_owned(),
+                label: text("_label").filter(|l| *l != "None").map(str::to_owned),
+                properties,
+                vector: vector.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether an object is in the graph, or is taken away.
+    fn knows(&self, id: &str) -> bool {
+        self.unique_ids.iter().any(|known| known.as_deref() == Some(id))
+            || self.gone.iter().any(|(_, gone)| gone == id)
+    }
+}
+
+/// The class that an object has in the database's schema.
+fn database_class(node: &Node) -> &str {
+    node.kind.system_class().unwrap_or(&node.class)
+}
+
+fn parts_of(kind: ObjectKind) -> &'static [ObjectKind] {
+    match kind {
+        ObjectKind::Image | ObjectKind::Frame => &[ObjectKind::BoundingBox, ObjectKind::Polygon],
+        ObjectKind::Video => &[ObjectKind::Clip, ObjectKind::Frame],
+        _ => &[],
+    }
+}
+
+/// The connections that users have made, as GetSchema has them. A class that joins several pairs
+/// of classes is a list of entries, or an object of named ones.
+fn joints(schema: &Answer<'_>) -> Vec<Joint> {
+    let classes = schema.get("connections").and_then(|c| c.get("classes")?.as_object());
+    let mut joints = Vec::new();
+    for (class, entry) in classes.into_iter().flatten().filter(|(c, _)| !c.starts_with('_')) {
+        let entries: Vec<&Json> = match entry {
+            Json::Array(all) => all.iter().collect(),
+            Json::Object(one) if one.contains_key("src") => vec![entry],
+            Json::Object(named) => named.values().collect(),
+            _ => Vec::new(),
+        };
+        let mut joint = Joint { class: class.clone(), pairs: Vec::new(), properties: Vec::new() };
+        for entry in entries {
+            let text = |key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default();
+            joint.pairs.push((text("src").to_owned(), text("dst").to_owned()));
+            let properties = entry.get("properties").and_then(Json::as_object);
+            for property in properties.into_iter().flatten().map(|(name, _)| name) {
+                if !joint.properties.contains(property) {
+                    joint.properties.push(property.clone());
+                }
+            }
+        }
+        joints.push(joint);
+    }
+    joints
+}
