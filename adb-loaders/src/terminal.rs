@@ -61,9 +61,10 @@ fn draw(progress: &Progress, ended: &AtomicBool) {
         bar.set_position((progress.source_read() as f64 * finished as f64 / rows as f64) as u64);
         let rate = finished as f64 / started.elapsed().as_secs_f64().max(0.1);
         bar.set_message(format!(
-            "{finished} rows: {} added, {} existed, {} failed; {} vectors; {rate:.1} rows/s",
+            "{finished} rows: {} added, {} existed, {} updated, {} failed; {} vectors; {rate:.1} rows/s",
             progress.added(),
             progress.existed(),
+            progress.updated(),
             progress.failed(),
             progress.embedded(),
         ));

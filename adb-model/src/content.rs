@@ -63,7 +63,7 @@ impl Graph {
             let node = self.node_mut(id);
             let content = match (&node.media, &node.descriptor) {
                 (Some(media), _) => of_media(media),
-                (None, Some(d)) if d.vector.is_none() => {
+                (None, Some(d)) if d.vector.is_none() || d.made => {
                     let source = match &d.source {
                         Some(EmbedInput::Image(media)) => of_media(media),
                         Some(EmbedInput::Region(media, r)) => of_media(media).map(|image| {

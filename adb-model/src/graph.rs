@@ -112,6 +112,8 @@ pub struct Descriptor {
     pub owner: NodeId,
     /// The components, once known.
     pub vector: Option<Arc<[f32]>>,
+    /// Whether they were made from the source, and not given.
+    pub made: bool,
     /// What to make them from.
     pub source: Option<EmbedInput>,
 }
@@ -282,6 +284,7 @@ impl Graph {
         check_vector(&vector, descriptor.set.dimensions)
             .map_err(|e| ModelError::new(node.class.clone(), ModelErrorKind::Embedding(e)))?;
         descriptor.vector = Some(vector.into());
+        descriptor.made = true;
         Ok(())
     }
 
@@ -491,7 +494,8 @@ impl GraphBuilder {
                 .map_err(|e| ModelError::new(class.clone(), ModelErrorKind::Embedding(e)))?;
         }
         if let Entered::New(id) = self.enter_node(ObjectKind::Descriptor, class, identity) {
-            self.graph.nodes[id.0].descriptor = Some(Descriptor { set, owner, vector, source });
+            self.graph.nodes[id.0].descriptor =
+                Some(Descriptor { set, owner, vector, made: false, source });
         }
         Ok(())
     }

@@ -5,12 +5,13 @@
 //! source → graph → probe → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
 //! Channels between the stages are bounded, so memory does not grow with the source. Every row
-//! that is read ends as exactly one of added, existed, failed.
+//! that is read ends as exactly one of added, existed, updated, failed.
 
 mod embed;
 mod prepare;
 mod probe;
 mod report;
+mod upsert;
 mod write;
 
 use std::{
@@ -106,6 +107,7 @@ pub struct Ingest {
     options: Options,
     progress: Arc<Progress>,
     stop: Stop,
+    upsert: bool,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -141,6 +143,7 @@ impl Ingest {
             options: Options::default(),
             progress: Arc::default(),
             stop: Stop::default(),
+            upsert: false,
         }
     }
 
@@ -179,11 +182,24 @@ impl Ingest {
         self
     }
 
+    /// Lets rows that exist become what the source says, as
+    /// [`DataModel::upsert`] does with one value. Without it they are left as they are.
+    ///
+    /// Pictures of rows that exist are read, to see whether they have changed; only vectors whose
+    /// source has changed are made anew, and nothing is written where nothing differs. Of several
+    /// rows with one id the last holds.
+    #[must_use]
+    pub fn upsert(mut self, upsert: bool) -> Self {
+        self.upsert = upsert;
+        self
+    }
+
     /// Runs to the end of the source. Needs a tokio runtime with time.
     ///
     /// A second run over the same source adds nothing, reads no picture and embeds nothing: rows
-    /// are looked up by identity first. Rows that exist keep the properties that they have; where
-    /// the source says otherwise, the report counts them.
+    /// are looked up by identity first. Rows that exist keep the properties that they have, unless
+    /// they are to be [upserted](Ingest::upsert); where the source says otherwise, the report
+    /// counts them.
     ///
     /// # Errors
     /// When it can't start (source, sets, indexes). What stops it on the way is in
@@ -210,6 +226,7 @@ impl Ingest {
             tally: tally.clone(),
             options: options.clone(),
             stop: self.stop,
+            upserts: self.upsert.then(|| upsert::Upserts::new(schema)),
             fatal: Mutex::new(None),
         });
         self.progress.begin(source.size());
@@ -260,6 +277,8 @@ struct Context {
     tally: Arc<Tally>,
     options: Options,
     stop: Stop,
+    /// Where rows that exist become what the source says.
+    upserts: Option<upsert::Upserts>,
     /// What broke the whole run off, if anything did; the first counts.
     fatal: Mutex<Option<Error>>,
 }
@@ -300,6 +319,8 @@ struct Item {
     existed: bool,
     /// How what exists differs from the row, if it does.
     difference: Option<String>,
+    /// What the database has of it, where it is upserted.
+    known: Option<Box<upsert::Known>>,
     jobs: Vec<Job>,
 }
 
@@ -334,7 +355,14 @@ where
                 ControlFlow::Continue(())
             }
             Ok(graph) => {
-                let item = Item { at, graph, existed: false, difference: None, jobs: Vec::new() };
+                let item = Item {
+                    at,
+                    graph,
+                    existed: false,
+                    difference: None,
+                    known: None,
+                    jobs: Vec::new(),
+                };
                 match to.send_blocking(item) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(unsent) => {

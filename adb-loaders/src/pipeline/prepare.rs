@@ -6,7 +6,7 @@ use adb_model::{EmbedInput, MediaSource};
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
-use super::{Context, Item, Job, JobInput};
+use super::{Context, Item, Job, JobInput, upsert};
 use crate::MediaRoot;
 
 pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
@@ -44,6 +44,10 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
             None => media.read(source)?,
         };
         *source = MediaSource::Bytes(bytes);
+    }
+    match &context.upserts {
+        Some(upserts) => upsert::compare(context, upserts, item).map_err(|e| e.to_string())?,
+        None => item.graph.mark_contents(|set| context.embedders.identity(set)),
     }
     let mut jobs = Vec::new();
     for (node, set, input) in item.graph.wanted().map_err(|e| e.to_string())? {

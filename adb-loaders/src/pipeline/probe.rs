@@ -5,13 +5,17 @@ use std::{sync::Arc, time::Duration};
 use adb_model::{Graph, probe::mark_existing};
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, gather};
+use super::{Context, Item, gather, upsert};
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<Item>) {
     let most = context.options.rows_per_request;
     // A short wait: an embedder that idles costs more than a smaller probe.
     let linger = Duration::from_millis(20);
     while let Some(mut items) = gather(&from, linger, |items| items.len() >= most).await {
+        if let Some(upserts) = &context.upserts {
+            upsert::probe(&context, upserts, items, &to).await;
+            continue;
+        }
         let mut graphs: Vec<&mut Graph> = items.iter_mut().map(|item| &mut item.graph).collect();
         let found = mark_existing(&context.db, &mut graphs).await;
         match found {

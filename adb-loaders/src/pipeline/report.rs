@@ -22,6 +22,7 @@ pub struct Progress {
     embedded: AtomicU64,
     added: AtomicU64,
     existed: AtomicU64,
+    updated: AtomicU64,
     failed: AtomicU64,
 }
 
@@ -49,6 +50,8 @@ impl Progress {
         added;
         /// Rows that were there already.
         existed;
+        /// Rows that were there, and are otherwise now.
+        updated;
         /// Rows that failed.
         failed;
     }
@@ -56,7 +59,7 @@ impl Progress {
     /// Rows that have come to their end.
     #[must_use]
     pub fn finished(&self) -> u64 {
-        self.added() + self.existed() + self.failed()
+        self.added() + self.existed() + self.updated() + self.failed()
     }
 
     pub(super) fn begin(&self, size: Option<u64>) {
@@ -174,6 +177,10 @@ impl Tally {
         }
     }
 
+    pub(super) fn updated(&self) {
+        self.progress.updated.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn embedded(&self, vectors: u64) {
         self.progress.embedded.fetch_add(vectors, Ordering::Relaxed);
     }
@@ -195,6 +202,7 @@ impl Tally {
             rows: self.progress.rows(),
             added: self.progress.added(),
             existed: self.progress.existed(),
+            updated: self.progress.updated(),
             failed: self.progress.failed(),
             embedded: self.progress.embedded(),
             objects_added: kept.objects,
@@ -220,17 +228,20 @@ impl Tally {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Rows read. Always the sum of the next three.
+    /// Rows read. Always the sum of the next four.
     pub rows: u64,
     /// Rows whose object was added.
     pub added: u64,
-    /// Rows whose object was there already.
+    /// Rows whose object was there already, and is as it was.
     pub existed: u64,
+    /// Rows whose object was there, and is otherwise now: the object, what belongs to it, or what
+    /// it is connected to. Only with [`Ingest::upsert`](super::Ingest::upsert).
+    pub updated: u64,
     /// Rows that failed.
     pub failed: u64,
     /// Vectors made.
     pub embedded: u64,
-    /// Objects added: roots, children and descriptors.
+    /// Objects added: roots, children and descriptors; those that were replaced as well.
     pub objects_added: u64,
     /// Connections added.
     pub connections_added: u64,
@@ -256,7 +267,7 @@ impl Report {
     /// Whether each row read has its outcome.
     #[must_use]
     pub fn adds_up(&self) -> bool {
-        self.rows == self.added + self.existed + self.failed
+        self.rows == self.added + self.existed + self.updated + self.failed
     }
 
     /// 0: all well; 1: it broke off; 3: some rows failed; 130: told to stop.
@@ -289,7 +300,7 @@ impl fmt::Display for Report {
         if let Some(first) = &self.first_difference {
             writeln!(
                 f,
-                "note: {} rows exist with other properties than the source has, and were left as they are; the first is {first}",
+                "note: {} rows exist with other properties than the source has, and were left as they are (upsert changes them); the first is {first}",
                 self.differing
             )?;
         }
@@ -301,10 +312,11 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{} rows read = {} added + {} existed + {} failed{}",
+            "{} rows read = {} added + {} existed + {} updated + {} failed{}",
             self.rows,
             self.added,
             self.existed,
+            self.updated,
             self.failed,
             if self.adds_up() { "" } else { " (THIS DOES NOT ADD UP: a bug in adb)" },
         )?;

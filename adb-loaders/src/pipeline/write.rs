@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 use adb_model::{Answer, Database as _, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, gather};
+use super::{Context, Item, gather, upsert};
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
     let options = &context.options;
@@ -24,6 +24,13 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
 
 /// Writes rows, all to their end.
 async fn write(context: &Context, items: Vec<Item>) {
+    let (items, _beside) = match &context.upserts {
+        Some(upserts) => {
+            let items = upsert::begin(context, upserts, items).await;
+            (items, Some(upsert::beside_others(upserts).await))
+        }
+        None => (items, None),
+    };
     // Halves still to be written; a stack, not a recursion, since futures don't nest for free.
     let mut parts = vec![items];
     while let Some(part) = parts.pop() {
@@ -71,7 +78,7 @@ fn pack(context: &Context, items: Vec<Item>) -> (Request, Packed) {
     let mut lowering = Lowering::new();
     let mut packed = Vec::with_capacity(items.len());
     for item in items {
-        match lowering.push(&item.graph) {
+        match upsert::push(&mut lowering, &item) {
             Ok(commands) => packed.push((item, commands)),
             Err(e) => context.tally.failed(item.at, e.to_string()),
         }
@@ -85,6 +92,7 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
     for (item, commands) in rows {
         match outcome(answers, commands, &mut objects, &mut connections) {
             Err(e) => context.tally.failed(item.at, e.to_string()),
+            Ok(_) if item.known.is_some() => upsert::book_written(context, item),
             Ok(Outcome::Added) => context.tally.added(),
             Ok(Outcome::Existed) => {
                 let difference = match item.existed {

@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     plan::{Change, Plan, Standing},
-    replace::{CarriedDescriptor, End},
+    replace::End,
 };
 use crate::{
-    Constraint, Dialect, Edge, Graph, Lowering, Node, ObjectKind,
+    Constraint, Dialect, Edge, Graph, Lowering, Node, NodeId, ObjectKind,
     error::ModelError,
     graph::{EDGE_ID, USER_TYPE},
     lower::{edges_by_later_end, reference},
@@ -51,16 +51,39 @@ impl Lowering {
             let body = json!({ "constraints": by_id("_uniqueid", &ids) });
             self.command("Delete", kind.command_suffix(), &body);
         }
-        for descriptor in &plan.carried.descriptors {
-            let CarriedDescriptor { unique_id, .. } = descriptor;
-            let body = json!({ "constraints": by_id("_uniqueid", &[unique_id]) });
-            self.command("Delete", "Descriptor", &body);
-        }
+        self.delete_carried(graph, plan);
         for (node, standing) in graph.nodes().iter().zip(&plan.nodes).rev() {
             if let Standing::Anew = standing {
                 let body = Json::Object(named(node, dialect));
                 self.command("Delete", node.kind.command_suffix(), &body);
             }
+        }
+    }
+
+    /// Vectors that are carried over have no identity that we know: they go as what hangs on their
+    /// owner, so that a request that is sent again finds those that it added before.
+    fn delete_carried(&mut self, graph: &Graph, plan: &Plan) {
+        let mut owners: Vec<NodeId> = plan.carried.descriptors.iter().map(|d| d.owner).collect();
+        owners.dedup();
+        for owner in owners {
+            let (near, found) = (self.base(), self.base() + 1);
+            self.take_references(2);
+            let node = &graph.nodes()[owner.index()];
+            let mut body = named(node, self.dialect());
+            body.insert("_ref".to_owned(), near.into());
+            self.command("Find", node.kind.command_suffix(), &body.into());
+            let mut body = json!({ "_ref": found, "is_connected_to": {"ref": near} });
+            // Some are joined by connections of the user's, and stay.
+            if !plan.carried.ends.is_empty() {
+                let others = Constraint::OneOf {
+                    property: "_uniqueid".into(),
+                    values: plan.carried.ends.iter().map(|(_, id)| id.as_str().into()).collect(),
+                    negated: true,
+                };
+                body["constraints"] = others.to_json(self.dialect());
+            }
+            self.command("Find", "Descriptor", &body);
+            self.command("Delete", "Descriptor", &json!({ "ref": found }));
         }
     }
 

@@ -282,7 +282,7 @@ impl Comparison<'_> {
             let owner = descriptor.owner.index();
             let differs = self.vector_differs(graph, node, stored, owner);
             if differs {
-                let embed = descriptor.vector.is_none();
+                let embed = descriptor.vector.is_none() || descriptor.made;
                 self.differences.push(Difference::Vector { class: class(), embed });
             }
             let is_anew = |s: &Standing| matches!(s, Standing::Anew);
@@ -342,7 +342,7 @@ impl Comparison<'_> {
         owner: usize,
     ) -> bool {
         let Some(descriptor) = &node.descriptor else { return false };
-        if let Some(given) = &descriptor.vector {
+        if let Some(given) = descriptor.vector.as_ref().filter(|_| !descriptor.made) {
             return stored.vector.as_ref().is_none_or(|there| *there != vector_bytes(given));
         }
         match (&stored.content, &node.content) {

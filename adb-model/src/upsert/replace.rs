@@ -58,7 +58,6 @@ pub(super) enum End {
 #[derive(Debug)]
 pub(super) struct CarriedDescriptor {
     pub(super) owner: NodeId,
-    pub(super) unique_id: String,
     pub(super) set: String,
     pub(super) label: Option<String>,
     pub(super) properties: Map<String, Json>,
@@ -265,6 +264,7 @@ impl Plan {
                         let (components, _) = vector.as_chunks::<4>();
                         let components = components.iter().map(|c| f32::from_le_bytes(*c));
                         descriptor.vector = Some(components.collect());
+                        descriptor.made = true;
                     }
                     node.exists = false;
                 }
@@ -279,7 +279,6 @@ impl Plan {
             properties.retain(|key, value| !key.starts_with('_') && !value.is_null());
             carried.descriptors.push(CarriedDescriptor {
                 owner: about.node,
-                unique_id: id.to_owned(),
                 set: text("_set_name").unwrap_or_default().to_owned(),
                 label: text("_label").filter(|l| *l != "None").map(str::to_owned),
                 properties,

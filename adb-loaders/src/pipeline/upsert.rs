@@ -1,0 +1,232 @@
+//! Rows that may be there already, and become what the source says.
+//!
+//! Each row is looked up whole before its pictures are read, compared once they are, and written
+//! as the difference. Rows of one identity go one after the other, so the last one holds. A row
+//! that replaces an object goes alone: what others connect to the object meanwhile would be lost.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use adb_model::{
+    Answer, Database as _, Graph, Lowering, ModelSchema, Response,
+    upsert::{Outcome, Plan, Stored, UpsertError, look_up},
+};
+use async_channel::Sender;
+use tokio::sync::{Notify, RwLock};
+
+use super::{Context, Item, lock};
+
+/// What a run needs that upserts.
+pub(super) struct Upserts {
+    schema: &'static ModelSchema,
+    under_way: Arc<UnderWay>,
+    /// Read by those who write beside each other, written by one who replaces.
+    alone: RwLock<()>,
+}
+
+/// Identities of the rows between look-up and end.
+#[derive(Default)]
+struct UnderWay {
+    rows: Mutex<HashSet<String>>,
+    ended: Notify,
+}
+
+/// A row's turn; it ends with the row.
+struct Turn {
+    under_way: Arc<UnderWay>,
+    identity: String,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        lock(&self.under_way.rows).remove(&self.identity);
+        self.under_way.ended.notify_waiters();
+    }
+}
+
+/// What is known of a row.
+pub(super) struct Known {
+    stored: Stored,
+    plan: Option<Plan>,
+    _turn: Turn,
+}
+
+impl Known {
+    fn outcome(&self) -> Outcome {
+        self.plan.as_ref().map_or(Outcome::Added, Plan::outcome)
+    }
+}
+
+impl Upserts {
+    pub(super) fn new(schema: &'static ModelSchema) -> Self {
+        Self { schema, under_way: Arc::default(), alone: RwLock::default() }
+    }
+
+    /// Takes a row's turn, unless another row of the same identity has it.
+    fn turn(&self, graph: &Graph) -> Option<Turn> {
+        let identity = graph.root().map(|root| root.identity.text()).unwrap_or_default();
+        let free = lock(&self.under_way.rows).insert(identity.clone());
+        free.then(|| Turn { under_way: self.under_way.clone(), identity })
+    }
+}
+
+/// Looks rows up and passes them on.
+pub(super) async fn probe(
+    context: &Context,
+    upserts: &Upserts,
+    items: Vec<Item>,
+    to: &Sender<Item>,
+) {
+    let mut batch = Vec::with_capacity(items.len());
+    for item in items {
+        let turn = loop {
+            let ended = upserts.under_way.ended.notified();
+            if let Some(turn) = upserts.turn(&item.graph) {
+                break turn;
+            }
+            // The row that it waits for may be in this batch.
+            look_up_batch(context, upserts, std::mem::take(&mut batch), to).await;
+            ended.await;
+        };
+        batch.push((item, turn));
+    }
+    look_up_batch(context, upserts, batch, to).await;
+}
+
+async fn look_up_batch(
+    context: &Context,
+    upserts: &Upserts,
+    mut batch: Vec<(Item, Turn)>,
+    to: &Sender<Item>,
+) {
+    if batch.is_empty() {
+        return;
+    }
+    let mut graphs: Vec<&mut Graph> = batch.iter_mut().map(|(item, _)| &mut item.graph).collect();
+    match look_up(&context.db, upserts.schema, &mut graphs).await {
+        Ok(stored) => {
+            for ((mut item, turn), stored) in batch.into_iter().zip(stored) {
+                item.known = Some(Box::new(Known { stored, plan: None, _turn: turn }));
+                if let Err(unsent) = to.send(item).await {
+                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                }
+            }
+        }
+        Err(e) => {
+            let reason = context.break_off(e);
+            for (item, _) in batch {
+                context.tally.failed(item.at, reason.clone());
+            }
+        }
+    }
+}
+
+/// Compares a row whose pictures have been read with what is there.
+pub(super) fn compare(
+    context: &Context,
+    upserts: &Upserts,
+    item: &mut Item,
+) -> Result<(), UpsertError> {
+    if let Some(known) = &mut item.known {
+        let identity = |set: &_| context.embedders.identity(set);
+        known.plan = Some(known.stored.plan(&mut item.graph, upserts.schema, identity)?);
+    }
+    Ok(())
+}
+
+/// Books rows with which there is nothing to do, writes those that replace something, and answers
+/// the others.
+pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>) -> Vec<Item> {
+    let mut others = Vec::with_capacity(items.len());
+    for item in items {
+        let plan = item.known.as_ref().and_then(|known| known.plan.as_ref());
+        match plan {
+            Some(plan) if plan.outcome() == Outcome::Unchanged => {
+                context.tally.existed(item.at, None);
+            }
+            Some(plan) if plan.replaces() => replace(context, upserts, item).await,
+            _ => others.push(item),
+        }
+    }
+    others
+}
+
+/// Writes one row while no one else writes.
+async fn replace(context: &Context, upserts: &Upserts, item: Item) {
+    let Item { at, mut graph, .. } = item;
+    let _alone = upserts.alone.write().await;
+    if let Some(reason) = context.is_broken() {
+        return context.tally.failed(at, reason);
+    }
+    match replacement(context, upserts, &mut graph).await {
+        Err(UpsertError::Database(e)) => {
+            let reason = context.break_off(e);
+            context.tally.failed(at, reason);
+        }
+        Err(e) => context.tally.failed(at, e.to_string()),
+        Ok((plan, lowering)) => match context.db.execute(lowering.finish()).await {
+            Err(e) => {
+                let reason = context.break_off(e);
+                context.tally.failed(at, reason);
+            }
+            Ok(Response::Refused(refusal)) => {
+                context.tally.failed(at, format!("the database refused it: {refusal}"));
+            }
+            Ok(Response::Done { answers, .. }) => {
+                let added = answers.iter().filter_map(|a| Answer::open(a).ok());
+                let added = added.filter(|a| a.status() == 0 && a.command.starts_with("Add"));
+                let (edges, objects): (Vec<_>, Vec<_>) =
+                    added.partition(|a| a.command == "AddConnection");
+                context.tally.written(objects.len() as u64, edges.len() as u64);
+                book(context, at, plan.outcome());
+            }
+        },
+    }
+}
+
+/// What is there is looked up again: another row may have replaced the same object.
+async fn replacement(
+    context: &Context,
+    upserts: &Upserts,
+    graph: &mut Graph,
+) -> Result<(Plan, Lowering), UpsertError> {
+    let stored = look_up(&context.db, upserts.schema, &mut [&mut *graph]).await?;
+    let stored = stored.into_iter().next().unwrap_or_default();
+    let mut plan = stored.plan(graph, upserts.schema, |set| context.embedders.identity(set))?;
+    plan.complete(&context.db, graph).await?;
+    let mut lowering = Lowering::new();
+    lowering.push_upsert(graph, &plan)?;
+    Ok((plan, lowering))
+}
+
+/// Keeps those who replace away while others write.
+pub(super) async fn beside_others(upserts: &Upserts) -> tokio::sync::RwLockReadGuard<'_, ()> {
+    upserts.alone.read().await
+}
+
+/// Appends a row's difference.
+pub(super) fn push(
+    lowering: &mut Lowering,
+    item: &Item,
+) -> Result<std::ops::Range<usize>, adb_model::ModelError> {
+    match item.known.as_ref().and_then(|known| known.plan.as_ref()) {
+        Some(plan) => lowering.push_upsert(&item.graph, plan),
+        None => lowering.push(&item.graph),
+    }
+}
+
+/// Books a row that was written.
+pub(super) fn book_written(context: &Context, item: Item) {
+    let outcome = item.known.as_ref().map_or(Outcome::Added, |known| known.outcome());
+    book(context, item.at, outcome);
+}
+
+fn book(context: &Context, at: crate::RowPlace, outcome: Outcome) {
+    match outcome {
+        Outcome::Added => context.tally.added(),
+        Outcome::Updated => context.tally.updated(),
+        Outcome::Unchanged => context.tally.existed(at, None),
+    }
+}
