@@ -51,13 +51,15 @@ pub(crate) const STRUCT: Keys = Keys {
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &[
-        "id", "index", "rename", "embed", "connect", "regions", "clips", "frames", "label",
+        "id", "index", "rename", "was", "embed", "connect", "regions", "clips", "frames", "label",
         "default", "skip",
     ],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["flatten", "with", "was"],
+    later: &["flatten", "with"],
     synonyms: &[
         ("key", "id"),
+        ("renamed_from", "was"),
+        ("old", "was"),
         ("primary_key", "id"),
         ("pk", "id"),
         ("name", "rename"),
@@ -102,9 +104,9 @@ pub(crate) const CONNECTION: Keys = Keys {
 /// `#[adb(…)]` on a connection's field.
 pub(crate) const CONNECTION_FIELD: Keys = Keys {
     place: "on a field of a connection",
-    known: &["rename", "default", "skip"],
+    known: &["rename", "was", "default", "skip"],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["index", "with", "was"],
+    later: &["index", "with"],
     synonyms: &[("name", "rename"), ("property", "rename"), ("ignore", "skip")],
 };
 

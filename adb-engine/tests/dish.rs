@@ -129,7 +129,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", role }
+    FieldSchema { name, key: name, property: name, doc: "", was: &[], role }
 }
 
 fn dish(dish_id: u64, name: &str, look: [f32; 4], ingredients: &[&str]) -> Dish {

@@ -213,6 +213,7 @@ impl World {
                 key: "look",
                 property: "look",
                 doc: "",
+                was: &[],
                 role: adb_model::FieldRole::Embedding { set: DISHES, from: None, optional: false },
             }],
         };

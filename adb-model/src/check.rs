@@ -104,10 +104,38 @@ pub async fn check<'e>(
     let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
     let schema = Answer::at(&answers, 0)?;
     check_types(&all, &schema, &mut differences);
+    let listed = list_indexes(db).await?;
     for index in models.iter().flat_map(|m| indexes(m)) {
-        check_index(&index, &schema, &mut differences);
+        check_index(&index, &schema, listed.as_ref(), &mut differences);
     }
     Ok(differences)
+}
+
+/// All indexes, from databases that list them: GetSchema shows none of a class without objects.
+async fn list_indexes(db: &dyn Database) -> Result<Option<Json>, DbError> {
+    match db.execute(Request::json(&json!([{"GetIndexes": {}}]))).await?.done() {
+        Ok((answers, _)) => Ok(Answer::at(&answers, 0)?.get("indexes").cloned()),
+        // Older servers don't know the command.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether a list of indexes has this one: nested by target, class and property, or flat.
+fn lists(indexes: &Json, index: &Index) -> bool {
+    match indexes {
+        Json::Array(flat) => flat.iter().any(|entry| {
+            let is = |keys: [&str; 2], value: &str| {
+                keys.iter().any(|k| entry.get(k).and_then(Json::as_str) == Some(value))
+            };
+            is(["target", "index_type"], index.target)
+                && is(["class", "class"], index.class)
+                && is(["property", "property_key"], index.property)
+        }),
+        nested => nested
+            .get(index.target)
+            .and_then(|classes| classes.get(index.class)?.get(index.property))
+            .is_some(),
+    }
 }
 
 async fn check_sets<'e>(
@@ -185,10 +213,18 @@ fn check_types(
     }
 }
 
-fn check_index(index: &Index, schema: &Answer<'_>, differences: &mut Vec<Difference>) {
+fn check_index(
+    index: &Index,
+    schema: &Answer<'_>,
+    listed: Option<&Json>,
+    differences: &mut Vec<Difference>,
+) {
     let part = if index.target == "entity" { "entities" } else { "connections" };
-    let there = property_entry(schema, part, index.class, index.property)
-        .is_some_and(|(indexed, _)| indexed);
+    let there = match listed {
+        Some(listed) => lists(listed, index),
+        None => property_entry(schema, part, index.class, index.property)
+            .is_some_and(|(indexed, _)| indexed),
+    };
     let told = differences.iter().any(|d| {
         matches!(d, Difference::IndexMissing { class, property }
             if class == index.class && property == index.property)
@@ -218,7 +254,7 @@ fn stored_type(role: &FieldRole) -> Option<ValueType> {
 /// Whether a property is indexed, and its type, as GetSchema has it: a list
 /// `[objects, indexed, type]`, or an object with these by name. A connection class that joins
 /// several pairs of classes is a list of entries.
-fn property_entry(
+pub(crate) fn property_entry(
     schema: &Answer<'_>,
     part: &str,
     class: &str,

@@ -24,6 +24,7 @@ mod geometry;
 pub mod graph;
 mod lower;
 mod media;
+pub mod migrate;
 mod part;
 pub mod probe;
 pub mod query;
@@ -60,6 +61,7 @@ pub use geometry::{
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
 pub use lower::Lowering;
 pub use media::{Blob, Image, MediaSource, Video};
+pub use migrate::migrate;
 pub use part::{ClipModel, FrameModel, RegionModel};
 pub use record::Record;
 pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};

@@ -116,6 +116,8 @@ pub struct FieldSchema {
     pub property: &'static str,
     /// The field's doc comment.
     pub doc: &'static str,
+    /// Names that its property had before: [`migrate`](crate::migrate()) renames it.
+    pub was: &'static [&'static str],
     /// What it is.
     pub role: FieldRole,
 }
@@ -315,7 +317,7 @@ mod tests {
     const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
 
     const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-        FieldSchema { name, key: name, property: name, doc: "", role }
+        FieldSchema { name, key: name, property: name, doc: "", was: &[], role }
     }
 
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {

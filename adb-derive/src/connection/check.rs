@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use quote::ToTokens;
 
 use super::written::Written;
-use crate::{ctxt::Ctxt, names};
+use crate::{ctxt::Ctxt, model::check::old_names_are_free, names};
 
 pub(crate) fn all(cx: &Ctxt, written: &Written) {
     if let Some(fault) = names::name_fault(&written.class()) {
@@ -13,6 +13,14 @@ pub(crate) fn all(cx: &Ctxt, written: &Written) {
         match &written.class {
             Some(class) => cx.error(&class.value, message),
             None => cx.error_help(&written.ident, message, "name it: `#[adb(class = \"…\")]`"),
+        }
+    }
+    let stored = written.fields.iter().filter(|f| f.skip.is_none());
+    old_names_are_free(cx, stored.map(|f| (&f.ident, f.property(), f.was.as_slice())));
+    for field in written.fields.iter().filter(|f| f.skip.is_some()) {
+        if let Some(was) = field.was.first() {
+            let message = "`was` is the old name of a property, and this is not stored";
+            cx.error_help(&was.key, message, "take `was` away");
         }
     }
     let mut seen = HashMap::new();

@@ -82,12 +82,14 @@ fn implementation(written: &Written, class: &str, body: &TokenStream) -> TokenSt
 fn schema(field: &WrittenField) -> TokenStream {
     let WrittenField { ty, key, doc, .. } = field;
     let (name, property) = (field.ident.unraw().to_string(), field.property());
+    let was = field.was.iter().map(|name| &name.value);
     quote! {
         _adb::FieldSchema {
             name: #name,
             key: #key,
             property: #property,
             doc: #doc,
+            was: &[#(#was),*],
             role: _adb::FieldRole::Property {
                 value_type: <#ty as _adb::PropertyField>::TYPE,
                 optional: <#ty as _adb::PropertyField>::OPTIONAL,

@@ -27,6 +27,8 @@ pub(crate) struct WrittenField {
     pub(crate) key: String,
     pub(crate) by_rule: Option<String>,
     pub(crate) rename: Option<Given<LitStr>>,
+    /// Names that the property had before.
+    pub(crate) was: Vec<Given<LitStr>>,
     pub(crate) skip: Option<Given<()>>,
     pub(crate) default: Option<Given<Option<Path>>>,
     pub(crate) serdes_default: Option<Option<Path>>,
@@ -109,6 +111,7 @@ fn read_field(
         by_rule: for_properties.map(|rule| rule.apply(&ident.unraw().to_string())),
         ident,
         rename: None,
+        was: Vec::new(),
         skip: None,
         default: None,
         serdes_default: serde_names::default(&field.attrs),
@@ -116,6 +119,7 @@ fn read_field(
     for item in attr::items(cx, &field.attrs) {
         match item.key.to_string().as_str() {
             "rename" => keep(cx, &mut written.rename, given::text(cx, item)),
+            "was" => written.was.extend(given::text(cx, item)),
             "skip" => keep(cx, &mut written.skip, given::flag(cx, item)),
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
             _ => given::unknown(cx, &names::CONNECTION_FIELD, &item),

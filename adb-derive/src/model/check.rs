@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::ext::IdentExt;
+use syn::{LitStr, ext::IdentExt};
 
 use super::written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel};
-use crate::{ctxt::Ctxt, names};
+use crate::{ctxt::Ctxt, given::Given, names};
 
 /// Checks everything that can be seen without knowing types.
 pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
@@ -20,6 +20,7 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         index_is_for_properties(cx, field);
         rename_has_something_to_name(cx, field);
         no_flatten(cx, field);
+        was_has_something_to_rename(cx, field);
         property_name(cx, field);
         connection_class(cx, field);
         default_has_something_to_fill(cx, field);
@@ -33,6 +34,8 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         }
     }
     property_names_differ(cx, model);
+    let fields = model.fields.iter().filter(|f| f.has_property());
+    old_names_are_free(cx, fields.map(|f| (&f.ident, f.property(), f.was.as_slice())));
     inline_sets_agree(cx, model);
 }
 
@@ -158,6 +161,53 @@ fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
     } else if field.skip.is_some() {
         let help = "take one of them away";
         cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);
+    }
+}
+
+fn was_has_something_to_rename(cx: &Ctxt, field: &WrittenField) {
+    let Some(was) = field.was.first() else { return };
+    let what = if field.embed.is_some() {
+        "an embedding"
+    } else if field.connect.is_some() || !field.parts.is_empty() {
+        "a child"
+    } else if field.label.is_some() {
+        "the label"
+    } else if field.skip.is_some() {
+        "not stored"
+    } else {
+        return;
+    };
+    let message = format!("`was` is the old name of a property, and this is {what}");
+    cx.error_help(&was.key, message, "take `was` away");
+}
+
+/// An old name is no name of now, and one field's alone.
+pub(crate) fn old_names_are_free<'f>(
+    cx: &Ctxt,
+    fields: impl Iterator<Item = (&'f syn::Ident, String, &'f [Given<LitStr>])>,
+) {
+    let fields: Vec<_> = fields.collect();
+    let mut seen: HashMap<String, &Given<LitStr>> = HashMap::new();
+    for (field, property, was) in &fields {
+        for old in *was {
+            let name = old.value.value();
+            if let Some(fault) = names::name_fault(&name) {
+                cx.error(&old.value, format_args!("the old name `{name}` {fault}"));
+            } else if name == *property {
+                let help = "name what it was called before, or take `was` away";
+                let message = format!("`{field}` is stored as `{name}` now");
+                cx.error_help(&old.value, message, help);
+            } else if let Some((other, ..)) = fields.iter().find(|(_, now, _)| *now == name) {
+                let help = format!("`{other}` keeps it, so nothing can be renamed from it");
+                let message = format!("`{name}` is the name of the field `{other}` now");
+                cx.error_help(&old.value, message, help);
+            } else if let Some(first) = seen.insert(name.clone(), old) {
+                cx.error_pair(
+                    (&old.value, format!("two fields can't both have been `{name}`")),
+                    (&first.value, "it is first taken here"),
+                );
+            }
+        }
     }
 }
 

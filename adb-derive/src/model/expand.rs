@@ -164,10 +164,17 @@ fn kind(model: &Model) -> TokenStream {
 }
 
 fn field_schema(field: &Field) -> TokenStream {
-    let Field { name, key, property, doc, .. } = field;
+    let Field { name, key, property, doc, was, .. } = field;
     let role = role(field);
     quote! {
-        _adb::FieldSchema { name: #name, key: #key, property: #property, doc: #doc, role: #role }
+        _adb::FieldSchema {
+            name: #name,
+            key: #key,
+            property: #property,
+            doc: #doc,
+            was: &[#(#was),*],
+            role: #role,
+        }
     }
 }
 

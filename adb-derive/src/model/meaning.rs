@@ -41,6 +41,8 @@ pub(crate) struct Field {
     pub(crate) key: String,
     pub(crate) property: String,
     pub(crate) doc: String,
+    /// Names that its property had before.
+    pub(crate) was: Vec<String>,
     /// What it is when the object lacks it.
     pub(crate) default: Option<TokenStream>,
     pub(crate) role: Role,
@@ -142,6 +144,7 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         key: written.key.clone(),
         property: written.property(),
         doc: written.doc.clone(),
+        was: written.was.iter().map(|name| name.value.value()).collect(),
         default: default(written, model.default.as_ref()),
         role,
     })

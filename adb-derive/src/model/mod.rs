@@ -1,7 +1,7 @@
 //! `#[derive(DataModel)]`: read, check, understand, write.
 
 mod bounds;
-mod check;
+pub(crate) mod check;
 mod columns;
 mod expand;
 mod kind;

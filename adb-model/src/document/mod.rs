@@ -22,7 +22,7 @@ pub const VERSION: u32 = 1;
 /// # static RICE: ModelSchema = ModelSchema {
 /// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity, doc: "",
 /// #     fields: &[FieldSchema {
-/// #         name: "name", key: "name", property: "name", doc: "",
+/// #         name: "name", key: "name", property: "name", doc: "", was: &[],
 /// #         role: FieldRole::Id(ValueType::String),
 /// #     }],
 /// # };
@@ -71,6 +71,9 @@ pub struct Field {
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub doc: String,
+    /// Names that its property had before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was: Vec<String>,
     /// What it is.
     #[serde(flatten)]
     pub role: Role,
@@ -290,6 +293,7 @@ impl Field {
             key: schema.key.to_owned(),
             property: schema.property.to_owned(),
             doc: schema.doc.to_owned(),
+            was: schema.was.iter().map(|name| (*name).to_owned()).collect(),
             role: Role::of(&schema.role),
         }
     }

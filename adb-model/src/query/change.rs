@@ -134,7 +134,10 @@ fn settable(
         |f| matches!(f.role, FieldRole::Embedding { from: Some(from), .. } if from == field.name),
     );
     if source {
-        return fault(ModelErrorKind::Fixed { property, why: "a vector was made from it" });
+        return fault(ModelErrorKind::Fixed {
+            property,
+            why: "a vector was made from it; `upsert` of the whole value makes the vector anew",
+        });
     }
     Ok(())
 }
