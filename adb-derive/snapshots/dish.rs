@@ -55,6 +55,7 @@ const _: () = {
                         key: "dish_id",
                         property: "dish_id",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
                     },
                     _adb::FieldSchema {
@@ -62,6 +63,7 @@ const _: () = {
                         key: "name",
                         property: "name",
                         doc: "What it is called.",
+                        was: &[],
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
                     },
                     _adb::FieldSchema {
@@ -69,6 +71,7 @@ const _: () = {
                         key: "cuisine",
                         property: "cuisine",
                         doc: "",
+                        was: &[],
                         role: {
                             match <Option<String> as _adb::Field>::KIND {
                                 _adb::FieldKind::Property { .. } => {}
@@ -89,6 +92,7 @@ const _: () = {
                         key: "url",
                         property: "url",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
                     },
                     _adb::FieldSchema {
@@ -96,6 +100,7 @@ const _: () = {
                         key: "look",
                         property: "look",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<DishPhotos as _adb::DescriptorSet>::Embedder as _adb::Produces<
                                 <Embedding<512> as _adb::EmbeddingField>::Vector,
@@ -115,6 +120,7 @@ const _: () = {
                         key: "ingredients",
                         property: "ingredients",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<Vec<
                                 Ingredient,

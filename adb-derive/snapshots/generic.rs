@@ -36,6 +36,7 @@ const _: () = {
                         key: "type",
                         property: "type",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::Id(<&'a str as _adb::IdProperty>::ID_TYPE),
                     },
                     _adb::FieldSchema {
@@ -43,6 +44,7 @@ const _: () = {
                         key: "held",
                         property: "held",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<Vec<
                                 T,
@@ -60,6 +62,7 @@ const _: () = {
                         key: "next",
                         property: "next",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<Option<
                                 Box<Holder<'a, T, N>>,
@@ -81,6 +84,7 @@ const _: () = {
                         key: "look",
                         property: "look",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <ClipVitB16 as _adb::Produces<
                                 <Embedding<N> as _adb::EmbeddingField>::Vector,
