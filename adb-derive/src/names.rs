@@ -30,6 +30,7 @@ pub(crate) const STRUCT: Keys = Keys {
         "class",
         "row_id",
         "rename_all",
+        "convention",
         "crate",
     ],
     serdes: &["deny_unknown_fields"],
@@ -131,7 +132,7 @@ pub(crate) const VARIANT: Keys = Keys {
 /// `embed(…)`.
 pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
-    known: &["from", "set", "embedder", "metric", "engine"],
+    known: &["from", "set", "embedder", "metric", "engine", "class"],
     later: &[],
     serdes: &[],
     synonyms: &[
@@ -159,6 +160,15 @@ pub(crate) const SET: Keys = Keys {
         ("index", "engine"),
     ],
 };
+
+/// The property that identifies every object of the Python SDK's models.
+pub(crate) const SDK_ID: &str = "id";
+
+/// Variants of `adb::Convention`.
+pub(crate) const CONVENTIONS: &[&str] = &["Adb", "PythonSdk"];
+/// What people may call them.
+pub(crate) const CONVENTION_SYNONYMS: &[(&str, &str)] =
+    &[("Python", "PythonSdk"), ("Sdk", "PythonSdk"), ("aperturedb", "PythonSdk")];
 
 /// Variants of `adb::Metric`.
 pub(crate) const METRICS: &[&str] = &["Cosine", "InnerProduct", "L2"];

@@ -41,6 +41,7 @@ impl DataModel for Ingredient {
         name: "Ingredient",
         class: "Ingredient",
         kind: ObjectKind::Entity,
+        convention: adb_model::Convention::Adb,
         doc: "",
         fields: &[field("name", FieldRole::Id(ValueType::String))],
     };
@@ -76,6 +77,7 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
+        convention: adb_model::Convention::Adb,
         doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
@@ -83,7 +85,12 @@ impl DataModel for Dish {
             field("photo", FieldRole::of(<Image as Field>::KIND, false)),
             field(
                 "look",
-                FieldRole::Embedding { set: LETTERS, from: Some("photo"), optional: false },
+                FieldRole::Embedding {
+                    set: LETTERS,
+                    from: Some("photo"),
+                    optional: false,
+                    class: None,
+                },
             ),
             field(
                 "ingredients",

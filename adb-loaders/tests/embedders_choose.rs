@@ -207,6 +207,7 @@ impl World {
             name: "Dish",
             class: "Dish",
             kind: adb_model::ObjectKind::Image,
+            convention: adb_model::Convention::Adb,
             doc: "",
             fields: &[adb_model::FieldSchema {
                 name: "look",
@@ -214,7 +215,12 @@ impl World {
                 property: "look",
                 doc: "",
                 was: &[],
-                role: adb_model::FieldRole::Embedding { set: DISHES, from: None, optional: false },
+                role: adb_model::FieldRole::Embedding {
+                    set: DISHES,
+                    from: None,
+                    optional: false,
+                    class: None,
+                },
             }],
         };
         ensure(&self.db, &SCHEMA, |_| Some(chosen.embedder.identity())).await.unwrap();

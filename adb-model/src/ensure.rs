@@ -6,7 +6,7 @@ use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
     SetSpec,
     database::ask,
-    graph::{EDGE_ID, OBJECT_ID, Relation, USER_TYPE},
+    graph::{EDGE_ID, OBJECT_ID, Relation, SDK_ID, USER_TYPE},
 };
 
 /// Property of a set: name of the embedder that fills it.
@@ -324,12 +324,17 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
                 FieldRole::Property { indexed: false, .. }
                 | FieldRole::Geometry(_)
                 | FieldRole::Label { .. } => {}
-                FieldRole::Children { relation, .. } => match relation {
+                FieldRole::Children { relation, model, .. } => match relation {
                     Relation::Connection(class) | Relation::Reversed(class) => {
                         want("connection", class, EDGE_ID);
                     }
+                    Relation::ByField { .. } => want("connection", model().class, EDGE_ID),
                     Relation::Part => {}
                 },
+                FieldRole::Embedding { class: Some(class), .. } => {
+                    want("entity", "_Descriptor", SDK_ID);
+                    want("connection", class, EDGE_ID);
+                }
                 FieldRole::Embedding { .. } => want("entity", "_Descriptor", OBJECT_ID),
                 FieldRole::Media { kind, .. } if model.kind == kind => {}
                 FieldRole::Media { kind, .. } => {

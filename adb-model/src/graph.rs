@@ -6,7 +6,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
+    Convention, Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -20,6 +20,11 @@ pub const OBJECT_ID: &str = "adb_id";
 pub const EDGE_ID: &str = "edge_id";
 /// The property that says what an object was made from: see [`Node::content`].
 pub const CONTENT: &str = "adb_content";
+
+/// The property of a connection that names the field it stands for, as the Python SDK writes it.
+pub const SOURCE_FIELD: &str = "source_field";
+/// The property that identifies every object of the Python SDK's data models.
+pub const SDK_ID: &str = "id";
 
 /// A node's place in its [`Graph`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -74,6 +79,8 @@ pub struct Node {
     pub class: Cow<'static, str>,
     /// What identifies it, together with its class.
     pub identity: Identity,
+    /// How its model names things.
+    pub convention: Convention,
     /// Its other properties, in the order of the fields.
     pub properties: Vec<(&'static str, Value)>,
     /// The blob, for images, videos and blobs.
@@ -110,6 +117,8 @@ pub struct Descriptor {
     pub set: SetSpec,
     /// The object that it describes.
     pub owner: NodeId,
+    /// Whether an edge of the graph joins the two; else the descriptor's own command does.
+    pub by_edge: bool,
     /// The components, once known.
     pub vector: Option<Arc<[f32]>>,
     /// Whether they were made from the source, and not given.
@@ -142,17 +151,31 @@ pub enum Relation {
     Reversed(&'static str),
     /// The child is a part of the model: a region of an image, a clip or frame of a video.
     Part,
+    /// By a connection of the child's class, from the model to the child, whose `source_field`
+    /// names the field: see [`Convention::PythonSdk`].
+    ByField {
+        /// The field, as the database has it.
+        field: &'static str,
+        /// Whether it is a list: then the name has the place behind it, `hands[0]`.
+        many: bool,
+    },
 }
 
 impl Relation {
-    /// The connection's class; nothing for parts.
+    /// The connection's class, for children of the class `child`; nothing for parts.
     #[must_use]
-    pub const fn class(self) -> Option<&'static str> {
+    pub fn class<'c>(self, child: &'c str) -> Option<&'c str> {
         match self {
             Relation::Connection(class) | Relation::Reversed(class) => Some(class),
             Relation::Part => None,
+            Relation::ByField { .. } => Some(child),
         }
     }
+}
+
+/// Whether a connection's `source_field` names this field.
+pub(crate) fn is_of_field(source_field: &str, field: &str) -> bool {
+    source_field.split('[').next() == Some(field)
 }
 
 /// A connection of the user's. (What joins a descriptor to its owner comes with the descriptor.)
@@ -169,6 +192,10 @@ pub struct Edge {
     /// What identifies it: made from both ends' identities and the class, so the same edge gets
     /// the same id on every run.
     pub edge_id: Uuid,
+    /// The field that it stands for, where its `source_field` names one.
+    pub field: Option<&'static str>,
+    /// Whether the database is known to hold it already: then nothing of it is sent.
+    pub exists: bool,
 }
 
 /// Nodes and edges of one value; the root is first, a node comes before what hangs on it.
@@ -218,13 +245,18 @@ impl Graph {
         for edge in &mut self.edges {
             if edge.src == node || edge.dst == node {
                 let (src, dst) = (&self.nodes[edge.src.0], &self.nodes[edge.dst.0]);
-                edge.edge_id = edge_id(src, edge.class, dst);
+                edge.edge_id = edge_id(src, edge.class, dst, edge.field);
             }
         }
     }
 
     pub(crate) fn node_mut(&mut self, node: NodeId) -> &mut Node {
         &mut self.nodes[node.0]
+    }
+
+    /// Says that the database holds an edge already.
+    pub(crate) fn mark_edge_existing(&mut self, edge: usize) {
+        self.edges[edge].exists = true;
     }
 
     /// Ids of all nodes.
@@ -324,6 +356,10 @@ pub struct GraphBuilder {
     /// Where nodes are, once there are more than a look at each of them is good for.
     seen: HashMap<(ObjectKind, Cow<'static, str>, String), NodeId>,
     edge_ids: std::collections::HashSet<Uuid>,
+    /// Classes of descriptors that do not follow from model and field.
+    descriptor_classes: Vec<(NodeId, &'static str, &'static str)>,
+    /// How many children a field of a node has so far.
+    children: HashMap<(NodeId, &'static str), usize>,
 }
 
 impl GraphBuilder {
@@ -403,6 +439,7 @@ impl GraphBuilder {
             kind,
             class,
             identity,
+            convention: Convention::Adb,
             properties: Vec::new(),
             media: None,
             descriptor: None,
@@ -413,6 +450,16 @@ impl GraphBuilder {
             exists: false,
         });
         Entered::New(id)
+    }
+
+    /// Says how a node's model names things; before anything else is added to it.
+    pub fn convention(&mut self, node: NodeId, convention: Convention) {
+        self.graph.nodes[node.0].convention = convention;
+    }
+
+    /// Gives the descriptors of a field their class; before they are added.
+    pub fn descriptor_class(&mut self, owner: NodeId, field: &'static str, class: &'static str) {
+        self.descriptor_classes.push((owner, field, class));
     }
 
     /// Adds a property.
@@ -441,7 +488,9 @@ impl GraphBuilder {
                 }
             }
         };
-        if let Some(origin) = media.origin() {
+        if let Some(origin) = media.origin()
+            && self.graph.nodes[node.0].convention.is_own()
+        {
             self.property(holder, name, Value::String(origin));
         }
         self.graph.nodes[holder.0].media = Some(media.clone());
@@ -469,6 +518,7 @@ impl GraphBuilder {
             Relation::Connection(class) => self.connect(parent, child, class, properties),
             Relation::Reversed(class) => self.connect(child, parent, class, properties),
             Relation::Part => self.graph.nodes[child.0].container = Some(parent),
+            Relation::ByField { field, many } => self.connect_by_field(parent, child, field, many),
         }
     }
 
@@ -488,14 +538,22 @@ impl GraphBuilder {
         if vector.is_none() && source.is_none() {
             return Ok(());
         }
-        let (class, identity) = self.part_of(owner, field);
+        let named = self.descriptor_classes.iter().find(|(o, f, _)| (*o, *f) == (owner, field));
+        let (class, identity) = match named.map(|(.., class)| *class) {
+            Some(class) => (class.into(), self.child_identity(owner, field)),
+            None => self.part_of(owner, field),
+        };
+        let by_edge = !self.graph.nodes[owner.0].convention.is_own();
         if let Some(v) = &vector {
             check_vector(v, set.dimensions)
                 .map_err(|e| ModelError::new(class.clone(), ModelErrorKind::Embedding(e)))?;
         }
         if let Entered::New(id) = self.enter_node(ObjectKind::Descriptor, class, identity) {
             self.graph.nodes[id.0].descriptor =
-                Some(Descriptor { set, owner, vector, made: false, source });
+                Some(Descriptor { set, owner, by_edge, vector, made: false, source });
+            if by_edge {
+                self.connect_by_field(owner, id, field, false);
+            }
         }
         Ok(())
     }
@@ -508,9 +566,44 @@ impl GraphBuilder {
         class: &'static str,
         properties: Vec<(&'static str, Value)>,
     ) {
-        let edge_id = edge_id(&self.graph.nodes[src.0], class, &self.graph.nodes[dst.0]);
+        let edge_id = edge_id(&self.graph.nodes[src.0], class, &self.graph.nodes[dst.0], None);
         if self.edge_ids.insert(edge_id) {
-            self.graph.edges.push(Edge { class, src, dst, properties, edge_id });
+            let edge = Edge { class, src, dst, properties, edge_id, field: None, exists: false };
+            self.graph.edges.push(edge);
+        }
+    }
+
+    /// Joins a child by a connection of its own class.
+    fn connect_by_field(&mut self, src: NodeId, dst: NodeId, field: &'static str, many: bool) {
+        // Classes of models are static, and so are those that are given to descriptors.
+        let Cow::Borrowed(class) = self.graph.nodes[dst.0].class else { return };
+        let place = self.children.entry((src, field)).or_default();
+        let source_field = if many { format!("{field}[{place}]") } else { field.to_owned() };
+        *place += 1;
+        let ends = (&self.graph.nodes[src.0], &self.graph.nodes[dst.0]);
+        let edge_id = edge_id(ends.0, class, ends.1, Some(field));
+        if self.edge_ids.insert(edge_id) {
+            let properties = vec![(SOURCE_FIELD, Value::String(source_field))];
+            let field = Some(field);
+            self.graph.edges.push(Edge {
+                class,
+                src,
+                dst,
+                properties,
+                edge_id,
+                field,
+                exists: false,
+            });
+        }
+    }
+
+    /// The identity of an object that belongs to a field, in the convention of the field's model.
+    fn child_identity(&self, owner: NodeId, field: &str) -> Identity {
+        let owner = &self.graph.nodes[owner.0];
+        let identity = part_identity(owner, field);
+        match owner.convention {
+            Convention::Adb => identity,
+            Convention::PythonSdk => Identity(vec![(SDK_ID, Value::String(identity.text()))]),
         }
     }
 
@@ -570,17 +663,19 @@ pub fn row_identity(source: &str, row: u64, text: &[u8]) -> Uuid {
     Uuid::new_v5(&ROW_NAMESPACE, &name)
 }
 
-/// UUIDv5 over both ends and the class.
-fn edge_id(src: &Node, class: &str, dst: &Node) -> Uuid {
-    let name = spell([
+/// UUIDv5 over both ends, the class, and the field where that tells two edges apart.
+fn edge_id(src: &Node, class: &str, dst: &Node, field: Option<&str>) -> Uuid {
+    let (from, to) = (src.identity.text(), dst.identity.text());
+    let ends = [
         src.kind.command_suffix(),
         &src.class,
-        &src.identity.text(),
+        &from,
         class,
         dst.kind.command_suffix(),
         &dst.class,
-        &dst.identity.text(),
-    ]);
+        &to,
+    ];
+    let name = spell(ends.into_iter().chain(field));
     Uuid::new_v5(&EDGE_NAMESPACE, name.as_bytes())
 }
 

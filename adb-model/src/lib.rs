@@ -7,6 +7,7 @@
 //! Users reach all of this through the facade, package `adb-rs`.
 
 mod answer;
+mod by_field;
 pub mod check;
 mod column;
 mod connection;
@@ -64,5 +65,7 @@ pub use media::{Blob, Image, MediaSource, Video};
 pub use migrate::migrate;
 pub use part::{ClipModel, FrameModel, RegionModel};
 pub use record::Record;
-pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
+pub use schema::{
+    Convention, FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind,
+};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -81,7 +81,7 @@ impl Lowering {
     fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
         // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
         let base = self.next_ref;
-        let edges_at = edges_by_later_end(graph, graph.edges().iter());
+        let edges_at = edges_by_later_end(graph, graph.edges().iter().filter(|e| !e.exists));
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
             if node.exists {
                 self.find(node, base, id);
@@ -180,10 +180,12 @@ impl Lowering {
         }
         self.json.push(b'}');
         if let Some(d) = &node.descriptor {
-            self.key("connect");
-            self.json.push(b'{');
-            self.int("ref", reference(base, d.owner));
-            self.json.push(b'}');
+            if !d.by_edge {
+                self.key("connect");
+                self.json.push(b'{');
+                self.int("ref", reference(base, d.owner));
+                self.json.push(b'}');
+            }
             let vector = d.vector.as_ref().ok_or_else(|| {
                 ModelError::new(node.class.clone(), ModelErrorKind::NoVector { set: d.set.name })
             })?;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, DataModel, Database, DbError, Dialect, EmbedderIdentity, FieldRole,
-    FieldSchema, ModelSchema, Request, SetSpec,
+    FieldSchema, ModelSchema, Relation, Request, SetSpec,
     check::{Difference, check, property_entry},
     database::ask,
     ensure::{EnsureError, ensure},
@@ -355,7 +355,7 @@ fn stored_properties(schema: &'static ModelSchema) -> Vec<Property> {
                 add(&mut found, of.clone(), field);
             }
             if let FieldRole::Children { relation, edge, .. } = field.role
-                && let Some(class) = relation.class()
+                && let Relation::Connection(class) | Relation::Reversed(class) = relation
             {
                 for property in edge {
                     let (command, stored_as) = ("Connection", class);

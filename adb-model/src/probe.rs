@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
-    Request, Value, database::ask, graph::USER_TYPE,
+    Request, Value, by_field, database::ask, graph::USER_TYPE,
 };
 
 /// What the database has of one graph.
@@ -30,23 +30,41 @@ pub async fn mark_existing(
     db: &dyn Database,
     graphs: &mut [&mut Graph],
 ) -> Result<Vec<Found>, DbError> {
-    let groups =
-        group(graphs.iter().map(|g| &**g), |id, node| id.index() == 0 || node.descriptor.is_some());
+    let looked_up = |id: NodeId, node: &Node| id.index() == 0 || node.descriptor.is_some();
+    // Whether such edges are there, their ends tell.
+    let by_field = by_field::are_in(graphs.iter().map(|g| &**g));
+    let groups = group(graphs.iter().map(|g| &**g), |id, node| by_field || looked_up(id, node));
     let mut found = vec![Found::default(); graphs.len()];
     if groups.is_empty() {
         return Ok(found);
     }
-    let commands: Vec<Json> = groups.iter().map(Group::find_listed).collect();
+    let commands: Vec<Json> = groups.iter().map(|g| g.find_listed(by_field)).collect();
     let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
+    let mut unique_ids: HashMap<(usize, NodeId), &str> = HashMap::new();
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
             for (g, node) in group.nodes_of(object) {
-                graphs[g].mark_existing(node);
+                if let Some(id) = object.get("_uniqueid").and_then(Json::as_str) {
+                    unique_ids.entry((g, node)).or_insert(id);
+                }
+                if looked_up(node, &graphs[g].nodes()[node.index()]) {
+                    graphs[g].mark_existing(node);
+                }
                 if node.index() == 0 {
                     let difference = difference(&graphs[g].nodes()[0], object);
                     found[g] = Found { exists: true, difference };
                 }
             }
+        }
+    }
+    let edges =
+        by_field::find_edges(db, graphs, |g, node| unique_ids.get(&(g, node)).copied()).await?;
+    for edge in edges {
+        let graph = &mut graphs[edge.graph];
+        let end = graph.edges()[edge.edge].dst;
+        graph.mark_edge_existing(edge.edge);
+        if graph.nodes()[end.index()].descriptor.is_some() {
+            graph.mark_existing(end);
         }
     }
     Ok(found)
@@ -149,8 +167,11 @@ impl Group {
         members.into_iter().flat_map(|(_, nodes)| nodes).copied()
     }
 
-    fn find_listed(&self) -> Json {
+    fn find_listed(&self, unique_ids: bool) -> Json {
         let mut body = Map::new();
+        if unique_ids {
+            body.insert("uniqueids".to_owned(), true.into());
+        }
         body.insert("results".to_owned(), json!({ "list": self.list }));
         self.find(body)
     }

@@ -88,6 +88,30 @@ impl ObjectKind {
     }
 }
 
+/// How classes, connections and properties are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Convention {
+    /// adb's own way: a connection is called as its field says.
+    #[default]
+    Adb,
+    /// As the Python SDK's data models do (`aperturedb`, 0.4.58 and 0.5.3), so that a database that
+    /// was filled by them can be read and continued: the identity is the property `id`; a
+    /// connection has the class of the child, and its property `source_field` names the field, and
+    /// the place in a list; a descriptor is a child as any other; where a picture came from is no
+    /// property. Beside that, connections get an `edge_id`.
+    PythonSdk,
+}
+
+impl Convention {
+    /// Whether it is adb's own.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        *self == Convention::Adb
+    }
+}
+
 /// A data model: what `#[derive(DataModel)]` knows of a struct.
 ///
 /// Children are functions, not references, so that models can refer to each other in cycles.
@@ -99,6 +123,8 @@ pub struct ModelSchema {
     pub class: &'static str,
     /// What its objects are.
     pub kind: ObjectKind,
+    /// How it names things.
+    pub convention: Convention,
     /// The struct's doc comment.
     pub doc: &'static str,
     /// Its fields, in order; skipped ones are not among them.
@@ -159,6 +185,8 @@ pub enum FieldRole {
         from: Option<&'static str>,
         /// Whether an object may be without one.
         optional: bool,
+        /// The class of the descriptors, where it is not that of model and field (`Dish.look`).
+        class: Option<&'static str>,
     },
     /// One or more connected objects.
     Children {
@@ -328,11 +356,18 @@ mod tests {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
+        convention: Convention::Adb,
         doc: "",
         fields: &[
             field("id", FieldRole::Id(ValueType::Int)),
-            field("look", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
-            field("smell", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
+            field(
+                "look",
+                FieldRole::Embedding { set: LOOKS, from: None, optional: false, class: None },
+            ),
+            field(
+                "smell",
+                FieldRole::Embedding { set: LOOKS, from: None, optional: false, class: None },
+            ),
             field("part", child(|| &PART)),
         ],
     };
@@ -340,9 +375,13 @@ mod tests {
         name: "Part",
         class: "Part",
         kind: ObjectKind::Entity,
+        convention: Convention::Adb,
         doc: "",
         fields: &[
-            field("look", FieldRole::Embedding { set: OTHER, from: None, optional: false }),
+            field(
+                "look",
+                FieldRole::Embedding { set: OTHER, from: None, optional: false, class: None },
+            ),
             field("part", child(|| &PART)),
             field("dish", child(|| &DISH)),
         ],

@@ -74,11 +74,11 @@ pub mod presets {
 #[doc(hidden)]
 pub mod __macro {
     pub use adb_model::{
-        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, DataModel,
-        DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind,
-        FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty, KindFault,
-        LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PlainEdge, Produces,
-        Property, PropertyField, Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField,
-        Value, ValueError, ValueType, graph::Entered,
+        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, Convention,
+        DataModel, DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field,
+        FieldKind, FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty,
+        KindFault, LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind,
+        PlainEdge, Produces, Property, PropertyField, Record, RegionModel, Relation, SameEdge,
+        SetSpec, SkippedField, Value, ValueError, ValueType, graph::Entered,
     };
 }

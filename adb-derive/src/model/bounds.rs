@@ -38,7 +38,7 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
     match &field.role {
         Role::Id => vec![on_type(quote!(#ty: _adb::IdProperty))],
         Role::Stored { .. } => vec![on_type(quote!(#ty: _adb::Field))],
-        Role::Children { class: ConnectionClass::Text(_), .. } => vec![
+        Role::Children { class: ConnectionClass::Text(_) | ConnectionClass::OfChild, .. } => vec![
             on_type(quote!(#ty: _adb::Children)),
             on_type(quote!(<#ty as _adb::Children>::Edge: _adb::PlainEdge)),
         ],
@@ -57,7 +57,7 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
         }
         Role::Label => vec![on_type(quote!(#ty: _adb::LabelField))],
         Role::Embedding(embedding) => {
-            let Embedding { from, set } = &**embedding;
+            let Embedding { from, set, .. } = &**embedding;
             let (embedder, set_bound) = embedder(set);
             let mut needs = vec![
                 on_type(quote!(#ty: _adb::EmbeddingField)),

@@ -18,7 +18,7 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
     for field in &model.fields {
         one_role(cx, field);
         index_is_for_properties(cx, field);
-        rename_has_something_to_name(cx, field);
+        rename_has_something_to_name(cx, model, field);
         no_flatten(cx, field);
         was_has_something_to_rename(cx, field);
         property_name(cx, field);
@@ -34,6 +34,7 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         }
     }
     property_names_differ(cx, model);
+    as_the_sdk_has_it(cx, model);
     let fields = model.fields.iter().filter(|f| f.has_property());
     old_names_are_free(cx, fields.map(|f| (&f.ident, f.property(), f.was.as_slice())));
     inline_sets_agree(cx, model);
@@ -150,7 +151,11 @@ fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
     cx.error_help(&index.key, why, "take `index` away");
 }
 
-fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
+fn rename_has_something_to_name(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
+    if field.connect.is_some() && model.is_as_sdk() {
+        // There the connection names its field.
+        return;
+    }
     let Some(rename) = &field.rename else { return };
     if field.label.is_some() || !field.parts.is_empty() {
         let help = "take `rename` away";
@@ -161,6 +166,54 @@ fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
     } else if field.skip.is_some() {
         let help = "take one of them away";
         cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);
+    }
+}
+
+/// What the Python SDK's models can't say has no name in its convention.
+fn as_the_sdk_has_it(cx: &Ctxt, model: &WrittenModel) {
+    if !model.is_as_sdk() {
+        for embed in model.fields.iter().filter_map(|f| f.embed.as_ref()) {
+            if let Some(class) = &embed.value.class {
+                let message = "a descriptor's class follows from its model and field";
+                let help = "take `class` away; with `convention = PythonSdk` it is needed";
+                cx.error_help(&class.key, message, help);
+            }
+        }
+        return;
+    }
+    if let Some(row_id) = &model.row_id {
+        let help = "add a field that identifies an object: `#[adb(id)] id: String`";
+        let message = "objects of the Python SDK have an `id` of their own";
+        cx.error_help(&row_id.key, message, help);
+    }
+    let mut ids = model.fields.iter().filter_map(|f| Some((f, f.id.as_ref()?)));
+    if let (Some((first, first_id)), Some((_, second))) = (ids.next(), ids.next()) {
+        cx.error_pair(
+            (&second.key, "objects of the Python SDK are identified by one property, `id`"),
+            (&first_id.key, format!("`{}` is it", first.ident)),
+        );
+    }
+    for field in &model.fields {
+        if let (Some(_), Some(rename)) = (&field.id, &field.rename)
+            && rename.value.value() != names::SDK_ID
+        {
+            let message = "in the Python SDK's convention the identity is the property `id`";
+            cx.error_help(&rename.value, message, "take `rename` away");
+        }
+        if let Some(connect) = &field.connect
+            && !matches!(connect.value.class, None | Some(ConnectionClass::OfChild))
+        {
+            let message = "in the Python SDK's convention a connection has the class of the child";
+            cx.error_help(&connect.key, message, "write `connect` alone");
+        }
+        if let Some(embed) = &field.embed
+            && embed.value.class.is_none()
+            && !embed.value.unread
+        {
+            let message = "in the Python SDK's convention a descriptor has a class of its own";
+            let help = "name the Python class: `embed(…, class = \"DishLook\")`";
+            cx.error_help(&embed.key, message, help);
+        }
     }
 }
 
@@ -269,7 +322,7 @@ fn connection_class(cx: &Ctxt, field: &WrittenField) {
                 cx.error_help(class, format_args!("the connection's class {fault}"), help);
             }
         }
-        Some(ConnectionClass::Type(_)) => {}
+        Some(ConnectionClass::Type(_) | ConnectionClass::OfChild) => {}
         None if connect.value.unread => {}
         None => {
             let help = "`connect(class = \"HasIngredient\", direction = in)`";

@@ -64,6 +64,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn schema(model: &Model) -> TokenStream {
     let Model { name, class, doc, .. } = model;
     let kind = kind(model);
+    let convention = format_ident!("{}", if model.as_sdk { "PythonSdk" } else { "Adb" });
     let fields = model.fields.iter().map(field_schema);
     let check = fields_fit_the_kind(model);
     quote! {
@@ -73,6 +74,7 @@ fn schema(model: &Model) -> TokenStream {
                 name: #name,
                 class: #class,
                 kind: #kind,
+                convention: _adb::Convention::#convention,
                 doc: #doc,
                 fields: &[#(#fields),*],
             }
@@ -199,7 +201,11 @@ fn role(field: &Field) -> TokenStream {
             }}
         }
         Role::Embedding(embedding) => {
-            let Embedding { from, set } = &**embedding;
+            let Embedding { from, set, class } = &**embedding;
+            let class = match class {
+                Some(class) => quote!(::core::option::Option::Some(#class)),
+                None => quote!(::core::option::Option::None),
+            };
             let (embedder, _) = embedder(set);
             let spec = set_spec(set);
             let span = guilty(set).span();
@@ -230,6 +236,7 @@ fn role(field: &Field) -> TokenStream {
                     set: #spec,
                     from: #from,
                     optional: <#ty as _adb::EmbeddingField>::OPTIONAL,
+                    class: #class,
                 }
             }}
         }
@@ -237,6 +244,7 @@ fn role(field: &Field) -> TokenStream {
             let relation = relation(field);
             let (check, edge) = match class {
                 ConnectionClass::Text(text) => (plain_edge(ty, text.span()), quote!(&[])),
+                ConnectionClass::OfChild => (plain_edge(ty, ty.span()), quote!(&[])),
                 ConnectionClass::Type(edge) => {
                     let span = located(edge.span());
                     let of_field = edge_of(ty);
@@ -300,6 +308,15 @@ pub(crate) fn relation(field: &Field) -> TokenStream {
     let variant = if *reversed { quote!(Reversed) } else { quote!(Connection) };
     match class {
         ConnectionClass::Text(class) => quote!(_adb::Relation::#variant(#class)),
+        ConnectionClass::OfChild => {
+            let Field { ty, property, .. } = field;
+            quote! {
+                _adb::Relation::ByField {
+                    field: #property,
+                    many: <#ty as _adb::Children>::MANY,
+                }
+            }
+        }
         ConnectionClass::Type(edge) => {
             quote!(_adb::Relation::#variant(<#edge as _adb::Connection>::CLASS))
         }
@@ -343,6 +360,8 @@ fn build(model: &Model) -> TokenStream {
     let kind = kind(model);
     let enter = enter(model, class, &kind);
     let adds = model.fields.iter().filter_map(|field| add(model, field));
+    let convention =
+        model.as_sdk.then(|| quote!(__graph.convention(__node, _adb::Convention::PythonSdk);));
     quote! {
         fn build(
             &self,
@@ -352,6 +371,7 @@ fn build(model: &Model) -> TokenStream {
                 _adb::Entered::New(__node) => __node,
                 _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
             };
+            #convention
             #(#adds)*
             ::core::result::Result::Ok(__node)
         }
@@ -399,7 +419,11 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
 fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> TokenStream {
     let Field { ident, ty, .. } = field;
     let spec = set_spec(&embedding.set);
-    match &embedding.from {
+    let class = embedding.class.as_ref().map(|class| {
+        let property = &field.property;
+        quote!(__graph.descriptor_class(__node, #property, #class);)
+    });
+    let add = match &embedding.from {
         None => quote! {
             <#ty as _adb::EmbeddingField>::add_given(
                 &self.#ident,
@@ -422,7 +446,8 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                 )?;
             }
         }
-    }
+    };
+    quote!(#class #add)
 }
 
 pub(crate) fn place(model: &Model, field: &Field) -> TokenStream {

@@ -20,6 +20,8 @@ pub(crate) struct Model {
     pub(crate) class: String,
     pub(crate) doc: String,
     pub(crate) kind: Kind,
+    /// Whether it names things as the Python SDK does.
+    pub(crate) as_sdk: bool,
     /// Where it says so: what is wrong with the kind is shown there.
     pub(crate) kind_span: Span,
     pub(crate) fields: Vec<Field>,
@@ -72,6 +74,8 @@ pub(crate) enum Role {
 pub(crate) struct Embedding {
     pub(crate) from: Option<Source>,
     pub(crate) set: Set,
+    /// The class of the descriptors, if it is given.
+    pub(crate) class: Option<String>,
 }
 
 /// The field that vectors are made from.
@@ -104,6 +108,7 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
         doc: written.doc.clone(),
         vis: written.vis.clone(),
         kind,
+        as_sdk: written.is_as_sdk(),
         kind_span,
         fields: fields.into_iter().collect::<Option<_>>()?,
         skipped: skipped
@@ -124,7 +129,8 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
             Some(from) => Some(source(model, &from.value)?),
             None => None,
         };
-        Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)? }))
+        let class = embed.value.class.as_ref().map(|class| class.value.value());
+        Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)?, class }))
     } else if let Some(connect) = &written.connect {
         Role::Children {
             class: connect.value.class.clone()?,

@@ -28,6 +28,7 @@ pub(crate) struct WrittenModel {
     pub(crate) row_id: Option<Given<()>>,
     pub(crate) class: Option<Given<LitStr>>,
     pub(crate) rename_all: Option<Given<RenameRule>>,
+    pub(crate) convention: Option<Given<&'static str>>,
     /// serde's `default` on the struct.
     pub(crate) default: Option<Option<Path>>,
     pub(crate) fields: Vec<WrittenField>,
@@ -79,6 +80,8 @@ pub(crate) enum ConnectionClass {
     Text(LitStr),
     /// A type with `#[derive(Connection)]`.
     Type(Box<Type>),
+    /// The child's own, as the Python SDK has it.
+    OfChild,
 }
 
 /// `embed(…)`.
@@ -89,6 +92,8 @@ pub(crate) struct WrittenEmbed {
     pub(crate) set_type: Option<Given<Type>>,
     /// `set = "name"`, and what else declares a set on the spot.
     pub(crate) inline: WrittenSet,
+    /// The class of the descriptors.
+    pub(crate) class: Option<Given<LitStr>>,
     /// Whether some part could not be read.
     pub(crate) unread: bool,
 }
@@ -97,6 +102,11 @@ impl WrittenModel {
     /// What its objects are.
     pub(crate) fn kind(&self) -> Kind {
         self.kinds.first().map_or(Kind::Entity, |(kind, _)| *kind)
+    }
+
+    /// Whether it names things as the Python SDK does.
+    pub(crate) fn is_as_sdk(&self) -> bool {
+        self.convention.as_ref().is_some_and(|c| c.value == "PythonSdk")
     }
 
     /// The field of that name.
@@ -139,6 +149,7 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         default: serde_names::default(&input.attrs),
         class: None,
         rename_all: None,
+        convention: None,
         fields: Vec::new(),
         unread: false,
     };
@@ -148,6 +159,11 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
             "row_id" => keep(cx, &mut model.row_id, given::flag(cx, item)),
             "class" => keep(cx, &mut model.class, given::text(cx, item)),
             "rename_all" => keep(cx, &mut model.rename_all, read_rule(cx, item)),
+            "convention" => {
+                let choice =
+                    given::choice(cx, item, names::CONVENTIONS, names::CONVENTION_SYNONYMS);
+                keep(cx, &mut model.convention, choice);
+            }
             key => match Kind::by_key(key) {
                 Some(kind) => read_kind(cx, &mut model.kinds, kind, item),
                 None => given::unknown(cx, &names::STRUCT, &item),
@@ -158,7 +174,9 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
     let for_properties = model.rename_all.as_ref().map(|r| r.value);
     let fields = fields(cx, input);
     model.unread = cx.count() > errors;
-    model.fields = fields.map(|field| read_field(cx, field, for_keys, for_properties)).collect();
+    let as_sdk = model.is_as_sdk();
+    model.fields =
+        fields.map(|field| read_field(cx, field, for_keys, for_properties, as_sdk)).collect();
     model
 }
 
@@ -228,6 +246,7 @@ fn read_field(
     field: &syn::Field,
     for_keys: Option<RenameRule>,
     for_properties: Option<RenameRule>,
+    as_sdk: bool,
 ) -> WrittenField {
     let errors = cx.count();
     // Fields of a struct with named fields have names.
@@ -261,13 +280,16 @@ fn read_field(
             "was" => written.was.extend(given::text(cx, item)),
             "label" => keep(cx, &mut written.label, given::flag(cx, item)),
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
-            "connect" => keep(cx, &mut written.connect, read_connect(cx, item)),
+            "connect" => keep(cx, &mut written.connect, read_connect(cx, item, as_sdk)),
             "embed" => keep(cx, &mut written.embed, read_embed(cx, item)),
             key => match Parts::ALL.into_iter().find(|parts| parts.key() == key) {
                 Some(what) => read_parts(cx, &mut written.parts, what, item),
                 None => given::unknown(cx, &names::FIELD, &item),
             },
         }
+    }
+    if as_sdk && written.id.is_some() {
+        written.by_rule = Some(names::SDK_ID.to_owned());
     }
     written.unread = cx.count() > errors;
     written
@@ -286,10 +308,11 @@ pub(crate) fn source_key(
     }
 }
 
-fn read_connect(cx: &Ctxt, item: Item) -> Option<Given<WrittenConnect>> {
+fn read_connect(cx: &Ctxt, item: Item, as_sdk: bool) -> Option<Given<WrittenConnect>> {
     let key = item.key.clone();
     let mut connect = WrittenConnect { unread: item.unread, ..WrittenConnect::default() };
     match item.value {
+        Value::None if as_sdk => connect.class = Some(ConnectionClass::OfChild),
         Value::Lit(_) => connect.class = Some(ConnectionClass::Text(given::text(cx, item)?.value)),
         Value::Type(ty) => connect.class = Some(ConnectionClass::Type(ty)),
         _ => {
@@ -332,6 +355,7 @@ fn read_embed(cx: &Ctxt, item: Item) -> Option<Given<WrittenEmbed>> {
             "from" => keep(cx, &mut embed.from, given::field(cx, item)),
             "set" => read_set(cx, &mut embed, item),
             "embedder" => keep(cx, &mut embed.inline.embedder, given::ty(cx, item)),
+            "class" => keep(cx, &mut embed.class, given::text(cx, item)),
             "metric" => embed.inline.read_metric(cx, item),
             "engine" => embed.inline.read_engine(cx, item),
             _ => given::unknown(cx, &names::EMBED, &item),

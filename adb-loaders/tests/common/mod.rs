@@ -37,6 +37,7 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
+        convention: adb_model::Convention::Adb,
         doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
@@ -44,7 +45,12 @@ impl DataModel for Dish {
             field("url", FieldRole::Media { kind: ObjectKind::Image, optional: false }),
             field(
                 "look",
-                FieldRole::Embedding { set: LETTERS, from: Some("url"), optional: false },
+                FieldRole::Embedding {
+                    set: LETTERS,
+                    from: Some("url"),
+                    optional: false,
+                    class: None,
+                },
             ),
         ],
     };

@@ -31,6 +31,7 @@ impl Document {
                     RelationDocument::Connection(class) => (&model.name, child, class.as_str()),
                     RelationDocument::Reversed(class) => (child, &model.name, class.as_str()),
                     RelationDocument::Part => (&model.name, child, "contains"),
+                    RelationDocument::ByField(field) => (&model.name, child, field.as_str()),
                 };
                 let _ = writeln!(text, "    {from} {ends} {to} : \"{label}\"");
             }

@@ -9,7 +9,10 @@ pub use row::LoadedModel;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Engine, FieldRole, FieldSchema, Metric, ModelSchema, ObjectKind, Relation, ValueType};
+use crate::{
+    Convention, Engine, FieldRole, FieldSchema, Metric, ModelSchema, ObjectKind, Relation,
+    ValueType,
+};
 
 /// The version of the document's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -20,7 +23,8 @@ pub const VERSION: u32 = 1;
 /// # use adb_model::{FieldRole, FieldSchema, ModelSchema, ObjectKind, ValueType};
 /// use adb_model::document::Document;
 /// # static RICE: ModelSchema = ModelSchema {
-/// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity, doc: "",
+/// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity,
+/// #     convention: adb_model::Convention::Adb, doc: "",
 /// #     fields: &[FieldSchema {
 /// #         name: "name", key: "name", property: "name", doc: "", was: &[],
 /// #         role: FieldRole::Id(ValueType::String),
@@ -52,6 +56,9 @@ pub struct Model {
     pub class: String,
     /// What its objects are.
     pub kind: ObjectKind,
+    /// How it names things.
+    #[serde(default, skip_serializing_if = "Convention::is_own")]
+    pub convention: Convention,
     /// What it is for.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub doc: String,
@@ -128,6 +135,9 @@ pub enum Role {
         /// Whether an object may be without one.
         #[serde(default)]
         optional: bool,
+        /// The class of the descriptors, where it is not that of model and field.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        class: Option<String>,
     },
     /// Other objects.
     Children {
@@ -153,6 +163,8 @@ pub enum RelationDocument {
     Reversed(String),
     /// The child is a part of the model.
     Part,
+    /// By a connection of the child's class that names this field.
+    ByField(String),
 }
 
 /// A descriptor set.
@@ -258,6 +270,9 @@ impl Document {
                             at(field)
                         ));
                     }
+                    Role::Embedding { class: None, .. } if !model.convention.is_own() => {
+                        return Err(format!("{} has no `class` for its descriptors", at(field)));
+                    }
                     Role::Embedding { from: Some(from), .. }
                         if model.fields.iter().all(|f| f.name != *from) =>
                     {
@@ -280,6 +295,7 @@ impl Model {
             name: schema.name.to_owned(),
             class: schema.class.to_owned(),
             kind: schema.kind,
+            convention: schema.convention,
             doc: schema.doc.to_owned(),
             fields: schema.fields.iter().map(Field::of).collect(),
         }
@@ -322,7 +338,8 @@ impl Role {
             FieldRole::Media { kind, optional } => Role::Media { kind, optional },
             FieldRole::Geometry(system) => Role::Geometry { system: system.to_owned() },
             FieldRole::Label { optional } => Role::Label { optional },
-            FieldRole::Embedding { set, from, optional } => Role::Embedding {
+            FieldRole::Embedding { set, from, optional, class } => Role::Embedding {
+                class: class.map(str::to_owned),
                 set: set.name.to_owned(),
                 from: from.map(str::to_owned),
                 optional,
@@ -332,6 +349,7 @@ impl Role {
                     Relation::Connection(class) => RelationDocument::Connection(class.to_owned()),
                     Relation::Reversed(class) => RelationDocument::Reversed(class.to_owned()),
                     Relation::Part => RelationDocument::Part,
+                    Relation::ByField { field, .. } => RelationDocument::ByField(field.to_owned()),
                 },
                 edge: edge.iter().map(Field::of).collect(),
                 many,

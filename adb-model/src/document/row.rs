@@ -80,6 +80,7 @@ impl LoadedModel {
             Entered::Known(node) => return Ok(node),
             Entered::New(node) => node,
         };
+        graph.convention(node, model.convention);
         for field in &model.fields {
             self.add(graph, node, model, field, row)?;
         }
@@ -123,7 +124,10 @@ impl LoadedModel {
                 None => return Err(missing()),
                 Some(json) => graph.label(node, text(json).map_err(|e| at.error(e.into()))?),
             },
-            Role::Embedding { set, from, optional } => {
+            Role::Embedding { set, from, optional, class } => {
+                if let Some(class) = class {
+                    graph.descriptor_class(node, &field.property, class);
+                }
                 // `check` has seen to it that there is one.
                 let Some(set) = self.0.set(set) else { return Ok(()) };
                 let vector = value.map(|json| vector(json, set, at)).transpose()?;
@@ -142,6 +146,7 @@ impl LoadedModel {
                     RelationDocument::Connection(class) => Relation::Connection(class),
                     RelationDocument::Reversed(class) => Relation::Reversed(class),
                     RelationDocument::Part => Relation::Part,
+                    RelationDocument::ByField(field) => Relation::ByField { field, many: *many },
                 };
                 let children = match value {
                     None if *many => &[][..],

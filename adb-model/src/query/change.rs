@@ -191,7 +191,10 @@ fn find_owned(
     for field in schema.fields {
         let own_class = || part_class(schema.class, field.property);
         let (kind, class, part) = match field.role {
-            FieldRole::Embedding { .. } => (ObjectKind::Descriptor, own_class(), None),
+            FieldRole::Embedding { .. } => {
+                let (_, class) = plan::descriptors(schema, field);
+                (ObjectKind::Descriptor, class.into_owned(), None)
+            }
             FieldRole::Media { kind, .. } if kind != schema.kind => (kind, own_class(), None),
             FieldRole::Children { relation: crate::Relation::Part, model, .. } => {
                 let part = model();

@@ -1,15 +1,15 @@
 //! From what is asked for to commands, and from their answers to records.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    Answer, Constraint, DbError, Dialect, FieldRole, FieldSchema, ModelSchema, ObjectKind, Record,
-    Relation, Request,
+    Answer, Constraint, Convention, DbError, Dialect, FieldRole, FieldSchema, ModelSchema,
+    ObjectKind, Op, Record, Relation, Request,
     error::ModelError,
-    graph::{USER_TYPE, part_class},
+    graph::{SOURCE_FIELD, USER_TYPE, part_class},
 };
 
 /// Objects of one model, by their properties and by what they are connected to.
@@ -38,15 +38,45 @@ impl Via {
 /// The value of `is_connected_to` for objects that are joined to those of `reference`, which are
 /// their children or their parents. Directions are seen from `reference`: `out` when the
 /// connection starts there.
-pub(crate) fn connected(reference: u32, relation: Relation, to_children: bool) -> Json {
-    let (class, forward) = match relation {
-        Relation::Connection(class) => (class, true),
-        Relation::Reversed(class) => (class, false),
-        // What the system joins by itself is crossed when no class is named.
-        Relation::Part => return json!({ "ref": reference }),
-    };
+///
+/// `child` is the children's class.
+pub(crate) fn connected(
+    reference: u32,
+    relation: Relation,
+    child: &str,
+    to_children: bool,
+    dialect: Dialect,
+) -> Json {
+    // What the system joins by itself is crossed when no class is named.
+    let Some(class) = relation.class(child) else { return json!({ "ref": reference }) };
+    let forward = !matches!(relation, Relation::Reversed(_));
     let direction = if forward == to_children { "in" } else { "out" };
-    json!({ "ref": reference, "connection_class": class, "direction": direction })
+    let mut step = json!({ "ref": reference, "connection_class": class, "direction": direction });
+    if let Relation::ByField { field, many } = relation {
+        let of_field = match many {
+            false => Constraint::equal(SOURCE_FIELD, field),
+            // `[` and the character after it.
+            true => Constraint::compare(SOURCE_FIELD, Op::Ge, format!("{field}["))
+                .and(Constraint::compare(SOURCE_FIELD, Op::Lt, format!("{field}\\"))),
+        };
+        step["constraints"] = of_field.to_json(dialect);
+    }
+    step
+}
+
+/// How a model is joined to the descriptors of a field, and their class.
+pub(crate) fn descriptors<'c>(
+    schema: &ModelSchema,
+    field: &'c FieldSchema,
+) -> (Relation, Cow<'c, str>) {
+    let class = match field.role {
+        FieldRole::Embedding { class: Some(class), .. } => class.into(),
+        _ => part_class(schema.class, field.property).into(),
+    };
+    match schema.convention {
+        Convention::Adb => (Relation::Part, class),
+        Convention::PythonSdk => (Relation::ByField { field: field.property, many: false }, class),
+    }
 }
 
 impl Target {
@@ -114,12 +144,14 @@ impl Commands {
         let mut edges = Vec::with_capacity(target.edges.len());
         for via in target.edges {
             let kind = via.to.schema.kind;
+            let via_class = via.to.schema.class;
             let mut other = Map::new();
             self.select(&mut other, via.to)?;
             let reference = self.reference();
             other.insert("_ref".to_owned(), reference.into());
             self.push(find(kind, other));
-            edges.push(connected(reference, via.relation, via.to_children));
+            let child = if via.to_children { via_class } else { target.schema.class };
+            edges.push(connected(reference, via.relation, child, via.to_children, self.dialect));
         }
         self.of_model(body, target.schema, target.constraint?);
         if let Some(edge) = match edges.len() {
@@ -180,11 +212,12 @@ impl Commands {
                     (kind, own_class(), Relation::Connection(field.property), None)
                 }
                 FieldRole::Embedding { .. } if shape.vectors => {
-                    (ObjectKind::Descriptor, own_class(), Relation::Part, None)
+                    let (relation, class) = descriptors(schema, field);
+                    (ObjectKind::Descriptor, class.into_owned(), relation, None)
                 }
                 _ => continue,
             };
-            let edge = connected(reference, relation, false);
+            let edge = connected(reference, relation, &class, false, self.dialect);
             let mut body = fetched(kind, shape.blobs || kind == ObjectKind::Descriptor);
             body.insert("is_connected_to".to_owned(), edge);
             body.insert("group_by_source".to_owned(), true.into());
@@ -232,7 +265,9 @@ impl Commands {
         parents: u32,
         children: u32,
     ) -> Edges {
+        // Those by field have no properties of the model's.
         let (class, src, dst, reversed) = match relation {
+            Relation::ByField { .. } => (None, parents, children, false),
             Relation::Connection(class) => (Some(class), parents, children, false),
             Relation::Reversed(class) => (Some(class), children, parents, true),
             Relation::Part => (None, parents, children, false),

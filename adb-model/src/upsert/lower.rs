@@ -41,7 +41,7 @@ impl Lowering {
             Constraint::one_of(property, ids).to_json(dialect)
         };
         for (class, ids) in grouped(plan.gone_edges.iter().map(|(c, id)| (*c, id.as_str()))) {
-            let constraints = by_id(EDGE_ID, &ids);
+            let constraints = by_id("_uniqueid", &ids);
             let body = json!({ "with_class": class, "constraints": constraints });
             self.command("Delete", "Connection", &body);
         }

@@ -10,11 +10,12 @@ use super::{
 };
 use crate::{
     EmbedderIdentity, FieldRole, Geometry, Graph, MediaSource, ModelSchema, Node, NodeId,
-    ObjectKind, SetSpec, Value,
+    ObjectKind, Relation, SetSpec, Value,
     content::same_source,
     error::{ModelError, ModelErrorKind},
     graph::{CONTENT, vector_bytes},
     probe::is_stored_as,
+    query::plan::descriptors,
 };
 
 /// What became of a value.
@@ -148,6 +149,8 @@ pub struct Plan {
     /// Vectors that stay, although what they describe is added anew.
     pub(super) reused: Vec<NodeId>,
     pub(super) unique_ids: Vec<Option<String>>,
+    /// Of edges of the graph that are there.
+    pub(super) edge_unique_ids: Vec<String>,
     /// Everything else that hangs on what is added anew.
     pub(super) carried: super::replace::Carried,
     differences: Vec<Difference>,
@@ -217,11 +220,12 @@ impl Stored {
         }
         let edges = comparison.edges(graph);
         let Comparison { nodes, reused, mut differences, .. } = comparison;
-        let (gone, gone_edges) = self.no_longer(graph, &mut differences);
+        let (gone, gone_edges) = self.no_longer(&mut differences);
         for (id, standing) in graph.node_ids().zip(&nodes) {
             let sent = matches!(standing, Standing::New | Standing::Anew);
             graph.node_mut(id).exists = !sent || reused.contains(&id);
         }
+        let edge_unique_ids = self.edges.iter().flatten().filter_map(connection_id);
         let unique_ids = self.nodes.iter().map(|n| n.as_ref().map(|n| n.unique_id.clone()));
         Ok(Plan {
             nodes,
@@ -230,6 +234,7 @@ impl Stored {
             gone_edges,
             reused,
             unique_ids: unique_ids.collect(),
+            edge_unique_ids: edge_unique_ids.map(str::to_owned).collect(),
             carried: super::replace::Carried::default(),
             differences,
         })
@@ -249,14 +254,13 @@ impl Stored {
     #[expect(clippy::type_complexity, reason = "two lists, each named where it goes")]
     fn no_longer(
         &self,
-        graph: &Graph,
         differences: &mut Vec<Difference>,
     ) -> (Vec<(ObjectKind, String)>, Vec<(&'static str, String)>) {
         let gone: Vec<_> = self.gone().map(|o| (o.kind, o.unique_id.clone())).collect();
         differences.extend(gone.iter().map(|(kind, _)| Difference::Gone { kind: *kind }));
-        let here: HashSet<String> = graph.edges().iter().map(|e| e.edge_id.to_string()).collect();
+        let here: HashSet<&str> = self.edges.iter().flatten().filter_map(connection_id).collect();
         let gone_edges: Vec<_> =
-            self.owned_edges.iter().filter(|(_, id)| !here.contains(id)).cloned().collect();
+            self.owned_edges.iter().filter(|(_, id)| !here.contains(&**id)).cloned().collect();
         differences
             .extend(gone_edges.iter().map(|(class, _)| Difference::ConnectionGone { class }));
         (gone, gone_edges)
@@ -357,8 +361,9 @@ impl Comparison<'_> {
     fn source_changed(&self, graph: &Graph, node: &Node, owner: usize) -> bool {
         let of = &graph.nodes()[owner];
         let Some(model) = self.model(of) else { return true };
-        let field = node.class.strip_prefix(model.class).and_then(|f| f.strip_prefix('.'));
-        let field = model.fields.iter().find(|f| field == Some(f.property));
+        let mut embeddings =
+            model.fields.iter().filter(|f| matches!(f.role, FieldRole::Embedding { .. }));
+        let field = embeddings.find(|f| descriptors(model, f).1 == node.class);
         let Some(FieldRole::Embedding { from: Some(from), .. }) = field.map(|f| f.role) else {
             return true;
         };
@@ -406,6 +411,10 @@ impl Comparison<'_> {
         for (edge, stored) in graph.edges().iter().zip(&self.stored.edges) {
             let anew = |end: NodeId| matches!(self.nodes[end.index()], Standing::Anew);
             let change = stored.as_ref().map(|stored| {
+                if edge.field.is_some() {
+                    // The place in the list may be another one.
+                    return Change::default();
+                }
                 let mut change = properties(&edge.properties, stored);
                 let owned = self.is_owned(graph, edge.src) || self.is_owned(graph, edge.dst);
                 if owned {
@@ -430,9 +439,11 @@ impl Comparison<'_> {
         stored: &Map<String, Json>,
     ) -> Vec<&'static str> {
         let fields = self.models.iter().flat_map(|m| m.fields).find_map(|f| match f.role {
-            FieldRole::Children { relation, edge, .. } if relation.class() == Some(class) => {
-                Some(edge)
-            }
+            FieldRole::Children {
+                relation: Relation::Connection(of) | Relation::Reversed(of),
+                edge,
+                ..
+            } if of == class => Some(edge),
             _ => None,
         });
         let properties = fields.unwrap_or_default().iter().map(|f| f.property);
@@ -441,6 +452,10 @@ impl Comparison<'_> {
             .filter(|p| stored.get(*p).is_some_and(|v| !v.is_null()))
             .collect()
     }
+}
+
+fn connection_id(connection: &Map<String, Json>) -> Option<&str> {
+    connection.get("_uniqueid")?.as_str()
 }
 
 /// Whether an object's bytes are others than those that are stored.

@@ -1,6 +1,6 @@
 //! Objects that are added anew: everything that hangs on them comes along.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
@@ -13,7 +13,6 @@ use super::{
 use crate::{
     Answer, Constraint, Database, Dialect, Graph, Node, NodeId, ObjectKind, Request,
     database::ask,
-    graph::EDGE_ID,
     query::plan::{fetched, find},
 };
 
@@ -158,7 +157,8 @@ impl Plan {
                 {
                     if !joint.far(class, from_here).is_empty() {
                         let command = push(json!({ "FindConnection": {
-                            "with_class": joint.class, end: reference, "results": {"list": list},
+                            "with_class": joint.class, end: reference, "uniqueids": true,
+                            "results": {"list": list},
                         }}));
                         found.push((j, command));
                     }
@@ -185,10 +185,11 @@ impl Plan {
         answers: &[Json],
         carried: &mut Carried,
     ) -> Result<(), UpsertError> {
-        let own: HashSet<String> = graph.edges().iter().map(|e| e.edge_id.to_string()).collect();
         let is_ours = |edge: &Json| {
-            let id = edge.get(EDGE_ID).and_then(Json::as_str);
-            id.is_some_and(|id| own.contains(id) || self.gone_edges.iter().any(|(_, g)| g == id))
+            unique_id(edge).is_some_and(|id| {
+                self.edge_unique_ids.iter().any(|own| own == id)
+                    || self.gone_edges.iter().any(|(_, gone)| gone == id)
+            })
         };
         let class = database_class(&graph.nodes()[about.node.index()]);
         for (commands, leaving) in [(&about.leaving, true), (&about.arriving, false)] {

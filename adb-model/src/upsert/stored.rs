@@ -6,12 +6,15 @@ use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, ObjectKind,
-    Relation, Request, content,
+    Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, NodeId,
+    ObjectKind, Relation, Request, Value, by_field, content,
     database::ask,
-    graph::{CONTENT, EDGE_ID, Identity, OBJECT_ID, USER_TYPE, part_class},
+    graph::{
+        CONTENT, EDGE_ID, Identity, OBJECT_ID, SDK_ID, SOURCE_FIELD, USER_TYPE, is_of_field,
+        part_class,
+    },
     probe,
-    query::plan::{connected, fetched, find},
+    query::plan::{connected, descriptors, fetched, find},
 };
 
 /// Blobs that are fetched at once, where only they tell whether they have changed.
@@ -26,7 +29,7 @@ pub struct Stored {
     pub(super) edges: Vec<Option<Map<String, Json>>>,
     /// What belongs to the root alone, whether it is in the graph or not.
     pub(super) owned: Vec<Owned>,
-    /// Connections that the root and its parts have by their models: class and `edge_id`.
+    /// Connections that the root and its parts have by their models: class and unique id.
     pub(super) owned_edges: Vec<(&'static str, String)>,
 }
 
@@ -94,12 +97,55 @@ pub async fn look_up(
             .collect();
         find_nodes(db, graphs, &mut stored).await?;
         find_rest(db, schema, graphs, &mut stored).await?;
+        let by_edge = find_by_field(db, graphs, &mut stored).await?;
         // What hangs on parts that are known again is looked up again; each round knows more.
-        if !adopt(graphs, &stored) {
+        if !adopt(graphs, &stored) && !by_edge {
             find_contents(db, graphs, &mut stored).await?;
             return Ok(stored);
         }
     }
+}
+
+/// Finds edges by field. Descriptors that are known by theirs alone get the ids that they have;
+/// answers whether there were any.
+async fn find_by_field(
+    db: &dyn Database,
+    graphs: &mut [&mut Graph],
+    stored: &mut [Stored],
+) -> Result<bool, DbError> {
+    let stored_as = |g: usize, node: NodeId| {
+        let stored: &Stored = &stored[g];
+        stored.nodes[node.index()].as_ref().map(|n| n.unique_id.as_str())
+    };
+    let found = by_field::find_edges(db, graphs, stored_as).await?;
+    let mut unknown: HashMap<String, (usize, NodeId)> = HashMap::new();
+    for edge in found {
+        let end = graphs[edge.graph].edges()[edge.edge].dst;
+        if stored[edge.graph].nodes[end.index()].is_none() {
+            unknown.insert(edge.dst, (edge.graph, end));
+        }
+        stored[edge.graph].edges[edge.edge] = Some(edge.connection);
+    }
+    if unknown.is_empty() {
+        return Ok(false);
+    }
+    let ids = unknown.keys().map(|id| id.as_str().into());
+    let by_id = Constraint::one_of("_uniqueid", ids).to_json(Dialect::Classic);
+    let mut body = unique_ids();
+    body.insert("constraints".to_owned(), by_id);
+    body.insert("results".to_owned(), json!({"list": [SDK_ID]}));
+    let command = find(ObjectKind::Descriptor, body);
+    let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
+    let mut adopted = false;
+    for object in Answer::at(&answers, 0)?.entities() {
+        let node = unique_id(object).and_then(|id| unknown.get(id));
+        let id = object.get(SDK_ID).and_then(|id| Value::from_answer(id).ok().flatten());
+        if let (Some(&(g, node)), Some(id)) = (node, id) {
+            adopted |= graphs[g].nodes()[node.index()].identity.text() != id.to_string();
+            graphs[g].adopt(node, Identity::new(vec![(SDK_ID, id)]));
+        }
+    }
+    Ok(adopted)
 }
 
 /// Gives parts the ids that they have in the database; answers whether there were any.
@@ -184,7 +230,8 @@ async fn find_rest(
         let ids = edges.keys().map(|id| id.as_str().into());
         let constraint = Constraint::one_of(EDGE_ID, ids).to_json(Dialect::Classic);
         commands.push(json!({ "FindConnection": {
-            "with_class": class, "constraints": constraint, "results": {"all_properties": true},
+            "with_class": class, "constraints": constraint, "uniqueids": true,
+            "results": {"all_properties": true},
         }}));
     }
     let roots: HashMap<String, Vec<usize>> = by_root(stored);
@@ -236,7 +283,8 @@ fn edges_by_class(graphs: &[&mut Graph], stored: &[Stored]) -> Vec<(&'static str
     for (g, graph) in graphs.iter().enumerate() {
         let there = |i: usize| stored[g].nodes[i].is_some();
         for (e, edge) in graph.edges().iter().enumerate() {
-            if !there(edge.src.index()) || !there(edge.dst.index()) {
+            let is_there = there(edge.src.index()) && there(edge.dst.index());
+            if edge.field.is_some() || !is_there {
                 continue;
             }
             let i = classes.iter().position(|(class, _)| *class == edge.class);
@@ -313,9 +361,22 @@ struct Tree {
 struct Branch {
     kind: ObjectKind,
     command: usize,
-    /// Of connections: their class, where they are, whether they end at the object.
-    edges: Option<(&'static str, usize, bool)>,
+    /// The connections to what it fetches, where they are the user's.
+    edges: Option<OwnedEdges>,
+    /// Whether the objects belong to their owner alone; children may be shared.
+    owned: bool,
     branches: Vec<Branch>,
+}
+
+/// Connections of one field.
+#[derive(Clone, Copy)]
+struct OwnedEdges {
+    class: &'static str,
+    command: usize,
+    /// Whether they end at the object.
+    reversed: bool,
+    /// The field that they name, if they do.
+    field: Option<&'static str>,
 }
 
 impl Tree {
@@ -335,7 +396,8 @@ impl Tree {
             let own_class = || part_class(schema.class, field.property);
             let (kind, class, relation, part) = match field.role {
                 FieldRole::Embedding { .. } => {
-                    (ObjectKind::Descriptor, own_class(), Relation::Part, None)
+                    let (relation, class) = descriptors(schema, field);
+                    (ObjectKind::Descriptor, class.into_owned(), relation, None)
                 }
                 FieldRole::Media { kind, .. } if kind != schema.kind => {
                     (kind, own_class(), Relation::Connection(field.property), None)
@@ -352,7 +414,8 @@ impl Tree {
                 Some(part) => fetched(part.kind, false),
                 None => unique_ids(),
             };
-            body.insert("is_connected_to".to_owned(), connected(owner, relation, false));
+            let near = connected(owner, relation, &class, false, Dialect::Classic);
+            body.insert("is_connected_to".to_owned(), near);
             body.insert("group_by_source".to_owned(), true.into());
             if let FieldRole::Embedding { set, .. } = field.role {
                 body.insert("set".to_owned(), set.name.into());
@@ -368,30 +431,36 @@ impl Tree {
                 body.insert("_ref".to_owned(), reference.into());
             }
             let command = self.push(find(kind, body));
-            let edges = match (field.role, relation) {
-                (FieldRole::Children { .. }, Relation::Connection(class)) => {
-                    Some((class, self.edges(class, "src", owner), false))
-                }
-                (FieldRole::Children { .. }, Relation::Reversed(class)) => {
-                    Some((class, self.edges(class, "dst", owner), true))
-                }
+            let edges = match field.role {
+                FieldRole::Children { model, .. } => relation.class(model().class),
+                FieldRole::Embedding { class: Some(class), .. } => relation.class(class),
                 _ => None,
             };
+            let edges = edges.map(|class| self.edges(class, relation, owner));
+            let is_child = matches!(field.role, FieldRole::Children { .. });
+            let owned = !is_child || part.is_some();
             let inner = match (part, reference) {
                 (Some(part), Some(reference)) => self.grow(part, reference),
                 _ => Vec::new(),
             };
-            branches.push(Branch { kind, command, edges, branches: inner });
+            branches.push(Branch { kind, command, edges, owned, branches: inner });
         }
         branches
     }
 
-    fn edges(&mut self, class: &str, end: &str, owner: u32) -> usize {
-        let mut body = Map::new();
+    fn edges(&mut self, class: &'static str, relation: Relation, owner: u32) -> OwnedEdges {
+        let reversed = matches!(relation, Relation::Reversed(_));
+        let field = match relation {
+            Relation::ByField { field, .. } => Some(field),
+            _ => None,
+        };
+        let mut body = unique_ids();
         body.insert("with_class".to_owned(), class.into());
-        body.insert(end.to_owned(), owner.into());
-        body.insert("results".to_owned(), json!({"list": ["_src", "_dst", EDGE_ID]}));
-        self.push(json!({ "FindConnection": body }))
+        body.insert(if reversed { "dst" } else { "src" }.to_owned(), owner.into());
+        let list = ["_src", "_dst", EDGE_ID, SOURCE_FIELD];
+        body.insert("results".to_owned(), json!({ "list": list }));
+        let command = self.push(json!({ "FindConnection": body }));
+        OwnedEdges { class, command, reversed, field }
     }
 }
 
@@ -408,20 +477,23 @@ impl Branch {
         let group = answer.get("entities").and_then(|groups| groups.get(owner));
         let objects = group.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
         let ids: Vec<&str> = objects.iter().filter_map(unique_id).collect();
-        if let Some((class, command, reversed)) = self.edges {
+        if let Some(OwnedEdges { class, command, reversed, field }) = self.edges {
             let (near, far) = if reversed { ("_dst", "_src") } else { ("_src", "_dst") };
             for connection in connections(&Answer::at(answers, command)?) {
                 let text = |key: &str| connection.get(key).and_then(Json::as_str);
                 let own =
                     text(near) == Some(owner) && text(far).is_some_and(|id| ids.contains(&id));
-                // One without an id is not ours.
-                if let (true, Some(id)) = (own, text(EDGE_ID)) {
+                // Others may have made some of the same class.
+                let ours = match field {
+                    Some(field) => text(SOURCE_FIELD).is_some_and(|f| is_of_field(f, field)),
+                    None => text(EDGE_ID).is_some(),
+                };
+                if let (true, Some(id)) = (own && ours, text("_uniqueid")) {
                     edges.push((class, id.to_owned()));
                 }
             }
-            return Ok(());
         }
-        for object in objects {
+        for object in objects.iter().filter(|_| self.owned) {
             let Some(id) = unique_id(object) else { continue };
             owned.push(Owned {
                 kind: self.kind,
