@@ -41,6 +41,16 @@ struct Dish {
     price: Option<i64>,
 }
 
+/// A text with its vector.
+#[derive(DataModel)]
+struct Note {
+    #[adb(id)]
+    id: u32,
+    text: String,
+    #[adb(embed(from = text, set = "notes", embedder = ClipVitB32))]
+    meaning: Embedding<512>,
+}
+
 fn dish(name: &str, price: Option<i64>) -> Dish {
     Dish { name: name.into(), price }
 }
@@ -175,6 +185,8 @@ async fn properties_change_and_ids_do_not() {
 
     let err = Cafe::find().update(&*db, |c| [c.id.set(7)]).await.unwrap_err();
     assert!(err.to_string().contains("identifies the object"), "{err}");
+    let err = Note::find().update(&*db, |n| [n.text.set("other")]).await.unwrap_err();
+    assert!(err.to_string().contains("`upsert` of the whole value makes the vector anew"), "{err}");
     let err = Cafe::find().update(&*db, |c| [c.name.unset()]).await.unwrap_err();
     assert!(err.to_string().contains("not an `Option`"), "{err}");
 }
@@ -184,8 +196,11 @@ async fn deleting_takes_what_belongs_to_an_object_and_leaves_what_others_share()
     let (_dir, db) = cafes().await;
     let closed = || Cafe::find().filter(|c| c.open.eq(false));
     assert_eq!(closed().count(&*db).await.unwrap(), 20);
+    let expected = closed().would_delete(&*db).await.unwrap();
+    assert_eq!((expected.objects, expected.parts), (20, 20), "each with its vector");
+    assert_eq!(closed().count(&*db).await.unwrap(), 20, "nothing has gone yet");
     let deleted = closed().delete(&*db).await.unwrap();
-    assert_eq!((deleted.objects, deleted.parts), (20, 20), "each with its vector");
+    assert_eq!(deleted, expected);
     assert_eq!(Cafe::find().count(&*db).await.unwrap(), 20);
     assert_eq!(Dish::find().count(&*db).await.unwrap(), 8, "dishes stay");
     let near = vec![1.0, 0.0];

@@ -78,9 +78,24 @@ impl<M: DataModel> Find<M> {
         Ok(count(&Answer::at(&answers, 0)?))
     }
 
+    /// What [`delete`](Find::delete) would remove; removes nothing.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn would_delete(self, db: &dyn Database) -> Result<Deleted, QueryError> {
+        let dialect = self.dialect;
+        let found = ids(db, dialect, self.into_target()).await?;
+        let mut counted = Deleted { objects: found.len() as u64, parts: 0 };
+        for some in found.chunks(AT_ONCE) {
+            let owned = owned_ids(db, dialect, M::SCHEMA, some).await?;
+            counted.parts += owned.iter().map(|(_, ids)| ids.len() as u64).sum::<u64>();
+        }
+        Ok(counted)
+    }
+
     /// Deletes every object that is found, with what belongs to it alone; children that are
     /// connected stay, since others may share them. Limits are not looked at;
-    /// [`count`](Find::count) tells beforehand how many there are.
+    /// [`would_delete`](Find::would_delete) tells beforehand what it comes to.
     ///
     /// Thousand by thousand, each in one transaction: what has been deleted stays deleted when a
     /// later one fails.

@@ -99,7 +99,11 @@ fn counts(report: &Report) -> (u64, u64, u64, u64) {
 async fn watched() -> (tempfile::TempDir, Arc<Watched>, Arc<Counting>) {
     let dir = tempfile::tempdir().unwrap();
     let inner = adb::connect(dir.path().to_str().unwrap()).unwrap();
-    (dir, Arc::new(Watched { inner, writes: Mutex::default() }), Arc::new(Counting::new()))
+    (
+        dir,
+        Arc::new(Watched { inner, writes: Mutex::default(), twice: AtomicBool::new(false) }),
+        Arc::new(Counting::new()),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,8 +109,12 @@ async fn the_database_becomes_what_the_value_says() {
 
 #[tokio::test]
 async fn other_pixels_replace_the_object_and_every_connection_stays() {
-    for dialect in [Dialect::Classic, Dialect::Expression] {
+    // However it is written, and when a request comes twice.
+    for (dialect, twice) in
+        [(Dialect::Classic, false), (Dialect::Expression, false), (Dialect::Classic, true)]
+    {
         let (_dir, db, tiny) = database().await;
+        db.twice.store(twice, Ordering::Relaxed);
         let menu = Menu {
             title: "lunch".into(),
             dishes: vec![Linked { edge: Offers { price: 9 }, to: dish() }],
@@ -129,7 +133,7 @@ async fn other_pixels_replace_the_object_and_every_connection_stays() {
         ]);
         let vector = || bytes::Bytes::from(vec![0; 8]);
         let request = Request::json(&foreign).with_blob(vector()).with_blob(vector());
-        ask(&db, request).await.unwrap();
+        ask(&*db.inner, request).await.unwrap();
         (tiny.count(), db.writes());
 
         let mut changed = dish();
