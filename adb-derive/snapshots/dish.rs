@@ -48,6 +48,7 @@ const _: () = {
                 name: "Dish",
                 class: "Dish",
                 kind: _adb::ObjectKind::Image,
+                convention: _adb::Convention::Adb,
                 doc: "A photo of a dish.",
                 fields: &[
                     _adb::FieldSchema {
@@ -111,7 +112,10 @@ const _: () = {
                             _adb::FieldRole::Embedding {
                                 set: <DishPhotos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
-                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
+                                optional: <Embedding<
+                                    512,
+                                > as _adb::EmbeddingField>::OPTIONAL,
+                                class: ::core::option::Option::None,
                             }
                         },
                     },

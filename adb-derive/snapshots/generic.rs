@@ -29,6 +29,7 @@ const _: () = {
                 name: "Holder",
                 class: "holder",
                 kind: _adb::ObjectKind::Entity,
+                convention: _adb::Convention::Adb,
                 doc: "",
                 fields: &[
                     _adb::FieldSchema {
@@ -95,6 +96,7 @@ const _: () = {
                                 >("given", _adb::Metric::L2, _adb::Engine::Flat),
                                 from: ::core::option::Option::None,
                                 optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
+                                class: ::core::option::Option::None,
                             }
                         },
                     },

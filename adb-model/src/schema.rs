@@ -258,6 +258,22 @@ pub enum KindFault {
 }
 
 impl FieldKind {
+    /// Whether one of these fields is media that become objects of their own in a model whose
+    /// objects are of the kind `model`.
+    #[must_use]
+    pub const fn has_media_beside(kinds: &[FieldKind], model: ObjectKind) -> bool {
+        let mut i = 0;
+        while i < kinds.len() {
+            if let FieldKind::Media { kind, .. } = kinds[i]
+                && kind as u8 != model as u8
+            {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+
     /// What is wrong with these fields in a model whose objects are of the kind `model`.
     #[must_use]
     pub const fn fault(kinds: &[FieldKind], model: ObjectKind) -> Option<KindFault> {
@@ -418,6 +434,9 @@ mod tests {
         assert_eq!(image(&[ALWAYS, TEXT, ALWAYS]), Some(KindFault::Several));
         assert_eq!(image(&[ALWAYS, PERHAPS]), Some(KindFault::Several));
         assert_eq!(FieldKind::fault(&[TEXT, ALWAYS, ALWAYS], ObjectKind::Entity), None);
+        assert!(FieldKind::has_media_beside(&[TEXT, ALWAYS], ObjectKind::Entity));
+        assert!(FieldKind::has_media_beside(&[ALWAYS, FILM], ObjectKind::Image));
+        assert!(!FieldKind::has_media_beside(&[TEXT, ALWAYS], ObjectKind::Image));
     }
 
     #[test]

@@ -206,6 +206,11 @@ fn as_the_sdk_has_it(cx: &Ctxt, model: &WrittenModel) {
             let message = "in the Python SDK's convention a connection has the class of the child";
             cx.error_help(&connect.key, message, "write `connect` alone");
         }
+        if let Some(class) = field.embed.as_ref().and_then(|e| e.value.class.as_ref())
+            && let Some(fault) = names::name_fault(&class.value.value())
+        {
+            cx.error(&class.value, format_args!("the descriptors' class {fault}"));
+        }
         if let Some(embed) = &field.embed
             && embed.value.class.is_none()
             && !embed.value.unread

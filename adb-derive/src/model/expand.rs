@@ -66,7 +66,8 @@ fn schema(model: &Model) -> TokenStream {
     let kind = kind(model);
     let convention = format_ident!("{}", if model.as_sdk { "PythonSdk" } else { "Adb" });
     let fields = model.fields.iter().map(field_schema);
-    let check = fields_fit_the_kind(model);
+    let mut check = fields_fit_the_kind(model);
+    check.extend(sdk_has_no_media_beside(model));
     quote! {
         const SCHEMA: &'static _adb::ModelSchema = {
             #check
@@ -144,6 +145,25 @@ fn fields_fit_the_kind(model: &Model) -> TokenStream {
             }
         }
     }
+}
+
+/// In the Python SDK's convention a picture of an object is a child model.
+fn sdk_has_no_media_beside(model: &Model) -> Option<TokenStream> {
+    let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
+    let stored = stored.map(|f| &f.ty);
+    let kind = kind(model);
+    let message = format!(
+        "`{}` follows the Python SDK's convention, where a picture, a video or a file of an object \
+         is a model of its own: make it a child, `#[adb(connect)]`, with `#[adb(image)]` or such",
+        model.name
+    );
+    model.as_sdk.then(|| {
+        quote_spanned! {located(model.kind_span)=>
+            if _adb::FieldKind::has_media_beside(&[#(<#stored as _adb::Field>::KIND),*], #kind) {
+                ::core::panic!(#message)
+            }
+        }
+    })
 }
 
 /// Constants of generic impls are evaluated where they are used; others here and now.

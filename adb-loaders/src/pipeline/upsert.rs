@@ -7,11 +7,12 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use adb_model::{
-    Answer, Database as _, Graph, Lowering, ModelSchema, Response,
-    upsert::{Outcome, Plan, Stored, UpsertError, look_up},
+    Answer, Database as _, DbError, Graph, Lowering, ModelSchema, Response,
+    upsert::{Connections, Outcome, Plan, Stored, UpsertError, look_up},
 };
 use async_channel::Sender;
 use tokio::sync::{Notify, RwLock};
@@ -24,7 +25,12 @@ pub(super) struct Upserts {
     under_way: Arc<UnderWay>,
     /// Read by those who write beside each other, written by one who replaces.
     alone: RwLock<()>,
+    /// The classes of connections that the database has, and until when that is believed.
+    connections: Mutex<Option<(Instant, Arc<Connections>)>>,
 }
+
+/// How much longer an answer is believed than it took to have it.
+const BELIEVED: u32 = 20;
 
 /// Identities of the rows between look-up and end.
 #[derive(Default)]
@@ -61,7 +67,27 @@ impl Known {
 
 impl Upserts {
     pub(super) fn new(schema: &'static ModelSchema) -> Self {
-        Self { schema, under_way: Arc::default(), alone: RwLock::default() }
+        Self {
+            schema,
+            under_way: Arc::default(),
+            alone: RwLock::default(),
+            connections: Mutex::default(),
+        }
+    }
+
+    /// What other programs may have joined to an object. A database counts all that it has to
+    /// answer, so it is not asked for each row; what this run joins is known from the model.
+    async fn connections(&self, context: &Context) -> Result<Arc<Connections>, DbError> {
+        let asked = Instant::now();
+        if let Some((until, known)) = &*lock(&self.connections)
+            && asked < *until
+        {
+            return Ok(known.clone());
+        }
+        let known = Arc::new(Connections::of(&context.db, self.schema).await?);
+        let until = asked + asked.elapsed() * BELIEVED;
+        *lock(&self.connections) = Some((until, known.clone()));
+        Ok(known)
     }
 
     /// Takes a row's turn, unless another row of the same identity has it.
@@ -195,7 +221,10 @@ async fn replacement(
     let stored = look_up(&context.db, upserts.schema, &mut [&mut *graph]).await?;
     let stored = stored.into_iter().next().unwrap_or_default();
     let mut plan = stored.plan(graph, upserts.schema, |set| context.embedders.identity(set))?;
-    plan.complete(&context.db, graph).await?;
+    if plan.replaces() {
+        let connections = upserts.connections(context).await?;
+        plan.complete(&context.db, graph, &connections).await?;
+    }
     let mut lowering = Lowering::new();
     lowering.push_upsert(graph, &plan)?;
     Ok((plan, lowering))

@@ -19,6 +19,7 @@ use crate::{
 };
 
 pub use plan::{Difference, Outcome, Plan};
+pub use replace::Connections;
 pub use stored::{Stored, look_up};
 
 /// Why a value did not go in. Nothing of it did.
@@ -145,7 +146,10 @@ impl<'v, M: DataModel> Upsert<'v, M> {
         let identity = |set: &SetSpec| self.of(set).map(Embedder::identity);
         let mut plan = stored.plan(&mut graph, M::SCHEMA, identity)?;
         let embedded = self.embed(&mut graph)?;
-        plan.complete(db, &mut graph).await?;
+        if plan.replaces() {
+            let connections = Connections::of(db, M::SCHEMA).await?;
+            plan.complete(db, &mut graph, &connections).await?;
+        }
         let mut lowering = Lowering::with_dialect(self.dialect);
         if !lowering.push_upsert(&graph, &plan)?.is_empty() {
             ask(db, lowering.finish()).await?;

@@ -11,8 +11,10 @@ use super::{
     stored::{connections, unique_id, unique_ids},
 };
 use crate::{
-    Answer, Constraint, Database, Dialect, Graph, Node, NodeId, ObjectKind, Request,
+    Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, Node, NodeId,
+    ObjectKind, Relation, Request,
     database::ask,
+    graph::{EDGE_ID, SOURCE_FIELD},
     query::plan::{fetched, find},
 };
 
@@ -63,7 +65,54 @@ pub(super) struct CarriedDescriptor {
     pub(super) vector: Bytes,
 }
 
+/// Which classes of connections there are, and what they join: to be asked once for many plans,
+/// since databases count all that they have to answer.
+#[derive(Debug)]
+pub struct Connections(Vec<Joint>);
+
+impl Connections {
+    /// Those that the database has, and those of a model and all that it is connected to.
+    ///
+    /// # Errors
+    /// When the database can't be asked.
+    pub async fn of(db: &dyn Database, schema: &'static ModelSchema) -> Result<Self, DbError> {
+        let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
+        let mut joints = joints(&Answer::at(&answers, 0)?);
+        for model in schema.reachable() {
+            let own = model.kind.system_class().unwrap_or(model.class);
+            for field in model.fields {
+                let (class, far, reversed) = match field.role {
+                    FieldRole::Children { relation, model, .. } => {
+                        let child = model();
+                        let far = child.kind.system_class().unwrap_or(child.class);
+                        let reversed = matches!(relation, Relation::Reversed(_));
+                        (relation.class(child.class), far, reversed)
+                    }
+                    FieldRole::Embedding { class, .. } => (class, "_Descriptor", false),
+                    FieldRole::Media { kind, .. } if kind != model.kind => {
+                        (Some(field.property), kind.system_class().unwrap_or_default(), false)
+                    }
+                    _ => continue,
+                };
+                let Some(class) = class else { continue };
+                let (src, dst) = if reversed { (far, own) } else { (own, far) };
+                let joint = joints.iter().position(|j| j.class == class).unwrap_or_else(|| {
+                    let class = class.to_owned();
+                    joints.push(Joint { class, pairs: Vec::new(), properties: Vec::new() });
+                    joints.len() - 1
+                });
+                joints[joint].add(src, dst, [EDGE_ID, SOURCE_FIELD]);
+                if let FieldRole::Children { edge, .. } = field.role {
+                    joints[joint].add(src, dst, edge.iter().map(|f| f.property));
+                }
+            }
+        }
+        Ok(Self(joints))
+    }
+}
+
 /// A class of connections, and which classes of objects it joins.
+#[derive(Debug)]
 struct Joint {
     class: String,
     pairs: Vec<(String, String)>,
@@ -71,6 +120,17 @@ struct Joint {
 }
 
 impl Joint {
+    fn add<'p>(&mut self, src: &str, dst: &str, properties: impl IntoIterator<Item = &'p str>) {
+        if !self.pairs.iter().any(|(s, d)| s == src && d == dst) {
+            self.pairs.push((src.to_owned(), dst.to_owned()));
+        }
+        for property in properties {
+            if !self.properties.iter().any(|p| p == property) {
+                self.properties.push(property.to_owned());
+            }
+        }
+    }
+
     /// The classes at the other ends of an object of `class`; none if no such object has one.
     fn far(&self, class: &str, leaving: bool) -> Vec<&str> {
         let ends =
@@ -102,20 +162,20 @@ impl Plan {
         &mut self,
         db: &dyn Database,
         graph: &mut Graph,
+        connections: &Connections,
     ) -> Result<(), UpsertError> {
         if !self.replaces() {
             return Ok(());
         }
-        let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
-        let joints = joints(&Answer::at(&answers, 0)?);
+        let joints = connections.0.as_slice();
         let mut commands = Vec::new();
-        let asked = self.ask_about(graph, &joints, &mut commands);
+        let asked = self.ask_about(graph, joints, &mut commands);
         let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
         let anew: HashMap<&str, NodeId> =
             asked.iter().map(|a| (a.unique_id.as_str(), a.node)).collect();
         let mut carried = Carried::default();
         for about in &asked {
-            self.edges_of(about, &joints, &anew, graph, &answers, &mut carried)?;
+            self.edges_of(about, joints, &anew, graph, &answers, &mut carried)?;
         }
         for about in &asked {
             self.parts_are_known(about, graph, &answers)?;
@@ -324,13 +384,9 @@ fn joints(schema: &Answer<'_>) -> Vec<Joint> {
         let mut joint = Joint { class: class.clone(), pairs: Vec::new(), properties: Vec::new() };
         for entry in entries {
             let text = |key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default();
-            joint.pairs.push((text("src").to_owned(), text("dst").to_owned()));
             let properties = entry.get("properties").and_then(Json::as_object);
-            for property in properties.into_iter().flatten().map(|(name, _)| name) {
-                if !joint.properties.contains(property) {
-                    joint.properties.push(property.clone());
-                }
-            }
+            let properties = properties.into_iter().flatten().map(|(name, _)| name.as_str());
+            joint.add(text("src"), text("dst"), properties);
         }
         joints.push(joint);
     }
