@@ -16,6 +16,7 @@ const _: () = {
             name: "Dish",
             class: "Dish",
             kind: _adb::ObjectKind::Entity,
+            convention: _adb::Convention::Adb,
             doc: "",
             fields: &[],
         };

@@ -164,7 +164,7 @@ pub enum Relation {
 impl Relation {
     /// The connection's class, for children of the class `child`; nothing for parts.
     #[must_use]
-    pub fn class<'c>(self, child: &'c str) -> Option<&'c str> {
+    pub fn class(self, child: &str) -> Option<&str> {
         match self {
             Relation::Connection(class) | Relation::Reversed(class) => Some(class),
             Relation::Part => None,

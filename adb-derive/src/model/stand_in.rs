@@ -42,6 +42,7 @@ pub(crate) fn expand(model: &WrittenModel) -> TokenStream {
                     name: #name,
                     class: #name,
                     kind: _adb::ObjectKind::Entity,
+                    convention: _adb::Convention::Adb,
                     doc: "",
                     fields: &[],
                 };
