@@ -12,6 +12,7 @@ mod column;
 mod connection;
 mod constraint;
 mod contract;
+mod converted;
 mod database;
 pub mod document;
 mod embedder;
@@ -25,6 +26,7 @@ mod lower;
 mod media;
 mod part;
 pub mod probe;
+mod properties;
 pub mod query;
 mod record;
 mod schema;
@@ -43,6 +45,7 @@ pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
     Metric, Produces, SetSpec, Starter512,
 };
+pub use converted::{ConvertedColumn, WithField, with_is_optional, with_read, with_value};
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
@@ -58,7 +61,8 @@ pub use geometry::{
 pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
 pub use lower::Lowering;
 pub use media::{Blob, Image, MediaSource, Video};
-pub use part::{ClipModel, FrameModel, RegionModel};
+pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
+pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
-pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
+pub use schema::{FieldKind, FieldRole, FieldSchema, Inside, KindFault, ModelSchema, ObjectKind};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};
