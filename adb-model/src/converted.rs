@@ -67,6 +67,20 @@ pub fn with_value<F: WithField<T>, T, V: Into<Value>, E: Into<ValueError>>(
     }
 }
 
+/// The value to store, with the field named in errors.
+///
+/// # Errors
+/// Those of [`with_value`].
+#[doc(hidden)]
+pub fn with_property<F: WithField<T>, T, V: Into<Value>, E: Into<ValueError>>(
+    field: &F,
+    at: FieldPlace,
+    value_type: ValueType,
+    to_value: fn(&T) -> Result<V, E>,
+) -> Result<Option<Value>, ModelError> {
+    with_value(field, value_type, to_value).map_err(|e| at.error(e.into()))
+}
+
 /// Reads the field back.
 ///
 /// # Errors

@@ -48,6 +48,16 @@ pub trait Field: Sized {
     fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
+/// The blob of that kind, if one of them is.
+#[doc(hidden)]
+#[must_use]
+pub fn media_of_kind<'a, const N: usize>(
+    kind: ObjectKind,
+    all: [Option<(ObjectKind, &'a MediaSource)>; N],
+) -> Option<&'a MediaSource> {
+    all.into_iter().flatten().find(|(of, _)| *of == kind).map(|(_, media)| media)
+}
+
 /// Where a field stands: for names in the database and in errors.
 #[derive(Debug, Clone, Copy)]
 pub struct FieldPlace {

@@ -45,7 +45,9 @@ pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
     Metric, Produces, SetSpec, Starter512,
 };
-pub use converted::{ConvertedColumn, WithField, with_is_optional, with_read, with_value};
+pub use converted::{
+    ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
+};
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
@@ -53,6 +55,7 @@ pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
+    media_of_kind,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
