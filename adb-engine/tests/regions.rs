@@ -174,10 +174,6 @@ async fn a_video_its_frames_and_its_clips() {
     );
     assert_eq!(of(5, "FindBoundingBox"), json!([{"_label": "ball"}]));
     assert_eq!(of(6, "FindVideo"), json!([{"id": 3}]));
-    for kind in ["Frame", "Clip", "BoundingBox"] {
-        let refusal = db.refused(json!([{format!("Find{kind}"): {"blobs": true}}]), vec![]).await;
-        assert_eq!(refusal.code.as_deref(), Some("no_decoder"), "{}", refusal.info);
-    }
     let update = json!([{"UpdateFrame": {"with_label": "start", "time_fraction": 0.5}},
         {"FindFrame": {"with_label": "start", "results": {"list": ["_frame_number", "_time_fraction"]}}}]);
     let answers = db.ask(update).await;
@@ -241,7 +237,6 @@ async fn parts_that_make_no_sense_are_refused() {
             json!({"FindBoundingBox": {"image_ref": 1, "is_connected_to": {"ref": 1}}}),
             "exclude each other",
         ),
-        (json!({"FindPolygon": {"hulls": true}}), "not supported yet"),
     ] {
         let request = json!([
             {"FindImage": {"_ref": 1, "limit": 1}}, {"FindImage": {"_ref": 2}},

@@ -11,16 +11,17 @@ mod params;
 pub(crate) mod part;
 pub(crate) mod picture;
 pub(crate) mod shape;
+pub(crate) mod video;
 
 use adb_model::{Refusal, Request};
 use serde_json::{Map, Value as Json};
 
 use self::{
-    add::{Add, AddConnection},
+    add::{Add, AddConnection, NewMedia},
     admin::{GetIndexes, GetSchema, Index, RegionIou},
     change::{Delete, Update},
     fault::Fault,
-    find::{Classify, Find},
+    find::{Classify, ExtractFrames, Find},
     kind::Kind,
     params::{Params, nearest},
 };
@@ -34,6 +35,7 @@ pub(crate) enum Command {
     Update(Box<Update>),
     Delete(Box<Delete>),
     Classify(Box<Classify>),
+    ExtractFrames(Box<ExtractFrames>),
     RegionIou(Box<RegionIou>),
     CreateIndex(Index),
     RemoveIndex(Index),
@@ -54,10 +56,19 @@ impl Command {
             | Command::RemoveIndex(_) => true,
             Command::Find(_)
             | Command::Classify(_)
+            | Command::ExtractFrames(_)
             | Command::RegionIou(_)
             | Command::GetIndexes(_)
             | Command::GetSchema(_)
             | Command::GetStatus => false,
+        }
+    }
+
+    /// What of it has to be done before the transaction, if anything.
+    pub(crate) fn unprepared(&mut self) -> Option<&mut NewMedia> {
+        match self {
+            Command::Add(add) => add.unprepared(),
+            _ => None,
         }
     }
 
@@ -84,7 +95,6 @@ const NOT_YET: &[&str] = &[
     "Authenticate",
     "CreateRole",
     "CreateUser",
-    "ExtractFrames",
     "GenerateToken",
     "GetUserDetails",
     "RefreshToken",
@@ -99,6 +109,7 @@ const NOT_YET: &[&str] = &[
 const SPECIAL: &[&str] = &[
     "ClassifyDescriptor",
     "CreateIndex",
+    "ExtractFrames",
     "FindDescriptorBatch",
     "GetIndexes",
     "GetSchema",
@@ -171,6 +182,7 @@ fn parse_body(name: &str, params: &mut Params) -> Result<Command, Fault> {
         "AddConnection" => Command::AddConnection(Box::new(AddConnection::parse(params)?)),
         "ClassifyDescriptor" => Command::Classify(Box::new(Classify::parse(params)?)),
         "CreateIndex" => Command::CreateIndex(Index::parse(params)?),
+        "ExtractFrames" => Command::ExtractFrames(Box::new(ExtractFrames::parse(params)?)),
         "FindDescriptorBatch" => Command::Find(Box::new(Find::parse_batch(params)?)),
         "GetIndexes" => Command::GetIndexes(GetIndexes::parse(params)?),
         "GetSchema" => Command::GetSchema(GetSchema::parse(params)?),

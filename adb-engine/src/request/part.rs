@@ -377,6 +377,10 @@ impl Unit {
         }
     }
 
+    pub(crate) fn numbered(number: i64) -> Option<Self> {
+        [Unit::Frames, Unit::Fraction, Unit::Offset].into_iter().find(|u| u.number() == number)
+    }
+
     /// The column of a frame that counts so.
     pub(crate) fn column(self) -> &'static str {
         match self {
@@ -406,7 +410,7 @@ impl Unit {
 }
 
 /// Microseconds of `hh:mm:ss`, with or without a fraction.
-fn offset_micros(text: &str) -> Option<i64> {
+pub(super) fn offset_micros(text: &str) -> Option<i64> {
     let digits = |text: &str, least: usize, most: usize| {
         let fits = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         fits.then(|| text.parse::<i64>().ok()).flatten()

@@ -111,7 +111,7 @@ impl Run<'_> {
             let matches = self.matches(find, reached, Some((near, query)))?;
             let blobs_from = self.blobs_out.len();
             if shape.blobs {
-                self.take_blobs(find.kind, &matches.objects, &shape.picture)?;
+                self.take_blobs(find.kind, &matches.objects, shape)?;
             }
             if shape.lists() {
                 let first = shape.blobs.then_some(BlobAt(blobs_from));
@@ -386,7 +386,7 @@ impl Run<'_> {
         let first_blob = self.blobs_out.len();
         let has_blobs = shape.blobs && !objects.is_empty();
         if has_blobs {
-            self.take_blobs(find.kind, objects, &shape.picture)?;
+            self.take_blobs(find.kind, objects, shape)?;
             answer.insert("blobs_start".to_owned(), json!(first_blob));
         }
         let lists = shape.lists();

@@ -10,11 +10,10 @@ mod connected;
 mod filter;
 mod find;
 mod list;
-mod picture;
 mod refs;
 mod select;
 
-use std::vec;
+use std::{time::Instant, vec};
 
 use adb_model::Refusal;
 use bytes::Bytes;
@@ -22,6 +21,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     error::ErrorKind,
+    media::Media,
     request::{
         Command, Named,
         fault::{Fail, Fault},
@@ -70,6 +70,9 @@ impl From<rusqlite::Error> for Undone {
 pub(crate) struct Run<'a> {
     store: &'a mut Store,
     vectors: &'a VectorCache,
+    media: &'a Media,
+    /// When the programs that work for this request must be done.
+    until: Instant,
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
     refs: Refs,
@@ -85,6 +88,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         store: &'a mut Store,
         vectors: &'a VectorCache,
+        media: &'a Media,
         sequence: Option<&'a mut Sequence>,
         blobs: Vec<Bytes>,
         limit: usize,
@@ -92,6 +96,8 @@ impl<'a> Run<'a> {
         Self {
             store,
             vectors,
+            media,
+            until: Instant::now() + media.time_limit,
             sequence,
             refs: Refs::default(),
             blobs_in: blobs.into_iter(),
@@ -125,6 +131,7 @@ impl<'a> Run<'a> {
             Command::Update(update) => self.update(update),
             Command::Delete(delete) => self.delete(delete),
             Command::Classify(classify) => self.classify(classify),
+            Command::ExtractFrames(extract) => self.extract_frames(extract),
             Command::RegionIou(regions) => self.region_iou(regions),
             Command::GetIndexes(wanted) => self.indexes(wanted),
             Command::CreateIndex(index) => self.create_index(index),
