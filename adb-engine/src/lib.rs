@@ -11,6 +11,7 @@
 mod directory;
 mod engine;
 mod error;
+mod geometry;
 mod media;
 mod request;
 mod run;

@@ -289,6 +289,7 @@ fn read_ppm(from: &mut impl Read) -> Result<DynamicImage, String> {
     picture.map(DynamicImage::ImageRgb8).ok_or_else(|| "it is no picture".to_owned())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn io_fault(e: io::Error) -> Fault {
     Fault::new(format!("the decoder's output can't be read: {e}")).code("no_decoder")
 }

@@ -111,7 +111,6 @@ static KINDS: [Traits; 11] = [
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        ..BARE
     },
     Traits {
         kind: Kind::Frame,
@@ -121,7 +120,6 @@ static KINDS: [Traits; 11] = [
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        ..BARE
     },
     Traits {
         kind: Kind::BoundingBox,
@@ -131,7 +129,6 @@ static KINDS: [Traits; 11] = [
         within: IN_IMAGE,
         labelled: true,
         flags: &[("labels", "_label"), ("coordinates", "_coordinates"), ("areas", "_area")],
-        ..BARE
     },
     Traits {
         kind: Kind::Polygon,
@@ -148,7 +145,6 @@ static KINDS: [Traits; 11] = [
             ("decompositions", "_decompositions"),
             ("areas", "_area"),
         ],
-        ..BARE
     },
     Traits {
         kind: Kind::DescriptorSet,

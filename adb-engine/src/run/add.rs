@@ -131,10 +131,7 @@ impl Run<'_> {
     /// Whether an Add would find its object there, as far as that can be told before the request's
     /// earlier commands have run.
     pub(crate) fn has(&self, add: &Add) -> Result<bool, Fail> {
-        let guard = match &add.guard {
-            Some(guard @ Guard::Like(_)) => guard,
-            _ => return Ok(false),
-        };
+        let Some(guard @ Guard::Like(_)) = &add.guard else { return Ok(false) };
         let class = add.kind.traits().class.unwrap_or_default();
         Ok(self.existing(Target::Entity, class, guard, Vec::new())?.is_some())
     }
@@ -352,13 +349,16 @@ fn set_columns(new: &NewSet) -> Vec<(&'static str, Sql)> {
     ]
 }
 
+/// Columns beside those of users' properties, and what is to be in them.
+type Columns = Vec<(&'static str, Sql)>;
+
 /// The bytes to be stored of an image, a blob or a video, and what is stored beside them.
 fn media_columns(
     kind: Kind,
     blob: Option<Blob>,
     media: &NewMedia,
-) -> Result<(Blob, Vec<(&'static str, Sql)>), Fail> {
-    let mut columns: Vec<(&str, Sql)> = Vec::new();
+) -> Result<(Blob, Columns), Fail> {
+    let mut columns = Columns::new();
     let bytes = match &media.ready {
         Ready::AsTheyCame => blob.ok_or_else(|| Fault::new("it has no blob"))?,
         Ready::Made(bytes, facts) => {

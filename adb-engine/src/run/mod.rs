@@ -18,12 +18,14 @@ use std::{time::Instant, vec};
 use adb_model::Refusal;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
+use tracing::Level;
 
 use crate::{
     error::ErrorKind,
     media::Media,
     request::{
         Command, Named,
+        admin::LogMessage,
         fault::{Fail, Fault},
     },
     store::Store,
@@ -137,6 +139,10 @@ impl<'a> Run<'a> {
             Command::CreateIndex(index) => self.create_index(index),
             Command::RemoveIndex(index) => self.remove_index(index),
             Command::GetSchema(what) => self.schema(what),
+            Command::LogMessage(message) => {
+                log(message);
+                Ok(body(&[]))
+            }
             Command::GetStatus => Ok(body(&[
                 ("info", json!("OK")),
                 ("system", json!("adb")),
@@ -162,6 +168,16 @@ impl<'a> Run<'a> {
                 self.limit
             ))),
         }
+    }
+}
+
+/// The level is part of where an event comes from, so each needs a place of its own.
+fn log(message: &LogMessage) {
+    let text = message.text.as_str();
+    match message.level {
+        Level::ERROR => tracing::error!(target: "adb_engine::user", "{text}"),
+        Level::WARN => tracing::warn!(target: "adb_engine::user", "{text}"),
+        _ => tracing::info!(target: "adb_engine::user", "{text}"),
     }
 }
 
