@@ -215,6 +215,44 @@ async fn frames_are_those_that_were_asked_for() {
     assert!(refusal.info.contains("there is no frame 20"), "{}", refusal.info);
 }
 
+/// With a video that was looked at, each of a frame's positions tells the others.
+#[cfg(unix)]
+#[tokio::test]
+async fn positions_of_frames_are_told_in_every_unit() {
+    let dir = tempfile::tempdir().unwrap();
+    let facts = r#"echo '{"streams": [{"width": 2, "height": 2, "avg_frame_rate": "25/1", "nb_read_packets": "500"}]}'"#;
+    let engine = with_programs(dir.path(), "exit 0", facts, 60_000);
+    let add = json!([
+        {"AddVideo": {"_ref": 1}},
+        {"AddFrame": {"video_ref": 1, "label": "number", "frame_number": 25}},
+        {"AddFrame": {"video_ref": 1, "label": "offset", "time_offset": "00:00:01.039999"}},
+        {"AddFrame": {"video_ref": 1, "label": "fraction", "time_fraction": 0.5}},
+    ]);
+    send(&engine, add, vec![Bytes::from_static(b"bytes")]).await.done().unwrap();
+    let list = ["_frame_number", "_time_offset", "_time_fraction"];
+    let find = json!([
+        {"FindFrame": {"results": {"list": list}}},
+        {"FindFrame": {"in_frame_number_range": {"start": 25, "stop": 25}, "labels": true}},
+        {"FindFrame": {"in_time_offset_range": {"start": "00:00:09", "stop": "00:00:11"}, "labels": true}},
+        {"FindFrame": {"in_time_fraction_range": {"start": 0.04, "stop": 0.051}, "labels": true}},
+        {"FindFrame": {"constraints": {"_frame_number": [">", 25]}, "labels": true}},
+    ]);
+    let (answers, _) = send(&engine, find, vec![]).await.done().unwrap();
+    let of = |i: usize| &answers[i]["FindFrame"]["entities"];
+    assert_eq!(
+        *of(0),
+        json!([
+            {"_frame_number": 25, "_time_offset": "00:00:01.000000", "_time_fraction": 0.05},
+            {"_frame_number": 25, "_time_offset": "00:00:01.039999", "_time_fraction": 0.051_999_95},
+            {"_frame_number": 250, "_time_offset": "00:00:10.000000", "_time_fraction": 0.5},
+        ])
+    );
+    assert_eq!(*of(1), json!([{"_label": "number"}, {"_label": "offset"}]));
+    assert_eq!(*of(2), json!([{"_label": "fraction"}]));
+    assert_eq!(*of(3), json!([{"_label": "number"}]));
+    assert_eq!(*of(4), json!([{"_label": "fraction"}]));
+}
+
 #[tokio::test]
 async fn regions_of_frames_are_cut_out() {
     if !ffmpeg() {

@@ -376,8 +376,8 @@ impl Unit {
         [Unit::Frames, Unit::Fraction, Unit::Offset].into_iter().find(|u| u.number() == number)
     }
 
-    /// The column of a frame that counts so.
-    pub(crate) fn column(self) -> &'static str {
+    /// The column of a frame that was placed so.
+    fn column(self) -> &'static str {
         match self {
             Unit::Frames => "frame_number",
             Unit::Fraction => "time_fraction",

@@ -13,10 +13,14 @@ use crate::{
         fault::{Fail, Fault},
         find::{Classify, Find, Nearest, Select},
         kind::Kind,
-        part::Span,
+        part::{Span, Unit},
         shape::{Batch, Shape},
     },
-    store::{catalog::Class, format::class_id},
+    store::{
+        catalog::Class,
+        format::class_id,
+        system::{FRAME_FRACTION, FRAME_MICROS, FRAME_NUMBER},
+    },
     vectors::{Neighbour, cache::Search, components, metric::Metric},
 };
 
@@ -478,7 +482,12 @@ fn window(shape: &Shape, count: usize) -> (Window, Option<Json>) {
 fn in_span(kind: Kind, span: &Span) -> Condition {
     let ends = [Param::Value(span.start.clone()), Param::Value(span.stop.clone())];
     if kind == Kind::Frame {
-        return Condition::new(format!("({} BETWEEN ? AND ?)", span.unit.column()), ends);
+        let position = match span.unit {
+            Unit::Frames => FRAME_NUMBER,
+            Unit::Offset => FRAME_MICROS,
+            Unit::Fraction => FRAME_FRACTION,
+        };
+        return Condition::new(format!("({position} BETWEEN ? AND ?)"), ends);
     }
     let unit = span.unit.number();
     Condition::new(format!("(range_type = {unit} AND range_start >= ? AND range_stop <= ?)"), ends)
