@@ -17,11 +17,13 @@ use async_channel::Sender;
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
+    media::{Media, fetch::Fetcher},
     request,
     store::{Settings, Store},
     vectors::cache::VectorCache,
     worker::{
         Job,
+        preparer::Preparer,
         reader::Reader,
         writer::{Open, Writer},
     },
@@ -71,6 +73,7 @@ pub struct Options {
     readers: Option<NonZero<usize>>,
     response_limit: usize,
     settings: Settings,
+    media: Media,
 }
 
 impl Default for Options {
@@ -80,6 +83,7 @@ impl Default for Options {
             readers: None,
             response_limit: RESPONSE_LIMIT,
             settings: Settings::default(),
+            media: Media::new(RESPONSE_LIMIT),
         }
     }
 }
@@ -103,6 +107,39 @@ impl Options {
     #[must_use]
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.response_limit = bytes;
+        self
+    }
+
+    /// Where the programs `ffmpeg` and `ffprobe` are, which the pictures of videos need; they are
+    /// looked for in PATH unless told. They are run when a request asks for what only they can do,
+    /// on a temporary file, without a shell and without the network.
+    #[must_use]
+    pub fn ffmpeg(mut self, ffmpeg: impl Into<PathBuf>, ffprobe: impl Into<PathBuf>) -> Self {
+        self.media.ffmpeg = ffmpeg.into();
+        self.media.ffprobe = ffprobe.into();
+        self
+    }
+
+    /// How long those programs may work for one request; two minutes unless told.
+    #[must_use]
+    pub fn video_time_limit(mut self, limit: Duration) -> Self {
+        self.media.time_limit = limit;
+        self
+    }
+
+    /// How many bytes one image, blob or video may have that is fetched or made anew; 256 MB unless
+    /// told.
+    #[must_use]
+    pub fn media_limit(mut self, bytes: usize) -> Self {
+        self.media.size_limit = bytes;
+        self
+    }
+
+    /// Who fetches what `url` of AddImage, AddBlob and AddVideo names; such commands are refused
+    /// unless told.
+    #[must_use]
+    pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
+        self.media.fetcher = Some(fetcher);
         self
     }
 
@@ -192,7 +229,7 @@ impl fmt::Debug for Engine {
 impl Database for Engine {
     fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
         Box::pin(async move {
-            let commands = match request::parse(&request) {
+            let mut commands = match request::parse(&request) {
                 Ok(commands) => commands,
                 Err(refusal) => return Ok(Response::Refused(refusal)),
             };
@@ -200,7 +237,12 @@ impl Database for Engine {
             if writes && self.read_only {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
-            let queue = if writes { &self.core.writes } else { &self.core.reads };
+            let prepares = writes && commands.iter_mut().any(|c| c.command.unprepared().is_some());
+            let queue = match (writes, prepares) {
+                (false, _) => &self.core.reads,
+                (true, false) => &self.core.writes,
+                (true, true) => &self.core.preparations,
+            };
             let (answer, answered) = async_channel::bounded(1);
             let job = Job { commands, blobs: request.blobs, answer };
             if queue.send(job).await.is_err() {
@@ -222,7 +264,10 @@ struct Core {
     directory: Directory,
     reads: Sender<Job>,
     writes: Sender<Job>,
+    /// Writes that need work before their transaction.
+    preparations: Sender<Job>,
     readers: Vec<JoinHandle<()>>,
+    preparers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -245,14 +290,24 @@ impl Core {
         }
         let (reads, read_jobs) = async_channel::bounded(QUEUE);
         let (writes, write_jobs) = async_channel::bounded(QUEUE);
+        let (preparations, preparation_jobs) = async_channel::bounded(QUEUE);
         let directory = directory.clone();
-        let mut core =
-            Self { directory: directory.clone(), reads, writes, readers: Vec::new(), writer: None };
+        let mut core = Self {
+            directory: directory.clone(),
+            reads,
+            writes,
+            preparations,
+            readers: Vec::new(),
+            preparers: Vec::new(),
+            writer: None,
+        };
         let vectors = Arc::new(VectorCache::default());
+        let media = Arc::new(options.media.clone());
         let (lock, open) = writer.unzip();
         let writer = Writer {
             directory: directory.clone(),
             vectors: vectors.clone(),
+            media: media.clone(),
             response_limit: options.response_limit,
             lock,
             open,
@@ -263,12 +318,23 @@ impl Core {
             let reader = Reader {
                 directory: directory.clone(),
                 vectors: vectors.clone(),
+                media: media.clone(),
                 response_limit: options.response_limit,
                 store: reader.take(),
             };
             let jobs = read_jobs.clone();
             let thread = core.spawn("adb-reader", move || reader.work(&jobs))?;
             core.readers.push(thread);
+            let preparer = Preparer {
+                directory: directory.clone(),
+                vectors: vectors.clone(),
+                media: media.clone(),
+                writes: core.writes.clone(),
+                store: None,
+            };
+            let jobs = preparation_jobs.clone();
+            let thread = core.spawn("adb-preparer", move || preparer.work(&jobs))?;
+            core.preparers.push(thread);
         }
         Ok(core)
     }
@@ -292,6 +358,10 @@ impl Drop for Core {
         for reader in self.readers.drain(..) {
             // A panic has been answered where it happened.
             let _ = reader.join();
+        }
+        self.preparations.close();
+        for preparer in self.preparers.drain(..) {
+            let _ = preparer.join();
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {

@@ -41,7 +41,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match &*self.kind {
             ErrorKind::Store(e) => e.is_busy(),
-            ErrorKind::BeingMade { .. } => true,
+            ErrorKind::BeingMade { .. } | ErrorKind::Overtaken => true,
             _ => false,
         }
     }
@@ -160,6 +160,11 @@ pub enum ErrorKind {
         "the store is damaged: {0}; keep the directory as it is, and restore a copy of it elsewhere"
     )]
     Damaged(String),
+    /// Another request deleted, meanwhile, what `if_not_found` had found.
+    #[error(
+        "an object that `if_not_found` had found was deleted while the request was on its way, and what is to be stored instead was not made ready; send the request again"
+    )]
+    Overtaken,
     /// The engine's own fault; the request was not applied.
     #[error("adb failed where it must not, please report it: {0}")]
     Bug(String),

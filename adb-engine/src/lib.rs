@@ -11,6 +11,8 @@
 mod directory;
 mod engine;
 mod error;
+mod geometry;
+mod media;
 mod request;
 mod run;
 mod store;
@@ -19,3 +21,6 @@ mod worker;
 
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, StoreError};
+pub use media::fetch::{FetchError, Fetcher};
+#[cfg(feature = "fetch")]
+pub use media::http::HttpFetcher;

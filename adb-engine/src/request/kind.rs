@@ -32,10 +32,6 @@ pub(crate) struct Traits {
     pub(crate) labelled: bool,
     /// Flags of Find, and the system property that each adds to the answer.
     pub(crate) flags: &'static [(&'static str, &'static str)],
-    /// Parameters of Find that are not followed yet.
-    pub(crate) find_not_yet: &'static [&'static str],
-    /// Parameters of Add that are not followed yet.
-    pub(crate) add_not_yet: &'static [&'static str],
 }
 
 /// Where the bytes of an object are.
@@ -46,7 +42,9 @@ pub(crate) enum Bytes {
     Stored(&'static str),
     /// A part of the image that it is in, cut out when asked for.
     Cropped,
-    /// A part of the video that it is in.
+    /// A stretch of the video that it is in.
+    Cut,
+    /// A frame of the video that it is in.
     Decoded,
 }
 
@@ -76,8 +74,6 @@ const BARE: Traits = Traits {
     within: None,
     labelled: false,
     flags: &[],
-    find_not_yet: &[],
-    add_not_yet: &[],
 };
 
 static KINDS: [Traits; 11] = [
@@ -105,20 +101,16 @@ static KINDS: [Traits; 11] = [
         class: Some("_Video"),
         bytes: Bytes::Stored("blob"),
         flags: &[("urls", "_url")],
-        find_not_yet: &["operations", "as_codec", "as_container"],
-        add_not_yet: &["operations", "codec", "container"],
         ..BARE
     },
     Traits {
         kind: Kind::Clip,
         name: "Clip",
         class: Some("_Clip"),
-        bytes: Bytes::Decoded,
+        bytes: Bytes::Cut,
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        find_not_yet: &["operations", "as_codec", "as_container", "fast_cut"],
-        ..BARE
     },
     Traits {
         kind: Kind::Frame,
@@ -128,8 +120,6 @@ static KINDS: [Traits; 11] = [
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        find_not_yet: &["operations", "as_format"],
-        ..BARE
     },
     Traits {
         kind: Kind::BoundingBox,
@@ -139,7 +129,6 @@ static KINDS: [Traits; 11] = [
         within: IN_IMAGE,
         labelled: true,
         flags: &[("labels", "_label"), ("coordinates", "_coordinates"), ("areas", "_area")],
-        ..BARE
     },
     Traits {
         kind: Kind::Polygon,
@@ -152,10 +141,10 @@ static KINDS: [Traits; 11] = [
             ("labels", "_label"),
             ("vertices", "_vertices"),
             ("bounds", "_bounds"),
+            ("hulls", "_hulls"),
+            ("decompositions", "_decompositions"),
             ("areas", "_area"),
         ],
-        find_not_yet: &["hulls", "decompositions"],
-        ..BARE
     },
     Traits {
         kind: Kind::DescriptorSet,

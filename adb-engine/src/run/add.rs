@@ -8,11 +8,11 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     error::ErrorKind,
+    media::picture::is_image,
     request::{
-        add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewSet},
+        add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewMedia, NewSet, Ready},
         fault::{Fail, Fault},
         kind::{Bytes, Kind, Within},
-        picture::Picture,
     },
     store::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
@@ -25,7 +25,6 @@ use super::{
     Run, Sequence, body,
     filter::Condition,
     find::check_vector,
-    picture,
     refs::{Found, Object},
     select::Selection,
 };
@@ -36,10 +35,7 @@ const MAX_EDGES: usize = 1_000_000;
 impl Run<'_> {
     pub(super) fn add(&mut self, add: &Add) -> Result<Map<String, Json>, Fail> {
         // A blob belongs to its command whether it is stored or not.
-        let blob = match add.detail {
-            Detail::Media(_) | Detail::Descriptor { .. } => Some(self.blob()?),
-            _ => None,
-        };
+        let blob = if add.takes_blob() { Some(self.blob()?) } else { None };
         let name = match &add.detail {
             Detail::Entity { class } => class.as_str(),
             _ => add.kind.traits().class.unwrap_or_default(),
@@ -70,8 +66,10 @@ impl Run<'_> {
         let mut bytes = blob;
         match &add.detail {
             Detail::Entity { .. } => {}
-            Detail::Media(picture) => {
-                bytes = bytes.map(|blob| media(add.kind, blob, picture)).transpose()?;
+            Detail::Media(media) => {
+                let (made, columns) = media_columns(add.kind, bytes, media)?;
+                bytes = Some(made);
+                system = columns;
             }
             Detail::Descriptor { label, .. } => {
                 let (set, dimensions) = set.map_or((0, 0), |set| (set.id, set.dimensions));
@@ -128,6 +126,14 @@ impl Run<'_> {
         }
         self.define(add.reference, Target::Connection, edges)?;
         Ok(if made { body(&[]) } else { exists(Kind::Connection) })
+    }
+
+    /// Whether an Add would find its object there, as far as that can be told before the request's
+    /// earlier commands have run.
+    pub(crate) fn has(&self, add: &Add) -> Result<bool, Fail> {
+        let Some(guard @ Guard::Like(_)) = &add.guard else { return Ok(false) };
+        let class = add.kind.traits().class.unwrap_or_default();
+        Ok(self.existing(Target::Entity, class, guard, Vec::new())?.is_some())
     }
 
     /// What a part of this kind is to be a part of.
@@ -343,27 +349,46 @@ fn set_columns(new: &NewSet) -> Vec<(&'static str, Sql)> {
     ]
 }
 
-/// The bytes to be stored of an image, a blob or a video.
-fn media(kind: Kind, blob: Blob, picture: &Picture) -> Result<Blob, Fault> {
-    if kind != Kind::Image {
-        return Ok(blob);
-    }
-    if !is_image(&blob) {
-        return Err(Fault::new(
-            "the blob is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP",
-        )
-        .code("bad_image"));
-    }
-    if picture.is_untouched() {
-        return Ok(blob);
-    }
-    Ok(picture::make(&blob, picture)?.into_owned().into())
-}
+/// Columns beside those of users' properties, and what is to be in them.
+type Columns = Vec<(&'static str, Sql)>;
 
-/// Whether bytes begin as an image file does. What follows is not decoded here.
-fn is_image(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 6] =
-        [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM"];
-    let web_p = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    web_p || MAGIC.iter().any(|magic| bytes.starts_with(magic))
+/// The bytes to be stored of an image, a blob or a video, and what is stored beside them.
+fn media_columns(
+    kind: Kind,
+    blob: Option<Blob>,
+    media: &NewMedia,
+) -> Result<(Blob, Columns), Fail> {
+    let mut columns = Columns::new();
+    let bytes = match &media.ready {
+        Ready::AsTheyCame => blob.ok_or_else(|| Fault::new("it has no blob"))?,
+        Ready::Made(bytes, facts) => {
+            if let Some(facts) = facts {
+                columns = vec![
+                    ("fps", facts.fps.into()),
+                    ("frame_count", i64::try_from(facts.frames).unwrap_or(i64::MAX).into()),
+                    ("frame_width", facts.width.into()),
+                    ("frame_height", facts.height.into()),
+                    ("duration_us", facts.duration_us.into()),
+                ];
+            }
+            bytes.clone()
+        }
+        Ready::Failed(fault) => return Err(fault.clone().into()),
+        Ready::NotNeeded => return Err(ErrorKind::Overtaken.into()),
+    };
+    if kind == Kind::Image && !is_image(&bytes) {
+        let what = match &media.url {
+            Some(url) => format!("what `{url}` gives"),
+            None => "the blob".to_owned(),
+        };
+        return Err(Fault::new(format!(
+            "{what} is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP"
+        ))
+        .code("bad_image")
+        .into());
+    }
+    if let Some(url) = &media.url {
+        columns.push(("url", url.clone().into()));
+    }
+    Ok((bytes, columns))
 }

@@ -10,20 +10,22 @@ mod connected;
 mod filter;
 mod find;
 mod list;
-mod picture;
 mod refs;
 mod select;
 
-use std::vec;
+use std::{time::Instant, vec};
 
 use adb_model::Refusal;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
+use tracing::Level;
 
 use crate::{
     error::ErrorKind,
+    media::Media,
     request::{
         Command, Named,
+        admin::LogMessage,
         fault::{Fail, Fault},
     },
     store::Store,
@@ -70,6 +72,9 @@ impl From<rusqlite::Error> for Undone {
 pub(crate) struct Run<'a> {
     store: &'a mut Store,
     vectors: &'a VectorCache,
+    media: &'a Media,
+    /// When the programs that work for this request must be done.
+    until: Instant,
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
     refs: Refs,
@@ -85,6 +90,7 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         store: &'a mut Store,
         vectors: &'a VectorCache,
+        media: &'a Media,
         sequence: Option<&'a mut Sequence>,
         blobs: Vec<Bytes>,
         limit: usize,
@@ -92,6 +98,8 @@ impl<'a> Run<'a> {
         Self {
             store,
             vectors,
+            media,
+            until: Instant::now() + media.time_limit,
             sequence,
             refs: Refs::default(),
             blobs_in: blobs.into_iter(),
@@ -125,11 +133,16 @@ impl<'a> Run<'a> {
             Command::Update(update) => self.update(update),
             Command::Delete(delete) => self.delete(delete),
             Command::Classify(classify) => self.classify(classify),
+            Command::ExtractFrames(extract) => self.extract_frames(extract),
             Command::RegionIou(regions) => self.region_iou(regions),
             Command::GetIndexes(wanted) => self.indexes(wanted),
             Command::CreateIndex(index) => self.create_index(index),
             Command::RemoveIndex(index) => self.remove_index(index),
             Command::GetSchema(what) => self.schema(what),
+            Command::LogMessage(message) => {
+                log(message);
+                Ok(body(&[]))
+            }
             Command::GetStatus => Ok(body(&[
                 ("info", json!("OK")),
                 ("system", json!("adb")),
@@ -155,6 +168,16 @@ impl<'a> Run<'a> {
                 self.limit
             ))),
         }
+    }
+}
+
+/// The level is part of where an event comes from, so each needs a place of its own.
+fn log(message: &LogMessage) {
+    let text = message.text.as_str();
+    match message.level {
+        Level::ERROR => tracing::error!(target: "adb_engine::user", "{text}"),
+        Level::WARN => tracing::warn!(target: "adb_engine::user", "{text}"),
+        _ => tracing::info!(target: "adb_engine::user", "{text}"),
     }
 }
 

@@ -1,10 +1,14 @@
-//! The engine's threads: one writes, some read. Requests come through channels and are answered
+//! The engine's threads: one writes, some read, some make ready what is to be written. Requests come through channels and are answered
 //! through channels, so no caller's runtime matters, and a caller that goes away changes nothing.
 
+pub(crate) mod preparer;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use adb_model::{DbError, Response};
 use async_channel::Sender;
@@ -12,7 +16,7 @@ use bytes::Bytes;
 
 use crate::{
     error::ErrorKind,
-    request::Named,
+    request::{Command, Named},
     run::{Done, Run, Undone},
 };
 
@@ -25,7 +29,11 @@ pub(crate) struct Job {
 
 impl Job {
     fn blob_bytes(&self) -> usize {
-        self.blobs.iter().map(Bytes::len).sum()
+        let made = self.commands.iter().map(|named| match &named.command {
+            Command::Add(add) => add.ready_bytes(),
+            _ => 0,
+        });
+        self.blobs.iter().map(Bytes::len).chain(made).sum()
     }
 }
 
@@ -36,9 +44,11 @@ fn reply(to: &Sender<Result<Response, DbError>>, answer: Result<Response, DbErro
 
 /// Runs a request. A fault of ours must not end the thread that everybody waits for.
 fn run(run: Run<'_>, commands: Vec<Named>) -> Result<Done, Undone> {
-    catch_unwind(AssertUnwindSafe(|| run.all(commands))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-        Err(Undone::Store(ErrorKind::Bug(text.to_owned())))
-    })
+    catch_unwind(AssertUnwindSafe(|| run.all(commands)))
+        .unwrap_or_else(|panic| Err(Undone::Store(ErrorKind::Bug(panic_text(&*panic)))))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }

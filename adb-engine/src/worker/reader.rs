@@ -9,6 +9,7 @@ use super::{Job, reply};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
+    media::Media,
     run::{Done, Run, Undone},
     store::Store,
     vectors::cache::VectorCache,
@@ -18,6 +19,7 @@ use crate::{
 pub(crate) struct Reader {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
+    pub(crate) media: Arc<Media>,
     pub(crate) response_limit: usize,
     /// Opened with the first request.
     pub(crate) store: Option<Store>,
@@ -56,7 +58,7 @@ impl Reader {
         // The first SELECT takes the snapshot that the others see.
         store.conn.execute_batch("BEGIN")?;
         store.refresh()?;
-        let run = Run::new(store, &self.vectors, None, job.blobs, self.response_limit);
+        let run = Run::new(store, &self.vectors, &self.media, None, job.blobs, self.response_limit);
         let done = super::run(run, job.commands);
         if !matches!(done, Err(Undone::Store(_))) {
             // After a failure the connection is dropped, and what failed is the better answer.

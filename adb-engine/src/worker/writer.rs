@@ -10,6 +10,7 @@ use super::{Job, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
+    media::Media,
     run::{Done, Run, Sequence, Undone},
     store::{Store, counter, set_counter},
     vectors::cache::VectorCache,
@@ -24,6 +25,7 @@ const MAX_GROUP_BYTES: usize = 32 << 20;
 pub(crate) struct Writer {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
+    pub(crate) media: Arc<Media>,
     pub(crate) response_limit: usize,
     /// Taken with the first request, kept from then on.
     pub(crate) lock: Option<WriteLock>,
@@ -109,7 +111,7 @@ impl Writer {
         while let Some(job) = next.take() {
             bytes += job.blob_bytes();
             let to = job.answer.clone();
-            match one(open, &self.vectors, self.response_limit, job) {
+            match one(open, &self.vectors, &self.media, self.response_limit, job) {
                 Ok(answer) => pending.push(Pending { to, answer }),
                 Err(Failure { kind, alone }) => {
                     let error = self.directory.error(kind);
@@ -189,6 +191,7 @@ fn begin(store: &mut Store) -> Result<(), ErrorKind> {
 fn one(
     open: &mut Open,
     vectors: &VectorCache,
+    media: &Media,
     response_limit: usize,
     job: Job,
 ) -> Result<Response, Failure> {
@@ -196,7 +199,7 @@ fn one(
     let catalog = store.catalog.clone();
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
     sequence.transaction += 1;
-    let run = Run::new(store, vectors, Some(sequence), job.blobs, response_limit);
+    let run = Run::new(store, vectors, media, Some(sequence), job.blobs, response_limit);
     let undone = match super::run(run, job.commands) {
         Ok(Done { answers, blobs }) => {
             store.conn.prepare_cached("RELEASE request")?.execute([])?;

@@ -13,30 +13,50 @@ use crate::request::{
 };
 
 /// Pixels that an image may have, before, between and after operations.
-const MAX_PIXELS: u64 = 1 << 26;
+pub(super) const MAX_PIXELS: u64 = 1 << 26;
 /// Bytes that decoding may take.
 const MAX_MEMORY: u64 = 512 << 20;
 
 /// A decoded image and how it was encoded.
-pub(super) struct Decoded {
-    pub(super) image: DynamicImage,
+pub(crate) struct Decoded {
+    image: DynamicImage,
     format: Format,
 }
 
+/// A frame of a video: it is encoded as JPEG unless another format is asked for.
+impl From<DynamicImage> for Decoded {
+    fn from(image: DynamicImage) -> Self {
+        Self { image, format: Format::Jpeg }
+    }
+}
+
 /// Makes of an image's bytes what is asked for.
-pub(super) fn make<'a>(bytes: &'a [u8], picture: &Picture) -> Result<Cow<'a, [u8]>, Fault> {
+pub(crate) fn make<'a>(bytes: &'a [u8], picture: &Picture) -> Result<Cow<'a, [u8]>, Fault> {
     if picture.is_untouched() {
         return Ok(bytes.into());
     }
-    let Decoded { mut image, format } = decode(bytes)?;
+    work_on(decode(bytes)?, picture).map(Cow::Owned)
+}
+
+/// Makes of a decoded image what is asked for.
+pub(crate) fn work_on(decoded: Decoded, picture: &Picture) -> Result<Vec<u8>, Fault> {
+    let Decoded { mut image, format } = decoded;
     for operation in &picture.operations {
         image = apply(image, operation)?;
     }
-    encode(&image, picture.format.unwrap_or(format)).map(Cow::Owned)
+    encode(&image, picture.format.unwrap_or(format))
+}
+
+/// Whether bytes begin as an image file does. What follows is not decoded here.
+pub(crate) fn is_image(bytes: &[u8]) -> bool {
+    const MAGIC: [&[u8]; 6] =
+        [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM"];
+    let web_p = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    web_p || MAGIC.iter().any(|magic| bytes.starts_with(magic))
 }
 
 /// Cuts a box out of an image, as far as it lies in it.
-pub(super) fn crop(
+pub(crate) fn crop(
     decoded: &Decoded,
     [x, y, width, height]: [f64; 4],
     format: Option<Format>,
@@ -60,7 +80,7 @@ fn bad(message: impl Into<String>) -> Fault {
 }
 
 /// Decodes JPEG and PNG; the header is asked for the size before anything is unpacked.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let unreadable = |e: image::ImageError| bad(format!("the image can't be decoded: {e}"));
     let reader = || {
         let mut reader = ImageReader::new(Cursor::new(bytes))
@@ -102,7 +122,7 @@ fn eight_bits(image: DynamicImage) -> DynamicImage {
     }
 }
 
-fn check_size(width: u64, height: u64) -> Result<(), Fault> {
+pub(super) fn check_size(width: u64, height: u64) -> Result<(), Fault> {
     match width.checked_mul(height) {
         Some(1..=MAX_PIXELS) => Ok(()),
         _ => Err(bad(format!(
@@ -154,7 +174,7 @@ fn apply(image: DynamicImage, operation: &Operation) -> Result<DynamicImage, Fau
     })
 }
 
-fn new_size(width: u32, height: u32, size: Size) -> Result<(u32, u32), Fault> {
+pub(super) fn new_size(width: u32, height: u32, size: Size) -> Result<(u32, u32), Fault> {
     let scaled = |side: u32, by: f64| (f64::from(side) * by).round().max(1.0);
     let (w, h) = match size {
         Size::Scale(by) => (scaled(width, by), scaled(height, by)),
