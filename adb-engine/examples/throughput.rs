@@ -1,8 +1,16 @@
-//! How many rows a second go in, and how long a search takes: `cargo run --release -p adb-engine
-//! --example throughput -- DIRECTORY`. The directory should be on the disk that is meant, and new.
+//! How many rows a second go in, beside what the disk can do:
+//! `cargo run --release -p adb-engine --example throughput -- DIRECTORY [ROUNDS]`. The directory
+//! should be new, and on the disk that is meant.
+//!
+//! A row is a picture of 20 kB with 40 properties, a vector of 512 numbers, an entity and the
+//! connections between them. The ways of sending take turns; of each the best round counts, and the
+//! median stands beside it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for a terminal")]
 
 use std::{
+    fs::File,
+    os::unix::fs::FileExt as _,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,6 +23,8 @@ use serde_json::{Value as Json, json};
 const DIMENSIONS: usize = 512;
 const PROPERTIES: usize = 40;
 const IMAGE_BYTES: usize = 20_000;
+/// What one append of the measure of the disk is.
+const APPEND: usize = 4096;
 
 /// Numbers that look random and are the same on every run.
 struct Noise(u64);
@@ -36,29 +46,65 @@ impl Noise {
     }
 }
 
-/// Image, descriptor, entity, connection: all guarded, as a loader sends them.
-fn rows(first: i64, n: i64, noise: &mut Noise) -> Request {
+/// A way of sending rows.
+#[derive(Clone, Copy)]
+struct Way {
+    per_request: i64,
+    requests: i64,
+    clients: usize,
+    /// Whether every object is guarded, as a loader does that may have sent it before.
+    guarded: bool,
+    /// Whether all of it is there already.
+    known: bool,
+}
+
+const fn way(per_request: i64, requests: i64, clients: usize) -> Way {
+    Way { per_request, requests, clients, guarded: false, known: false }
+}
+
+const WAYS: [Way; 9] = [
+    way(1, 1000, 1),
+    way(1, 2000, 32),
+    way(10, 200, 1),
+    way(100, 40, 1),
+    way(100, 40, 4),
+    way(1000, 5, 1),
+    way(1000, 8, 2),
+    Way { guarded: true, ..way(100, 40, 4) },
+    Way { guarded: true, known: true, ..way(100, 40, 4) },
+];
+
+/// Image, descriptor, entity, connection of each row.
+fn rows(way: &Way, first: i64, noise: &mut Noise) -> Request {
     let mut commands: Vec<Json> = Vec::new();
     let mut blobs = Vec::new();
-    for i in first..first + n {
+    for i in first..first + way.per_request {
         let reference = 3 * (i - first) + 1;
         let mut properties = json!({"id": i, "user_type": "Face"});
         for p in 2..PROPERTIES {
             properties[format!("attribute_{p}")] = json!(noise.next().is_multiple_of(2));
         }
-        let guard =
-            |key: &str, value: Json| json!({key: ["==", value], "user_type": ["==", "Face"]});
-        commands.push(json!({"AddImage": {"_ref": reference, "properties": properties, "if_not_found": guard("id", json!(i))}}));
-        blobs.push(noise.image());
+        let mut image = json!({"_ref": reference, "properties": properties});
         let look = format!("Face/{i}/look");
-        commands.push(json!({"AddDescriptor": {"set": "faces", "connect": {"ref": reference},
-            "properties": {"adb_id": look, "user_type": "Face"}, "if_not_found": guard("adb_id", json!(look))}}));
-        blobs.push(vector_bytes(&noise.vector()));
+        let mut descriptor = json!({"set": "faces", "connect": {"ref": reference},
+            "properties": {"adb_id": look, "user_type": "Face"}});
+        let mut edge = json!({"class": "shows", "src": reference, "dst": reference + 1,
+            "properties": {"edge_id": i.to_string()}});
         let person = i % 1000;
-        commands.push(json!({"AddEntity": {"_ref": reference + 1, "class": "Person",
-            "properties": {"id": person}, "if_not_found": {"id": ["==", person]}}}));
-        commands.push(json!({"AddConnection": {"class": "shows", "src": reference, "dst": reference + 1,
-            "properties": {"edge_id": i.to_string()}, "if_not_found": {"edge_id": ["==", i.to_string()]}}}));
+        let entity = json!({"_ref": reference + 1, "class": "Person",
+            "properties": {"id": person}, "if_not_found": {"id": ["==", person]}});
+        if way.guarded {
+            image["if_not_found"] = json!({"id": ["==", i], "user_type": ["==", "Face"]});
+            descriptor["if_not_found"] =
+                json!({"adb_id": ["==", look], "user_type": ["==", "Face"]});
+            edge["if_not_found"] = json!({"edge_id": ["==", i.to_string()]});
+        }
+        commands.push(json!({"AddImage": image}));
+        blobs.push(noise.image());
+        commands.push(json!({"AddDescriptor": descriptor}));
+        blobs.push(vector_bytes(&noise.vector()));
+        commands.push(json!({"AddEntity": entity}));
+        commands.push(json!({"AddConnection": edge}));
     }
     Request::new(json!(commands).to_string(), blobs)
 }
@@ -67,10 +113,58 @@ async fn done(engine: &Engine, request: Request) -> Vec<Json> {
     engine.execute(request).await.unwrap().done().unwrap().0
 }
 
+/// Appends of 4 KB a second, each with a sync, as a log has it.
+fn appends(directory: &Path) -> f64 {
+    let path = directory.join("appends");
+    let file = File::create(&path).unwrap();
+    let start = Instant::now();
+    let count = 500;
+    for i in 0..count {
+        file.write_all_at(&[i as u8; APPEND], (i * APPEND) as u64).unwrap();
+        file.sync_data().unwrap();
+    }
+    let rate = count as f64 / start.elapsed().as_secs_f64();
+    std::fs::remove_file(path).unwrap();
+    rate
+}
+
+async fn send(engine: &Arc<Engine>, way: &Way, requests: Vec<Request>) -> f64 {
+    let (send, receive) = async_channel::bounded(requests.len());
+    for request in requests {
+        send.send(request).await.unwrap();
+    }
+    send.close();
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..way.clients)
+        .map(|_| {
+            let (engine, receive) = (engine.clone(), receive.clone());
+            tokio::spawn(async move {
+                while let Ok(request) = receive.recv().await {
+                    done(&engine, request).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    (way.per_request * way.requests) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// The best, and the median.
+fn summary(mut rates: Vec<f64>) -> (f64, f64) {
+    rates.sort_by(f64::total_cmp);
+    (rates.last().copied().unwrap_or_default(), rates[rates.len() / 2])
+}
+
 #[tokio::main]
 async fn main() {
-    let path = std::env::args().nth(1).expect("a directory for the database");
-    let engine = Arc::new(Engine::open(path).unwrap());
+    let mut args = std::env::args().skip(1);
+    let path = std::path::PathBuf::from(args.next().expect("a directory for the database"));
+    let rounds: usize = args.next().map_or(3, |n| n.parse().unwrap());
+    let only: Option<usize> = args.next().map(|n| n.parse().unwrap());
+    std::fs::create_dir_all(&path).unwrap();
+    let engine = Arc::new(Engine::open(path.join("db")).unwrap());
     done(&engine, Request::json(&json!([
         {"AddDescriptorSet": {"name": "faces", "dimensions": DIMENSIONS, "metric": "CS"}},
         {"CreateIndex": {"index_type": "entity", "class": "_Image", "property_key": "id"}},
@@ -83,45 +177,32 @@ async fn main() {
     .await;
     let mut noise = Noise(1);
     let mut next = 0;
-    for (per_request, requests, clients, known) in [
-        (1, 2000, 1, false),
-        (1, 4000, 32, false),
-        (100, 50, 1, false),
-        (100, 100, 4, false),
-        // All of it is there already: what a second run costs that asks nothing before.
-        (100, 100, 1, true),
-    ] {
-        let first = if known { 0 } else { next };
-        let prepared: Vec<Request> =
-            (0..requests).map(|r| rows(first + r * per_request, per_request, &mut noise)).collect();
-        if !known {
-            next += requests * per_request;
+    let (mut disk, mut rates) = (Vec::new(), vec![Vec::new(); WAYS.len()]);
+    for _ in 0..rounds {
+        disk.push(appends(&path));
+        for (i, way) in WAYS.iter().enumerate() {
+            if only.is_some_and(|only| only != i) {
+                continue;
+            }
+            let first = if way.known { next - way.per_request * way.requests } else { next };
+            let requests: Vec<Request> = (0..way.requests)
+                .map(|r| rows(way, first + r * way.per_request, &mut noise))
+                .collect();
+            next = first + way.per_request * way.requests;
+            rates[i].push(send(&engine, way, requests).await);
         }
-        let (send, receive) = async_channel::bounded(requests as usize);
-        for request in prepared {
-            send.send(request).await.unwrap();
-        }
-        send.close();
-        let start = Instant::now();
-        let tasks: Vec<_> = (0..clients)
-            .map(|_| {
-                let (engine, receive) = (engine.clone(), receive.clone());
-                tokio::spawn(async move {
-                    while let Ok(request) = receive.recv().await {
-                        done(&engine, request).await;
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-        let seconds = start.elapsed().as_secs_f64();
+    }
+    let (best, median) = summary(disk);
+    println!("append of {APPEND} bytes and sync: {best:>7.0}/s, median {median:.0}");
+    for (way, rates) in WAYS.iter().zip(rates).filter(|(_, rates)| !rates.is_empty()) {
+        let (best_rate, median_rate) = summary(rates);
         println!(
-            "{per_request:>4} {} rows a request, {clients:>2} clients: {:>7.0} requests/s, {:>7.0} rows/s",
-            if known { "known" } else { "new" },
-            requests as f64 / seconds,
-            (requests * per_request) as f64 / seconds
+            "{:>4} rows a request, {:>2} clients{}{}: {best_rate:>7.0} rows/s, median {median_rate:.0}; {:.2} of the appends",
+            way.per_request,
+            way.clients,
+            if way.guarded { ", guarded" } else { "" },
+            if way.known { ", all known" } else { "" },
+            best_rate / best
         );
     }
     let mut times: Vec<Duration> = Vec::new();

@@ -18,10 +18,12 @@ use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
     request,
-    store::{Settings, Store},
+    store::{Settings, Store, compact::Reclaimed, pack::files::PackFiles},
     vectors::cache::VectorCache,
+    verify::{Report, verify},
     worker::{
-        Job,
+        Job, Task,
+        queue::Queue,
         reader::Reader,
         writer::{Open, Writer},
     },
@@ -122,6 +124,24 @@ impl Options {
         self
     }
 
+    /// For the tests of durability: reaches packs in this way.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_files(mut self, files: &'static dyn PackFiles) -> Self {
+        self.settings.pack_files = files;
+        self
+    }
+
+    /// For tests and measurements: the blobs of a commit that has so many bytes of them go into
+    /// packs, and those have about this length.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_sizes(mut self, from_bytes: usize, pack_bytes: u64) -> Self {
+        self.settings.pack_from = from_bytes;
+        self.settings.pack_bytes = pack_bytes;
+        self
+    }
+
     /// For the test that must see losses: answers before the disk has what was written.
     #[doc(hidden)]
     #[must_use]
@@ -173,6 +193,42 @@ impl Engine {
         Options::default()
     }
 
+    /// Looks at everything in a database, which may be open meanwhile, also for writing: the
+    /// structure of its files, every checksum, and whether rows that belong together are there.
+    ///
+    /// # Errors
+    /// If there is no database, or one that cannot even be opened; see [`ErrorKind`]. All else that
+    /// is wrong stands in the report.
+    ///
+    /// ```
+    /// use adb_engine::Engine;
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let engine = Engine::open(dir.path())?;
+    /// let report = Engine::verify(engine.path())?;
+    /// assert!(report.is_sound(), "{report}");
+    /// # Ok::<(), adb_engine::Error>(())
+    /// ```
+    pub fn verify(path: impl AsRef<Path>) -> Result<Report, Error> {
+        verify(path.as_ref())
+    }
+
+    /// Gives the space of deleted blobs back, as far as they are in packs: packs that are a quarter
+    /// empty or more are written anew, those that nothing names are removed. Writes wait meanwhile,
+    /// reads do not.
+    ///
+    /// # Errors
+    /// As of a request that writes; what was moved until then stays moved. Nothing is lost.
+    pub async fn reclaim(&self) -> Result<Reclaimed, DbError> {
+        if self.read_only {
+            return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
+        }
+        let (answer, answered) = async_channel::bounded(1);
+        let closed = || DbError::from(self.core.directory.error(ErrorKind::Closed));
+        self.core.writes.send(Task::Reclaim(answer)).await.map_err(|_| closed())?;
+        answered.recv().await.map_err(|_| closed())?
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -200,10 +256,13 @@ impl Database for Engine {
             if writes && self.read_only {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
-            let queue = if writes { &self.core.writes } else { &self.core.reads };
             let (answer, answered) = async_channel::bounded(1);
             let job = Job { commands, blobs: request.blobs, answer };
-            if queue.send(job).await.is_err() {
+            let sent = match writes {
+                true => self.core.writes.send(Task::Request(job)).await.is_ok(),
+                false => self.core.reads.send(job).await.is_ok(),
+            };
+            if !sent {
                 return Err(self.core.directory.error(ErrorKind::Closed).into());
             }
             match answered.recv().await {
@@ -221,7 +280,7 @@ impl Database for Engine {
 struct Core {
     directory: Directory,
     reads: Sender<Job>,
-    writes: Sender<Job>,
+    writes: Sender<Task>,
     readers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -256,9 +315,10 @@ impl Core {
             response_limit: options.response_limit,
             lock,
             open,
+            queue: Queue::new(write_jobs),
             distrusted: None,
         };
-        core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
+        core.writer = Some(core.spawn("adb-writer", move || writer.work())?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),

@@ -15,7 +15,12 @@ mod request;
 mod run;
 mod store;
 mod vectors;
+mod verify;
 mod worker;
 
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, StoreError};
+pub use store::compact::Reclaimed;
+#[doc(hidden)]
+pub use store::pack::files::{PackFile, PackFiles};
+pub use verify::{Problem, Report};

@@ -7,13 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "common/disk.rs"]
+mod disk;
 #[path = "common/groups.rs"]
 mod groups;
 
-use std::{collections::BTreeMap, num::NonZero, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use adb_engine::Engine;
-use adb_faults::{Disk, Fault, Plan, file_layer, write_anew};
+use adb_faults::{Disk, Fault, Plan};
 use adb_model::{Database as _, DbError, Fate, Response};
 
 const CHECKPOINT_PAGES: i64 = 40;
@@ -25,8 +27,7 @@ struct Watched {
 }
 
 fn open(dir: &tempfile::TempDir) -> Engine {
-    let options = Engine::options().readers(NonZero::<usize>::MIN);
-    options.file_layer(file_layer(), CHECKPOINT_PAGES, write_anew).open(dir.path()).unwrap()
+    disk::options(CHECKPOINT_PAGES).open(dir.path()).unwrap()
 }
 
 /// A database with some groups in it.
@@ -226,11 +227,7 @@ async fn short_reads() {
             // Its log is moved by closing.
             drop(engine);
             for after in 0..40 {
-                let engine = Engine::options().readers(NonZero::<usize>::MIN).file_layer(
-                    file_layer(),
-                    CHECKPOINT_PAGES,
-                    write_anew,
-                );
+                let engine = disk::options(CHECKPOINT_PAGES);
                 disk.inject(Plan { fault: Fault::ShortRead, after, times: 1, files });
                 let opened = engine.open(dir.path());
                 let answer = match &opened {

@@ -7,13 +7,15 @@
     reason = "tests fail by panicking"
 )]
 
+#[path = "common/disk.rs"]
+mod disk;
 #[path = "common/groups.rs"]
 mod groups;
 
-use std::{collections::BTreeSet, num::NonZero, path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use adb_engine::{Engine, Options};
-use adb_faults::{Dice, Disk, Event, Fault, Plan, Replay, file_layer, write_anew};
+use adb_faults::{Dice, Disk, Event, Fault, Plan, Replay};
 use adb_model::{Database as _, Fate, Response};
 use tokio::runtime::Runtime;
 
@@ -33,11 +35,7 @@ fn directory() -> tempfile::TempDir {
 }
 
 fn options() -> Options {
-    Engine::options().readers(NonZero::<usize>::MIN).file_layer(
-        file_layer(),
-        CHECKPOINT_PAGES,
-        write_anew,
-    )
+    disk::options(CHECKPOINT_PAGES)
 }
 
 /// Several clients at a time; a mark on the tape for each group that was acknowledged.
@@ -88,7 +86,7 @@ fn tape(options: &Options) -> Vec<Event> {
 
 /// Opens what a power failure left, as anybody would, and writes to it.
 fn examine(dir: &Path, acknowledged: &BTreeSet<i64>) -> Result<(), String> {
-    let engine = Engine::options().readers(NonZero::<usize>::MIN).open(dir);
+    let engine = disk::small_packs().open(dir);
     let engine = engine.map_err(|e| format!("open: {e}"))?;
     runtime().block_on(async {
         let there = groups::whole_groups(&engine).await?;
@@ -227,7 +225,7 @@ fn what_was_moved_while_a_reader_held_an_older_state() {
 #[test]
 fn what_a_failed_sync_left_is_not_built_upon() {
     // The log is not moved by itself.
-    let options = options().file_layer(file_layer(), 10_000, write_anew);
+    let options = disk::options(10_000);
     let mut faults = Vec::new();
     for seed in 0..20 {
         let dir = directory();

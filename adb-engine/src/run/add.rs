@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes as Blob;
-use rusqlite::{OptionalExtension as _, ToSql, params, params_from_iter, types::Value as Sql};
+use rusqlite::{OptionalExtension as _, ToSql, params_from_iter, types::Value as Sql};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
@@ -92,8 +92,8 @@ impl Run<'_> {
         }
         let class = self.ready_class(Target::Entity, name, &add.properties)?;
         let object = self.insert(&class, &system, &add.properties)?;
-        if let (Bytes::Stored(table), Some(bytes)) = (add.kind.traits().bytes, bytes) {
-            self.insert_bytes(table, object.id, &bytes)?;
+        if let (Bytes::Stored(what), Some(bytes)) = (add.kind.traits().bytes, bytes) {
+            self.store.insert_bytes(what, object.id, &bytes)?;
         }
         if let Some(connect) = &add.connect {
             self.connect(object, connect)?;
@@ -276,14 +276,6 @@ impl Run<'_> {
         let sequence = self.sequence.as_deref_mut().ok_or(ErrorKind::ReadOnly)?;
         sequence.object += 1;
         Ok(*sequence)
-    }
-
-    fn insert_bytes(&self, table: &str, id: i64, bytes: &Blob) -> Result<(), Fail> {
-        self.store
-            .conn
-            .prepare_cached(&format!("INSERT INTO {table} (id, bytes) VALUES (?, ?)"))?
-            .execute(params![id, &bytes[..]])?;
-        Ok(())
     }
 
     fn connect(&mut self, object: Object, connect: &Connect) -> Result<(), Fail> {

@@ -1,16 +1,14 @@
 //! The blobs of objects: as they are stored, or made when they are asked for.
 
 use bytes::Bytes;
-use rusqlite::OptionalExtension as _;
 
 use crate::{
-    error::ErrorKind,
     request::{
         fault::{Fail, Fault},
         kind::{Bytes as Source, Kind},
         picture::Picture,
     },
-    store::format::class_id,
+    store::{bytes::Stored, format::class_id},
 };
 
 use super::{
@@ -29,9 +27,9 @@ impl Run<'_> {
     ) -> Result<(), Fail> {
         match kind.traits().bytes {
             Source::None => Ok(()),
-            Source::Stored(table) => {
+            Source::Stored(what) => {
                 for object in objects {
-                    let bytes = self.stored(table, object.id)?;
+                    let bytes = self.store.bytes(what, object.class, object.id)?;
                     let made = match picture.is_untouched() {
                         true => bytes,
                         false => picture::make(&bytes, picture)?.into_owned(),
@@ -64,21 +62,13 @@ impl Run<'_> {
             }
             let decoded = match last.take() {
                 Some((id, decoded)) if id == container => decoded,
-                _ => picture::decode(&self.stored("blob", container)?)?,
+                _ => picture::decode(&self.store.bytes(Stored::Blob, class, container)?)?,
             };
             let cropped = picture::crop(&decoded, extent, picture.format)?;
             last = Some((container, decoded));
             self.give(cropped)?;
         }
         Ok(())
-    }
-
-    fn stored(&self, table: &str, id: i64) -> Result<Vec<u8>, Fail> {
-        let sql = format!("SELECT bytes FROM {table} WHERE id = ?");
-        let bytes =
-            self.store.conn.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;
-        let lost = || ErrorKind::Damaged(format!("object {id} has no bytes"));
-        Ok(bytes.ok_or_else(lost)?)
     }
 
     fn give(&mut self, blob: Vec<u8>) -> Result<(), Fault> {

@@ -1,6 +1,7 @@
 //! The engine's threads: one writes, some read. Requests come through channels and are answered
 //! through channels, so no caller's runtime matters, and a caller that goes away changes nothing.
 
+pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
@@ -14,6 +15,7 @@ use crate::{
     error::ErrorKind,
     request::Named,
     run::{Done, Run, Undone},
+    store::compact::Reclaimed,
 };
 
 /// A request on its way.
@@ -21,6 +23,12 @@ pub(crate) struct Job {
     pub(crate) commands: Vec<Named>,
     pub(crate) blobs: Vec<Bytes>,
     pub(crate) answer: Sender<Result<Response, DbError>>,
+}
+
+/// What the writer is asked for.
+pub(crate) enum Task {
+    Request(Job),
+    Reclaim(Sender<Result<Reclaimed, DbError>>),
 }
 
 impl Job {

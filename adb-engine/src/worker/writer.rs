@@ -4,14 +4,20 @@
 use std::sync::Arc;
 
 use adb_model::{DbError, Fate, Response};
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
 
-use super::{Job, reply};
+use super::{Job, Task, queue::Queue, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
     run::{Done, Run, Sequence, Undone},
-    store::{Store, counter, set_counter},
+    store::{
+        Settings, Store,
+        compact::{Reclaimed, reclaim},
+        counter,
+        pack::PackWriter,
+        set_counter,
+    },
     vectors::cache::VectorCache,
 };
 
@@ -28,6 +34,7 @@ pub(crate) struct Writer {
     /// Taken with the first request, kept from then on.
     pub(crate) lock: Option<WriteLock>,
     pub(crate) open: Option<Open>,
+    pub(crate) queue: Queue,
     /// Why nothing more may be written, in the words for those who ask from then on.
     pub(crate) distrusted: Option<String>,
 }
@@ -56,18 +63,19 @@ struct Pending {
 
 impl Writer {
     /// Answers until the channel closes and is empty.
-    pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv_blocking() {
-            if let Some(why) = &self.distrusted {
-                reply(&first.answer, Err(DbError::permanent(why)));
-                continue;
-            }
+    pub(crate) fn work(mut self) {
+        while let Some(task) = self.queue.wait() {
             if let Err(error) = self.make_ready() {
-                self.note(&error);
-                reply(&first.answer, Err(error.into()));
+                match task {
+                    Task::Request(job) => reply(&job.answer, Err(error)),
+                    Task::Reclaim(to) => drop(to.try_send(Err(error))),
+                }
                 continue;
             }
-            self.group(first, jobs);
+            match task {
+                Task::Request(first) => self.group(first),
+                Task::Reclaim(to) => drop(to.try_send(self.reclaim())),
+            }
             let settings = self.directory.settings;
             let moved =
                 self.open.as_ref().map_or(Ok(()), |open| open.store.move_long_log(settings));
@@ -85,7 +93,17 @@ impl Writer {
         }
     }
 
-    fn make_ready(&mut self) -> Result<(), Error> {
+    fn make_ready(&mut self) -> Result<(), DbError> {
+        if let Some(why) = &self.distrusted {
+            return Err(DbError::permanent(why));
+        }
+        self.open().map_err(|error| {
+            self.note(&error);
+            error.into()
+        })
+    }
+
+    fn open(&mut self) -> Result<(), Error> {
         if self.lock.is_none() {
             self.lock = Some(self.directory.lock()?);
         }
@@ -95,10 +113,26 @@ impl Writer {
         Ok(())
     }
 
+    fn reclaim(&mut self) -> Result<Reclaimed, DbError> {
+        let Some(open) = &mut self.open else { return Err(DbError::permanent("not open")) };
+        let Directory { settings, .. } = self.directory;
+        reclaim(&mut open.store, self.directory.root(), settings).map_err(|kind| {
+            let error = self.directory.error(kind);
+            // The next task starts from what the disk says.
+            self.open = None;
+            self.note(&error);
+            error.into()
+        })
+    }
+
     /// Runs what waits, commits it, answers it.
-    fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
+    fn group(&mut self, first: Job) {
+        // What waits already decides where blobs go; more may come meanwhile.
+        let waiting = self.queue.blob_bytes(MAX_GROUP - 1, MAX_GROUP_BYTES);
+        let to_pack = first.blob_bytes() + waiting >= self.directory.settings.pack_from;
         let Some(open) = &mut self.open else { return };
         let before = open.sequence;
+        open.store.to_pack = to_pack;
         if let Err(kind) = begin(&mut open.store) {
             reply(&first.answer, Err(self.directory.error(kind).into()));
             self.open = None;
@@ -127,21 +161,20 @@ impl Writer {
                 }
             }
             if pending.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                next = jobs.try_recv().ok();
+                next = self.queue.request();
             }
         }
-        match commit(open, before) {
+        match commit(open, before, self.directory.settings) {
             Ok(()) => {
                 for Pending { to, answer } in pending {
                     reply(&to, Ok(answer));
                 }
             }
-            Err(e) => {
-                // Part of the log may have reached the disk; only reading it again would tell. The
-                // next group starts from what the disk says.
+            Err((kind, fate)) => {
+                // The next group starts from what the disk says.
                 self.open = None;
-                let error = DbError::from(self.directory.error(e.into()));
-                give_up(pending, &error, Fate::Unknown);
+                let error = DbError::from(self.directory.error(kind));
+                give_up(pending, &error, fate);
             }
         }
     }
@@ -194,6 +227,7 @@ fn one(
 ) -> Result<Response, Failure> {
     let Open { store, sequence } = open;
     let catalog = store.catalog.clone();
+    let mark = store.tail.as_ref().map(PackWriter::mark);
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
     sequence.transaction += 1;
     let run = Run::new(store, vectors, Some(sequence), job.blobs, response_limit);
@@ -205,6 +239,9 @@ fn one(
         Err(undone) => undone,
     };
     store.catalog = catalog;
+    if let (Some(tail), Some(mark)) = (&mut store.tail, mark) {
+        tail.go_back(mark);
+    }
     // Full disks and the like end the whole transaction.
     let alone = !store.conn.is_autocommit();
     if alone && let Err(e) = store.conn.execute_batch("ROLLBACK TO request; RELEASE request") {
@@ -224,12 +261,25 @@ fn one(
     }
 }
 
-fn commit(open: &Open, before: Sequence) -> rusqlite::Result<()> {
+/// Commits what was run; what an error says of its fate.
+fn commit(open: &mut Open, before: Sequence, settings: Settings) -> Result<(), (ErrorKind, Fate)> {
     let Open { store, sequence } = open;
-    if sequence.object != before.object {
-        set_counter(&store.conn, "object", sequence.object)?;
-        set_counter(&store.conn, "transaction", sequence.transaction)?;
+    let mut prepare = || -> Result<(), ErrorKind> {
+        if let Some(tail) = &mut store.tail {
+            tail.finish(&store.conn, settings.sync)?;
+        }
+        if sequence.object != before.object {
+            set_counter(&store.conn, "object", sequence.object)?;
+            set_counter(&store.conn, "transaction", sequence.transaction)?;
+        }
+        Ok(())
+    };
+    prepare().map_err(|kind| (kind, Fate::NotApplied))?;
+    let committed = || store.conn.prepare_cached("COMMIT")?.execute([]);
+    // Part of the log may have reached the disk; only reading it again would tell.
+    committed().map_err(|e| (e.into(), Fate::Unknown))?;
+    if let Some(tail) = &mut store.tail {
+        tail.committed();
     }
-    store.conn.prepare_cached("COMMIT")?.execute([])?;
     Ok(())
 }
