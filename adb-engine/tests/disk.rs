@@ -128,6 +128,61 @@ async fn failed_syncs_of_the_log() {
     sweep(Fault::Sync, "-wal", 8, 1, "a sync failed").await;
 }
 
+/// Nothing of a request whose pack could not be written, or not surely, is there; the next one goes
+/// to another pack, or to the same place.
+#[tokio::test]
+async fn packs_on_a_full_disk() {
+    sweep(Fault::Full, ".pack", 8, 1, "the disk is full").await;
+}
+
+#[tokio::test]
+async fn failed_writes_of_packs() {
+    sweep(Fault::Write, ".pack", 8, 1, "a write failed").await;
+}
+
+#[tokio::test]
+async fn failed_syncs_of_packs() {
+    sweep(Fault::Sync, ".pack", 6, 1, "a sync failed").await;
+}
+
+/// A pack whose name may not be on the disk is not a place for what is acknowledged.
+#[tokio::test]
+async fn a_pack_whose_name_is_not_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::watch(dir.path()).unwrap();
+    let engine = open(&dir);
+    engine.execute(groups::set()).await.unwrap().done().unwrap();
+    disk.inject(Plan { fault: Fault::Sync, after: 0, times: 1, files: ".names" });
+    // One with an image for a pack.
+    let error = engine.execute(groups::group(3)).await.unwrap_err();
+    assert_eq!((error.fate(), disk.lift()), (Fate::NotApplied, 1));
+    assert!(error.to_string().contains("syncing the directory"), "{error}");
+    engine.execute(groups::group(3)).await.unwrap().done().unwrap();
+    assert!(dir.path().join("adb-000002.pack").exists(), "the first is given up");
+    assert_eq!(groups::whole_groups(&engine).await.unwrap(), [3].into());
+    engine.reclaim().await.unwrap();
+    assert!(!dir.path().join("adb-000001.pack").exists());
+    drop(engine);
+    groups::sound(dir.path()).unwrap();
+}
+
+#[tokio::test]
+async fn failed_and_short_reads_of_packs() {
+    let Watched { engine, disk, dir } = watched().await;
+    drop(engine);
+    for fault in [Fault::Read, Fault::ShortRead] {
+        for after in 0..3 {
+            let engine = open(&dir);
+            disk.inject(Plan { fault, after, times: 1, files: ".pack" });
+            let text = groups::whole_groups(&engine).await.unwrap_err();
+            let says = if fault == Fault::Read { "a read failed" } else { "adb-000001.pack" };
+            assert!(text.contains(says), "{fault:?} at {after}: {text}");
+            assert_eq!(disk.lift(), 1);
+            assert_eq!(groups::whole_groups(&engine).await.unwrap().len(), 4);
+        }
+    }
+}
+
 /// Moving the log into the database fails: nobody has to be told, for the log still holds it.
 #[tokio::test]
 async fn a_database_that_cannot_be_written_while_its_log_can() {

@@ -150,8 +150,19 @@ fn any_seed() -> u64 {
 
 #[test]
 fn a_power_failure_loses_nothing_that_was_acknowledged() {
-    let faults = cut_power(&tape(&options()), power_cuts(), any_seed());
+    let tape = tape(&options());
+    let packs = tape.iter().filter(|e| matches!(e, Event::Made(name) if name.ends_with(".pack")));
+    assert!(packs.count() > 2, "blobs went to packs, and some packs became full");
+    let faults = cut_power(&tape, power_cuts(), any_seed());
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// The log is synced, and the packs that it names are not.
+#[test]
+fn without_syncs_of_packs_the_same_test_sees_losses() {
+    let tape = tape(&options().pack_files(&disk::UNSYNCED_PACKS));
+    let faults = cut_power(&tape, power_cuts() / 4, any_seed());
+    assert!(faults.iter().any(|f| f.contains(".pack") || f.contains("other bytes")), "{faults:#?}");
 }
 
 /// The same test sees losses where nothing is synced; else it would prove nothing.
@@ -234,7 +245,8 @@ fn what_a_failed_sync_left_is_not_built_upon() {
         runtime().block_on(async {
             load(&engine, &disk, 1, 2).await;
             disk.inject(Plan { fault: Fault::Sync, after: 0, times: usize::MAX, files: "" });
-            let error = engine.execute(groups::group(500)).await.unwrap_err();
+            // One whose image goes into the database: with a pack, the pack's sync fails before.
+            let error = engine.execute(groups::group(501)).await.unwrap_err();
             assert_eq!((error.fate(), error.is_transient()), (Fate::Unknown, false));
             assert!(error.to_string().contains("a sync failed"), "{error}");
         });

@@ -12,18 +12,26 @@ const PACK_FROM: usize = 20_000;
 const PACK_BYTES: u64 = 300_000;
 
 #[derive(Debug)]
-struct Packs;
+pub(crate) struct Packs {
+    sync: bool,
+}
+
+/// Packs that are not synced, and say that they were.
+pub(crate) const UNSYNCED_PACKS: Packs = Packs { sync: false };
 
 #[derive(Debug)]
-struct Pack(RawFile);
+struct Pack {
+    file: RawFile,
+    sync: bool,
+}
 
 impl PackFiles for Packs {
     fn create(&self, path: &Path) -> io::Result<Box<dyn PackFile>> {
-        Ok(Box::new(Pack(RawFile::create(path)?)))
+        Ok(Box::new(Pack { file: RawFile::create(path)?, sync: self.sync }))
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<Box<dyn PackFile>> {
-        Ok(Box::new(Pack(RawFile::open(path, write)?)))
+        Ok(Box::new(Pack { file: RawFile::open(path, write)?, sync: self.sync }))
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
@@ -37,25 +45,27 @@ impl PackFiles for Packs {
 
 impl PackFile for Pack {
     fn length(&self) -> io::Result<u64> {
-        self.0.length()
+        self.file.length()
     }
 
     fn read(&self, buffer: &mut [u8], at: u64) -> io::Result<()> {
-        self.0.read(buffer, at)
+        self.file.read(buffer, at)
     }
 
     fn write(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.0.write(bytes, at)
+        self.file.write(bytes, at)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync()
+        if self.sync { self.file.sync() } else { Ok(()) }
     }
 }
 
 /// On such a disk; the log is moved after so many pages.
 pub(crate) fn options(checkpoint_pages: i64) -> Options {
-    small_packs().file_layer(file_layer(), checkpoint_pages, write_anew).pack_files(&Packs)
+    small_packs()
+        .file_layer(file_layer(), checkpoint_pages, write_anew)
+        .pack_files(&Packs { sync: true })
 }
 
 /// On a true disk, with packs that fill as fast.
