@@ -151,6 +151,18 @@ async fn send(engine: &Arc<Engine>, way: &Way, requests: Vec<Request>) -> f64 {
     (way.per_request * way.requests) as f64 / start.elapsed().as_secs_f64()
 }
 
+/// What this process has used so far: microseconds of processors, and bytes written. Nothing where
+/// the system does not say.
+fn used() -> [f64; 2] {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok());
+    // A tick is a hundredth of a second.
+    [(ticks(11) + ticks(12)) * 10_000.0, written.unwrap_or_default()]
+}
+
 /// The best, and the median.
 fn summary(mut rates: Vec<f64>) -> (f64, f64) {
     rates.sort_by(f64::total_cmp);
@@ -178,6 +190,7 @@ async fn main() {
     let mut noise = Noise(1);
     let mut next = 0;
     let (mut disk, mut rates) = (Vec::new(), vec![Vec::new(); WAYS.len()]);
+    let mut uses = vec![[0.0; 2]; WAYS.len()];
     for _ in 0..rounds {
         disk.push(appends(&path));
         for (i, way) in WAYS.iter().enumerate() {
@@ -189,20 +202,29 @@ async fn main() {
                 .map(|r| rows(way, first + r * way.per_request, &mut noise))
                 .collect();
             next = first + way.per_request * way.requests;
+            let before = used();
             rates[i].push(send(&engine, way, requests).await);
+            let after = used();
+            let rows = (way.per_request * way.requests) as f64;
+            uses[i] = [0, 1].map(|u| uses[i][u] + (after[u] - before[u]) / rows / rounds as f64);
         }
     }
     let (best, median) = summary(disk);
     println!("append of {APPEND} bytes and sync: {best:>7.0}/s, median {median:.0}");
-    for (way, rates) in WAYS.iter().zip(rates).filter(|(_, rates)| !rates.is_empty()) {
+    for ((way, rates), used) in WAYS.iter().zip(rates).zip(uses) {
+        if rates.is_empty() {
+            continue;
+        }
         let (best_rate, median_rate) = summary(rates);
         println!(
-            "{:>4} rows a request, {:>2} clients{}{}: {best_rate:>7.0} rows/s, median {median_rate:.0}; {:.2} of the appends",
+            "{:>4} rows a request, {:>2} clients{}{}: {best_rate:>7.0} rows/s, median {median_rate:.0}; {:.2} of the appends; {:.0} µs of processors and {:.0} kB written a row",
             way.per_request,
             way.clients,
             if way.guarded { ", guarded" } else { "" },
             if way.known { ", all known" } else { "" },
-            best_rate / best
+            best_rate / best,
+            used[0],
+            used[1] / 1000.0
         );
     }
     let mut times: Vec<Duration> = Vec::new();

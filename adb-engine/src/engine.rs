@@ -22,7 +22,7 @@ use crate::{
     vectors::cache::VectorCache,
     verify::{Report, verify},
     worker::{
-        Job, Task,
+        Job, Task, Work,
         queue::Queue,
         reader::Reader,
         writer::{Open, Writer},
@@ -257,7 +257,8 @@ impl Database for Engine {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
             let (answer, answered) = async_channel::bounded(1);
-            let job = Job { commands, blobs: request.blobs, answer };
+            let work = Arc::new(Work { commands, blobs: request.blobs });
+            let job = Job { work: work.clone(), answer };
             let sent = match writes {
                 true => self.core.writes.send(Task::Request(job)).await.is_ok(),
                 false => self.core.reads.send(job).await.is_ok(),
@@ -265,7 +266,9 @@ impl Database for Engine {
             if !sent {
                 return Err(self.core.directory.error(ErrorKind::Closed).into());
             }
-            match answered.recv().await {
+            let answered = answered.recv().await;
+            drop(work);
+            match answered {
                 Ok(answer) => answer,
                 Err(_) => {
                     let gone = self.core.directory.error(ErrorKind::Closed);

@@ -17,6 +17,7 @@ use crate::{
     store::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
         format::class_id,
+        insert::InsertPlan,
         value::Typed,
     },
 };
@@ -90,8 +91,7 @@ impl Run<'_> {
             system.push(("container", container.id.into()));
             system.push(("container_class", container.class.into()));
         }
-        let class = self.ready_class(Target::Entity, name, &add.properties)?;
-        let object = self.insert(&class, &system, &add.properties)?;
+        let object = self.insert(Target::Entity, name, &system, &add.properties)?;
         if let (Bytes::Stored(what), Some(bytes)) = (add.kind.traits().bytes, bytes) {
             self.store.insert_bytes(what, object.id, &bytes)?;
         }
@@ -242,33 +242,35 @@ impl Run<'_> {
         Ok(class)
     }
 
+    /// Adds a row, and what its class lacks for it.
     fn insert(
         &mut self,
-        class: &Class,
+        target: Target,
+        name: &str,
         system: &[(&str, Sql)],
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
+        let planned = self.store.catalog.class(target, name).and_then(|class| {
+            let plan = self.store.inserts.get(&class.id)?;
+            plan.fits(class, system, properties).then(|| (class.id, plan.sql.clone()))
+        });
+        let (class, sql) = match planned {
+            Some(planned) => planned,
+            None => {
+                let class = self.ready_class(target, name, properties)?;
+                let plan = InsertPlan::new(&class, system, properties)?;
+                let sql = plan.sql.clone();
+                self.store.inserts.insert(class.id, plan);
+                (class.id, sql)
+            }
+        };
         let Sequence { object: id, transaction } = self.next()?;
-        let mut columns = String::from("id, txn");
-        let mut marks = String::from("?, ?");
-        let mut values: Vec<&dyn ToSql> = vec![&id, &transaction];
-        for (column, value) in system {
-            columns.push_str(", ");
-            columns.push_str(column);
-            marks.push_str(", ?");
-            values.push(value);
-        }
-        for (key, value) in properties {
-            let column = class.property(key).map(|p| p.id).ok_or_else(|| {
-                ErrorKind::Damaged(format!("`{}` has no column for `{key}`", class.name))
-            })?;
-            columns.push_str(&format!(", p{column}"));
-            marks.push_str(", ?");
-            values.push(&value.value);
-        }
-        let sql = format!("INSERT INTO c{} ({columns}) VALUES ({marks})", class.id);
+        let mut values: Vec<&dyn ToSql> = Vec::with_capacity(2 + system.len() + properties.len());
+        values.extend([&id as &dyn ToSql, &transaction]);
+        values.extend(system.iter().map(|(_, value)| value as &dyn ToSql));
+        values.extend(properties.iter().map(|(_, value)| &value.value as &dyn ToSql));
         self.store.conn.prepare_cached(&sql)?.execute(params_from_iter(values))?;
-        Ok(Object { class: class.id, id })
+        Ok(Object { class, id })
     }
 
     /// The next object's id, and this transaction's number.
@@ -297,14 +299,13 @@ impl Run<'_> {
         dst: Object,
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
-        let class = self.ready_class(Target::Connection, class, properties)?;
         let system: [(&str, Sql); 4] = [
             ("src", src.id.into()),
             ("src_class", src.class.into()),
             ("dst", dst.id.into()),
             ("dst_class", dst.class.into()),
         ];
-        self.insert(&class, &system, properties)
+        self.insert(Target::Connection, class, &system, properties)
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod bytes;
 pub(crate) mod catalog;
 pub(crate) mod compact;
 pub(crate) mod format;
+pub(crate) mod insert;
 mod length;
 pub(crate) mod pack;
 pub(crate) mod sum;
@@ -11,6 +12,7 @@ pub(crate) mod system;
 pub(crate) mod value;
 
 use std::{
+    collections::HashMap,
     ffi::CStr,
     fs::OpenOptions,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
@@ -30,11 +32,15 @@ use crate::{
 };
 use catalog::Catalog;
 use format::Found;
+use insert::InsertPlan;
 use pack::{
     PackReader, PackWriter,
     files::{PackFiles, SystemFiles},
 };
 
+/// What a connection keeps of the database's pages, at most. SQLite's own measure of 2 MB is too
+/// small for the indexes that a row goes into.
+const CACHE_KIB: i64 = 64 << 10;
 /// Statements kept ready for each connection.
 const STATEMENT_CACHE: usize = 512;
 /// Pages in the write-ahead log before they are moved to the database (64 MB).
@@ -86,6 +92,8 @@ pub(crate) struct Store {
     pub(crate) catalog: Arc<Catalog>,
     /// Pages in the log after the last commit of this connection.
     log_pages: Arc<AtomicI64>,
+    /// By class.
+    pub(crate) inserts: HashMap<i64, InsertPlan>,
     packs: PackReader,
     /// On the writer.
     pub(crate) tail: Option<PackWriter>,
@@ -157,7 +165,8 @@ impl Store {
     ) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
-        Ok(Self { conn, catalog, log_pages, packs, tail: None, to_pack: false })
+        let inserts = HashMap::new();
+        Ok(Self { conn, catalog, log_pages, inserts, packs, tail: None, to_pack: false })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
@@ -204,6 +213,8 @@ fn connect(file: &Path, flags: OpenFlags, settings: Settings) -> rusqlite::Resul
     };
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // In KiB.
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     rusqlite::vtab::array::load_module(&conn)?;
     Ok(conn)
 }

@@ -5,7 +5,10 @@ pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use adb_model::{DbError, Response};
 use async_channel::Sender;
@@ -20,9 +23,16 @@ use crate::{
 
 /// A request on its way.
 pub(crate) struct Job {
+    /// Kept by whoever asked as well: many small pieces of memory are given back faster by the
+    /// thread that took them, and the writer has better things to do.
+    pub(crate) work: Arc<Work>,
+    pub(crate) answer: Sender<Result<Response, DbError>>,
+}
+
+/// What is asked.
+pub(crate) struct Work {
     pub(crate) commands: Vec<Named>,
     pub(crate) blobs: Vec<Bytes>,
-    pub(crate) answer: Sender<Result<Response, DbError>>,
 }
 
 /// What the writer is asked for.
@@ -33,7 +43,7 @@ pub(crate) enum Task {
 
 impl Job {
     fn blob_bytes(&self) -> usize {
-        self.blobs.iter().map(Bytes::len).sum()
+        self.work.blobs.iter().map(Bytes::len).sum()
     }
 }
 
@@ -43,7 +53,7 @@ fn reply(to: &Sender<Result<Response, DbError>>, answer: Result<Response, DbErro
 }
 
 /// Runs a request. A fault of ours must not end the thread that everybody waits for.
-fn run(run: Run<'_>, commands: Vec<Named>) -> Result<Done, Undone> {
+fn run(run: Run<'_>, commands: &[Named]) -> Result<Done, Undone> {
     catch_unwind(AssertUnwindSafe(|| run.all(commands))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");

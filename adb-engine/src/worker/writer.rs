@@ -6,7 +6,7 @@ use std::sync::Arc;
 use adb_model::{DbError, Fate, Response};
 use async_channel::Sender;
 
-use super::{Job, Task, queue::Queue, reply};
+use super::{Job, Task, Work, queue::Queue, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
@@ -143,7 +143,7 @@ impl Writer {
         while let Some(job) = next.take() {
             bytes += job.blob_bytes();
             let to = job.answer.clone();
-            match one(open, &self.vectors, self.response_limit, job) {
+            match one(open, &self.vectors, self.response_limit, &job) {
                 Ok(answer) => pending.push(Pending { to, answer }),
                 Err(Failure { kind, alone }) => {
                     let error = self.directory.error(kind);
@@ -223,15 +223,16 @@ fn one(
     open: &mut Open,
     vectors: &VectorCache,
     response_limit: usize,
-    job: Job,
+    job: &Job,
 ) -> Result<Response, Failure> {
     let Open { store, sequence } = open;
     let catalog = store.catalog.clone();
     let mark = store.tail.as_ref().map(PackWriter::mark);
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
     sequence.transaction += 1;
-    let run = Run::new(store, vectors, Some(sequence), job.blobs, response_limit);
-    let undone = match super::run(run, job.commands) {
+    let Work { commands, blobs } = &*job.work;
+    let run = Run::new(store, vectors, Some(sequence), blobs, response_limit);
+    let undone = match super::run(run, commands) {
         Ok(Done { answers, blobs }) => {
             store.conn.prepare_cached("RELEASE request")?.execute([])?;
             return Ok(Response::Done { answers, blobs });
