@@ -7,6 +7,9 @@
 //! median stands beside it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for a terminal")]
 
+#[path = "common/rows.rs"]
+mod rows;
+
 use std::{
     fs::File,
     os::unix::fs::FileExt as _,
@@ -16,35 +19,12 @@ use std::{
 };
 
 use adb_engine::Engine;
-use adb_model::{Database, Request, graph::vector_bytes};
-use bytes::Bytes;
-use serde_json::{Value as Json, json};
+use adb_model::{Request, graph::vector_bytes};
+use rows::{Noise, done, rows, schema};
+use serde_json::json;
 
-const DIMENSIONS: usize = 512;
-const PROPERTIES: usize = 40;
-const IMAGE_BYTES: usize = 20_000;
 /// What one append of the measure of the disk is.
 const APPEND: usize = 4096;
-
-/// Numbers that look random and are the same on every run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        self.0 >> 33
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        (0..DIMENSIONS).map(|_| (self.next() % 2000) as f32 / 1000.0 - 1.0).collect()
-    }
-
-    fn image(&mut self) -> Bytes {
-        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-        bytes.extend((0..IMAGE_BYTES).map(|_| self.next() as u8));
-        bytes.into()
-    }
-}
 
 /// A way of sending rows.
 #[derive(Clone, Copy)]
@@ -73,45 +53,6 @@ const WAYS: [Way; 9] = [
     Way { guarded: true, ..way(100, 40, 4) },
     Way { guarded: true, known: true, ..way(100, 40, 4) },
 ];
-
-/// Image, descriptor, entity, connection of each row.
-fn rows(way: &Way, first: i64, noise: &mut Noise) -> Request {
-    let mut commands: Vec<Json> = Vec::new();
-    let mut blobs = Vec::new();
-    for i in first..first + way.per_request {
-        let reference = 3 * (i - first) + 1;
-        let mut properties = json!({"id": i, "user_type": "Face"});
-        for p in 2..PROPERTIES {
-            properties[format!("attribute_{p}")] = json!(noise.next().is_multiple_of(2));
-        }
-        let mut image = json!({"_ref": reference, "properties": properties});
-        let look = format!("Face/{i}/look");
-        let mut descriptor = json!({"set": "faces", "connect": {"ref": reference},
-            "properties": {"adb_id": look, "user_type": "Face"}});
-        let mut edge = json!({"class": "shows", "src": reference, "dst": reference + 1,
-            "properties": {"edge_id": i.to_string()}});
-        let person = i % 1000;
-        let entity = json!({"_ref": reference + 1, "class": "Person",
-            "properties": {"id": person}, "if_not_found": {"id": ["==", person]}});
-        if way.guarded {
-            image["if_not_found"] = json!({"id": ["==", i], "user_type": ["==", "Face"]});
-            descriptor["if_not_found"] =
-                json!({"adb_id": ["==", look], "user_type": ["==", "Face"]});
-            edge["if_not_found"] = json!({"edge_id": ["==", i.to_string()]});
-        }
-        commands.push(json!({"AddImage": image}));
-        blobs.push(noise.image());
-        commands.push(json!({"AddDescriptor": descriptor}));
-        blobs.push(vector_bytes(&noise.vector()));
-        commands.push(json!({"AddEntity": entity}));
-        commands.push(json!({"AddConnection": edge}));
-    }
-    Request::new(json!(commands).to_string(), blobs)
-}
-
-async fn done(engine: &Engine, request: Request) -> Vec<Json> {
-    engine.execute(request).await.unwrap().done().unwrap().0
-}
 
 /// Appends of 4 KB a second, each with a sync, as a log has it.
 fn appends(directory: &Path) -> f64 {
@@ -177,16 +118,7 @@ async fn main() {
     let only: Option<usize> = args.next().map(|n| n.parse().unwrap());
     std::fs::create_dir_all(&path).unwrap();
     let engine = Arc::new(Engine::open(path.join("db")).unwrap());
-    done(&engine, Request::json(&json!([
-        {"AddDescriptorSet": {"name": "faces", "dimensions": DIMENSIONS, "metric": "CS"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Image", "property_key": "id"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Image", "property_key": "user_type"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Descriptor", "property_key": "adb_id"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Descriptor", "property_key": "user_type"}},
-        {"CreateIndex": {"index_type": "entity", "class": "Person", "property_key": "id"}},
-        {"CreateIndex": {"index_type": "connection", "class": "shows", "property_key": "edge_id"}},
-    ])))
-    .await;
+    done(&engine, schema()).await;
     let mut noise = Noise(1);
     let mut next = 0;
     let (mut disk, mut rates) = (Vec::new(), vec![Vec::new(); WAYS.len()]);
@@ -199,7 +131,9 @@ async fn main() {
             }
             let first = if way.known { next - way.per_request * way.requests } else { next };
             let requests: Vec<Request> = (0..way.requests)
-                .map(|r| rows(way, first + r * way.per_request, &mut noise))
+                .map(|r| {
+                    rows(first + r * way.per_request, way.per_request, way.guarded, &mut noise)
+                })
                 .collect();
             next = first + way.per_request * way.requests;
             let before = used();

@@ -319,6 +319,7 @@ impl Core {
             lock,
             open,
             queue: Queue::new(write_jobs),
+            careful: 0,
             distrusted: None,
         };
         core.writer = Some(core.spawn("adb-writer", move || writer.work())?);

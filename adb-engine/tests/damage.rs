@@ -21,7 +21,7 @@ use std::{
 use adb_engine::{Engine, Error, ErrorKind};
 use adb_model::{Database as _, Fate};
 
-const PAGE: usize = 16384;
+const PAGE: usize = 8192;
 const GROUPS: i64 = 12;
 
 async fn fill(engine: &Engine, numbers: std::ops::RangeInclusive<i64>) {

@@ -246,6 +246,38 @@ async fn a_disk_that_stays_full_keeps_answering() {
     engine.execute(groups::group(1)).await.unwrap().done().unwrap();
 }
 
+/// An upgrade meets a full disk at one write after another: the database stays what it was, and the
+/// next attempt succeeds.
+#[test]
+fn an_upgrade_that_is_interrupted() {
+    let mut met = 0;
+    for after in 0..12 {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("adb.sqlite");
+        let old = rusqlite::Connection::open(&file).unwrap();
+        old.execute_batch(include_str!("fixtures/format-2.sql")).unwrap();
+        drop(old);
+        let disk = Disk::watch(dir.path()).unwrap();
+        disk.inject(Plan { fault: Fault::Full, after, times: usize::MAX, files: "" });
+        let opened = disk::options(CHECKPOINT_PAGES).open(dir.path());
+        if let Err(e) = &opened {
+            met += 1;
+            assert!(e.to_string().contains("the disk is full"), "{e}");
+            let old = rusqlite::Connection::open(&file).unwrap();
+            let format = old.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
+            assert_eq!(format.unwrap(), 2);
+            old.query_row("SELECT count(*) FROM pack", [], |_| Ok(())).unwrap_err();
+        }
+        disk.lift();
+        drop(opened);
+        drop(open(&dir));
+        let report = Engine::verify(dir.path()).unwrap();
+        assert!(report.is_sound(), "{report}");
+        assert_eq!((report.blobs, report.vectors), (2, 2));
+    }
+    assert!(met > 1);
+}
+
 /// Reads fail on the threads that read: an error, never a shorter answer, and the next one is whole.
 #[tokio::test]
 async fn failed_reads() {

@@ -347,7 +347,7 @@ fn the_file_is_as_the_format_says() {
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), 0x6164_6245);
     assert_eq!(pragma("user_version"), 3);
-    assert_eq!(pragma("page_size"), 16384);
+    assert_eq!(pragma("page_size"), 8192);
     let mode: String = conn.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }

@@ -14,6 +14,10 @@ pub(crate) const FORMAT: i64 = 3;
 /// The oldest that it upgrades.
 const OLDEST: i64 = 1;
 
+/// Pages of new databases: a commit writes each that it touches, of which a small one touches twenty,
+/// and a page should hold some vectors of 512 components (three).
+const PAGE_SIZE: i64 = 8192;
+
 /// Ids of the classes that every database has.
 pub(crate) mod class_id {
     pub(crate) const IMAGE: i64 = 1;
@@ -74,7 +78,7 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
 /// Makes a blank file a database, all or nothing.
 pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
     // Before the first page is written; ignored after.
-    conn.pragma_update(None, "page_size", 16384)?;
+    conn.pragma_update(None, "page_size", PAGE_SIZE)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let header = format!("PRAGMA application_id = {APPLICATION_ID};");
     step(conn, &[&header, &format_1(), &format_2(), FORMAT_3], false)

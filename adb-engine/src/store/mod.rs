@@ -34,7 +34,7 @@ use catalog::Catalog;
 use format::Found;
 use insert::InsertPlan;
 use pack::{
-    PackReader, PackWriter,
+    Mark, PackReader, PackWriter,
     files::{PackFiles, SystemFiles},
 };
 
@@ -44,7 +44,7 @@ const CACHE_KIB: i64 = 64 << 10;
 /// Statements kept ready for each connection.
 const STATEMENT_CACHE: usize = 512;
 /// Pages in the write-ahead log before they are moved to the database (64 MB).
-const AUTOCHECKPOINT: i64 = 4000;
+const AUTOCHECKPOINT: i64 = 8000;
 /// Bytes of blobs from which on a pack is worth its sync: docs/benchmarks.md.
 const PACK_FROM: usize = 256 << 10;
 /// SQLite's own locks are held for moments only; this is for a machine that stutters.
@@ -163,6 +163,7 @@ impl Store {
         directory: &Directory,
         log_pages: Arc<AtomicI64>,
     ) -> Result<Self, ErrorKind> {
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let catalog = Arc::new(Catalog::read(&conn)?);
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
         let inserts = HashMap::new();
@@ -179,6 +180,14 @@ impl Store {
         match distrusting(&self.conn, moved) {
             Err(kind @ ErrorKind::Distrusted(_)) => Err(kind),
             _ => Ok(()),
+        }
+    }
+
+    /// After a request that failed: what it made of classes and packs was not.
+    pub(crate) fn go_back(&mut self, catalog: Arc<Catalog>, mark: Option<Mark>) {
+        self.catalog = catalog;
+        if let (Some(tail), Some(mark)) = (&mut self.tail, mark) {
+            tail.go_back(mark);
         }
     }
 
@@ -213,8 +222,6 @@ fn connect(file: &Path, flags: OpenFlags, settings: Settings) -> rusqlite::Resul
     };
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
-    // In KiB.
-    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     rusqlite::vtab::array::load_module(&conn)?;
     Ok(conn)
 }

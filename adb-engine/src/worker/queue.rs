@@ -33,6 +33,13 @@ impl Queue {
         }
     }
 
+    /// Requests that are to be run again, before all others.
+    pub(crate) fn put_back(&mut self, jobs: Vec<Job>) {
+        for job in jobs.into_iter().rev() {
+            self.seen.push_front(Task::Request(job));
+        }
+    }
+
     /// Bytes of the blobs of the requests that come next, as far as they are there and within
     /// these bounds.
     pub(crate) fn blob_bytes(&mut self, max_requests: usize, max_bytes: usize) -> usize {

@@ -1,5 +1,9 @@
-//! The writer: requests that wait together are committed together, each in a savepoint of its
-//! own, all with one sync. Nobody is answered before that.
+//! The writer: requests that wait together are committed together, with one sync. Nobody is answered
+//! before that.
+//!
+//! A request that fails leaves nothing, while those beside it stay. Savepoints do that, and make
+//! SQLite keep the old content of every page that a request changes, which for small requests costs
+//! more than the request. So a group is run without them, and once more with them if one fails.
 
 use std::sync::Arc;
 
@@ -26,6 +30,9 @@ const MAX_GROUP: usize = 128;
 /// Bytes of blobs after which a group takes no more.
 const MAX_GROUP_BYTES: usize = 32 << 20;
 
+/// Groups that are run with savepoints after a request has failed: more may come that fail.
+const CAREFUL_GROUPS: usize = 32;
+
 /// The writing thread.
 pub(crate) struct Writer {
     pub(crate) directory: Directory,
@@ -35,6 +42,8 @@ pub(crate) struct Writer {
     pub(crate) lock: Option<WriteLock>,
     pub(crate) open: Option<Open>,
     pub(crate) queue: Queue,
+    /// Groups that are yet to be run with savepoints.
+    pub(crate) careful: usize,
     /// Why nothing more may be written, in the words for those who ask from then on.
     pub(crate) distrusted: Option<String>,
 }
@@ -138,6 +147,70 @@ impl Writer {
             self.open = None;
             return;
         }
+        let pending = match self.careful {
+            0 => self.run_hopefully(first),
+            _ => {
+                self.careful -= 1;
+                self.run_carefully(first)
+            }
+        };
+        let (Some(pending), Some(open)) = (pending, &mut self.open) else { return };
+        match commit(open, before, self.directory.settings) {
+            Ok(()) => {
+                for Pending { to, answer } in pending {
+                    reply(&to, Ok(answer));
+                }
+            }
+            Err((kind, fate)) => {
+                // The next group starts from what the disk says.
+                self.open = None;
+                let error = DbError::from(self.directory.error(kind));
+                give_up(pending, &error, fate);
+            }
+        }
+    }
+
+    /// Runs requests one after another as if none could fail. If one does, all of them wait to be
+    /// run carefully.
+    fn run_hopefully(&mut self, first: Job) -> Option<Vec<Pending>> {
+        let open = self.open.as_mut()?;
+        let (catalog, before) = (open.store.catalog.clone(), open.sequence);
+        let mark = open.store.tail.as_ref().map(PackWriter::mark);
+        let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+        let (mut next, mut bytes) = (Some(first), 0);
+        while let Some(job) = next.take() {
+            bytes += job.blob_bytes();
+            let done = execute(open, &self.vectors, self.response_limit, &job);
+            jobs.push(job);
+            match done {
+                Ok(Done { answers: all, blobs }) => {
+                    answers.push(Response::Done { answers: all, blobs });
+                }
+                Err(_) => {
+                    open.sequence = before;
+                    open.store.go_back(catalog, mark);
+                    if !open.store.conn.is_autocommit()
+                        && open.store.conn.execute_batch("ROLLBACK").is_err()
+                    {
+                        // Closing the connection takes back what was not committed.
+                        self.open = None;
+                    }
+                    self.queue.put_back(jobs);
+                    self.careful = CAREFUL_GROUPS;
+                    return None;
+                }
+            }
+            if jobs.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+                next = self.queue.request();
+            }
+        }
+        let pending = jobs.into_iter().zip(answers);
+        Some(pending.map(|(job, answer)| Pending { to: job.answer, answer }).collect())
+    }
+
+    /// Runs requests one after another, each in a savepoint.
+    fn run_carefully(&mut self, first: Job) -> Option<Vec<Pending>> {
+        let open = self.open.as_mut()?;
         let mut pending: Vec<Pending> = Vec::new();
         let (mut next, mut bytes) = (Some(first), 0);
         while let Some(job) = next.take() {
@@ -155,7 +228,7 @@ impl Writer {
                         self.open = None;
                         reply(&to, Err(error.into()));
                         give_up(pending, &why, Fate::NotApplied);
-                        return;
+                        return None;
                     }
                     reply(&to, Err(error.into()));
                 }
@@ -164,19 +237,7 @@ impl Writer {
                 next = self.queue.request();
             }
         }
-        match commit(open, before, self.directory.settings) {
-            Ok(()) => {
-                for Pending { to, answer } in pending {
-                    reply(&to, Ok(answer));
-                }
-            }
-            Err((kind, fate)) => {
-                // The next group starts from what the disk says.
-                self.open = None;
-                let error = DbError::from(self.directory.error(kind));
-                give_up(pending, &error, fate);
-            }
-        }
+        Some(pending)
     }
 }
 
@@ -218,6 +279,19 @@ fn begin(store: &mut Store) -> Result<(), ErrorKind> {
     store.refresh()
 }
 
+/// Runs one request.
+fn execute(
+    open: &mut Open,
+    vectors: &VectorCache,
+    response_limit: usize,
+    job: &Job,
+) -> Result<Done, Undone> {
+    let Open { store, sequence } = open;
+    sequence.transaction += 1;
+    let Work { commands, blobs } = &*job.work;
+    super::run(Run::new(store, vectors, Some(sequence), blobs, response_limit), commands)
+}
+
 /// Runs one request in a savepoint. What failed leaves nothing behind but unused numbers.
 fn one(
     open: &mut Open,
@@ -225,24 +299,20 @@ fn one(
     response_limit: usize,
     job: &Job,
 ) -> Result<Response, Failure> {
-    let Open { store, sequence } = open;
+    let store = &mut open.store;
     let catalog = store.catalog.clone();
     let mark = store.tail.as_ref().map(PackWriter::mark);
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
-    sequence.transaction += 1;
-    let Work { commands, blobs } = &*job.work;
-    let run = Run::new(store, vectors, Some(sequence), blobs, response_limit);
-    let undone = match super::run(run, commands) {
+    let done = execute(open, vectors, response_limit, job);
+    let store = &mut open.store;
+    let undone = match done {
         Ok(Done { answers, blobs }) => {
             store.conn.prepare_cached("RELEASE request")?.execute([])?;
             return Ok(Response::Done { answers, blobs });
         }
         Err(undone) => undone,
     };
-    store.catalog = catalog;
-    if let (Some(tail), Some(mark)) = (&mut store.tail, mark) {
-        tail.go_back(mark);
-    }
+    store.go_back(catalog, mark);
     // Full disks and the like end the whole transaction.
     let alone = !store.conn.is_autocommit();
     if alone && let Err(e) = store.conn.execute_batch("ROLLBACK TO request; RELEASE request") {
