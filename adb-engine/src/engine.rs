@@ -19,11 +19,13 @@ use crate::{
     error::{Error, ErrorKind},
     media::{Media, fetch::Fetcher},
     request,
-    store::{Settings, Store},
+    store::{Settings, Store, compact::Reclaimed, pack::files::PackFiles},
     vectors::cache::VectorCache,
+    verify::{Report, verify},
     worker::{
-        Job,
+        Job, Task, Unprepared, Work,
         preparer::Preparer,
+        queue::Queue,
         reader::Reader,
         writer::{Open, Writer},
     },
@@ -159,6 +161,24 @@ impl Options {
         self
     }
 
+    /// For the tests of durability: reaches packs in this way.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_files(mut self, files: &'static dyn PackFiles) -> Self {
+        self.settings.pack_files = files;
+        self
+    }
+
+    /// For tests and measurements: the blobs of a commit that has so many bytes of them go into
+    /// packs, and those have about this length.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_sizes(mut self, from_bytes: usize, pack_bytes: u64) -> Self {
+        self.settings.pack_from = from_bytes;
+        self.settings.pack_bytes = pack_bytes;
+        self
+    }
+
     /// For the test that must see losses: answers before the disk has what was written.
     #[doc(hidden)]
     #[must_use]
@@ -210,6 +230,42 @@ impl Engine {
         Options::default()
     }
 
+    /// Looks at everything in a database, which may be open meanwhile, also for writing: the
+    /// structure of its files, every checksum, and whether rows that belong together are there.
+    ///
+    /// # Errors
+    /// If there is no database, or one that cannot even be opened; see [`ErrorKind`]. All else that
+    /// is wrong stands in the report.
+    ///
+    /// ```
+    /// use adb_engine::Engine;
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let engine = Engine::open(dir.path())?;
+    /// let report = Engine::verify(engine.path())?;
+    /// assert!(report.is_sound(), "{report}");
+    /// # Ok::<(), adb_engine::Error>(())
+    /// ```
+    pub fn verify(path: impl AsRef<Path>) -> Result<Report, Error> {
+        verify(path.as_ref())
+    }
+
+    /// Gives the space of deleted blobs back, as far as they are in packs: packs that are a quarter
+    /// empty or more are written anew, those that nothing names are removed. Writes wait meanwhile,
+    /// reads do not.
+    ///
+    /// # Errors
+    /// As of a request that writes; what was moved until then stays moved. Nothing is lost.
+    pub async fn reclaim(&self) -> Result<Reclaimed, DbError> {
+        if self.read_only {
+            return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
+        }
+        let (answer, answered) = async_channel::bounded(1);
+        let closed = || DbError::from(self.core.directory.error(ErrorKind::Closed));
+        self.core.writes.send(Task::Reclaim(answer)).await.map_err(|_| closed())?;
+        answered.recv().await.map_err(|_| closed())?
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -238,17 +294,26 @@ impl Database for Engine {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
             let prepares = writes && commands.iter_mut().any(|c| c.command.unprepared().is_some());
-            let queue = match (writes, prepares) {
-                (false, _) => &self.core.reads,
-                (true, false) => &self.core.writes,
-                (true, true) => &self.core.preparations,
-            };
             let (answer, answered) = async_channel::bounded(1);
-            let job = Job { commands, blobs: request.blobs, answer };
-            if queue.send(job).await.is_err() {
+            let work = Work { commands, blobs: request.blobs };
+            let (sent, kept) = if prepares {
+                let unprepared = Unprepared { work, answer };
+                (self.core.preparations.send(unprepared).await.is_ok(), None)
+            } else {
+                let work = Arc::new(work);
+                let job = Job { work: work.clone(), answer };
+                let sent = match writes {
+                    true => self.core.writes.send(Task::Request(job)).await.is_ok(),
+                    false => self.core.reads.send(job).await.is_ok(),
+                };
+                (sent, Some(work))
+            };
+            if !sent {
                 return Err(self.core.directory.error(ErrorKind::Closed).into());
             }
-            match answered.recv().await {
+            let answered = answered.recv().await;
+            drop(kept);
+            match answered {
                 Ok(answer) => answer,
                 Err(_) => {
                     let gone = self.core.directory.error(ErrorKind::Closed);
@@ -263,9 +328,9 @@ impl Database for Engine {
 struct Core {
     directory: Directory,
     reads: Sender<Job>,
-    writes: Sender<Job>,
+    writes: Sender<Task>,
     /// Writes that need work before their transaction.
-    preparations: Sender<Job>,
+    preparations: Sender<Unprepared>,
     readers: Vec<JoinHandle<()>>,
     preparers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
@@ -311,9 +376,11 @@ impl Core {
             response_limit: options.response_limit,
             lock,
             open,
+            queue: Queue::new(write_jobs),
+            careful: 0,
             distrusted: None,
         };
-        core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
+        core.writer = Some(core.spawn("adb-writer", move || writer.work())?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),

@@ -17,6 +17,7 @@ mod request;
 mod run;
 mod store;
 mod vectors;
+mod verify;
 mod worker;
 
 pub use engine::{Engine, Options};
@@ -24,3 +25,7 @@ pub use error::{Error, ErrorKind, StoreError};
 pub use media::fetch::{FetchError, Fetcher};
 #[cfg(feature = "fetch")]
 pub use media::http::HttpFetcher;
+pub use store::compact::Reclaimed;
+#[doc(hidden)]
+pub use store::pack::files::{PackFile, PackFiles};
+pub use verify::{Problem, Report};

@@ -1,6 +1,6 @@
 //! What kinds of objects there are, and in what they differ: one row of a table for each.
 
-use crate::store::{catalog::Target, format::class_id};
+use crate::store::{bytes::Stored, catalog::Target, format::class_id};
 
 /// The kind of object that a command is about: the second half of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub(crate) struct Traits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bytes {
     None,
-    /// In this table, as they came with the request.
-    Stored(&'static str),
+    /// As they came with the request.
+    Stored(Stored),
     /// A part of the image that it is in, cut out when asked for.
     Cropped,
     /// A stretch of the video that it is in.
@@ -83,7 +83,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Image,
         name: "Image",
         class: Some("_Image"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
         ..BARE
     },
@@ -91,7 +91,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Blob,
         name: "Blob",
         class: Some("_Blob"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
         ..BARE
     },
@@ -99,7 +99,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Video,
         name: "Video",
         class: Some("_Video"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
         ..BARE
     },
@@ -162,7 +162,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Descriptor,
         name: "Descriptor",
         class: Some("_Descriptor"),
-        bytes: Bytes::Stored("vector"),
+        bytes: Bytes::Stored(Stored::Vector),
         labelled: true,
         flags: &[("labels", "_label"), ("distances", "_distance")],
         ..BARE

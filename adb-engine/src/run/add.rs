@@ -3,7 +3,7 @@
 use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes as Blob;
-use rusqlite::{OptionalExtension as _, ToSql, params, params_from_iter, types::Value as Sql};
+use rusqlite::{OptionalExtension as _, ToSql, params_from_iter, types::Value as Sql};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     store::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
         format::class_id,
+        insert::InsertPlan,
         value::Typed,
     },
 };
@@ -88,10 +89,9 @@ impl Run<'_> {
             system.push(("container", container.id.into()));
             system.push(("container_class", container.class.into()));
         }
-        let class = self.ready_class(Target::Entity, name, &add.properties)?;
-        let object = self.insert(&class, &system, &add.properties)?;
-        if let (Bytes::Stored(table), Some(bytes)) = (add.kind.traits().bytes, bytes) {
-            self.insert_bytes(table, object.id, &bytes)?;
+        let object = self.insert(Target::Entity, name, &system, &add.properties)?;
+        if let (Bytes::Stored(what), Some(bytes)) = (add.kind.traits().bytes, bytes) {
+            self.store.insert_bytes(what, object.id, &bytes)?;
         }
         if let Some(connect) = &add.connect {
             self.connect(object, connect)?;
@@ -248,33 +248,35 @@ impl Run<'_> {
         Ok(class)
     }
 
+    /// Adds a row, and what its class lacks for it.
     fn insert(
         &mut self,
-        class: &Class,
+        target: Target,
+        name: &str,
         system: &[(&str, Sql)],
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
+        let planned = self.store.catalog.class(target, name).and_then(|class| {
+            let plan = self.store.inserts.get(&class.id)?;
+            plan.fits(class, system, properties).then(|| (class.id, plan.sql.clone()))
+        });
+        let (class, sql) = match planned {
+            Some(planned) => planned,
+            None => {
+                let class = self.ready_class(target, name, properties)?;
+                let plan = InsertPlan::new(&class, system, properties)?;
+                let sql = plan.sql.clone();
+                self.store.inserts.insert(class.id, plan);
+                (class.id, sql)
+            }
+        };
         let Sequence { object: id, transaction } = self.next()?;
-        let mut columns = String::from("id, txn");
-        let mut marks = String::from("?, ?");
-        let mut values: Vec<&dyn ToSql> = vec![&id, &transaction];
-        for (column, value) in system {
-            columns.push_str(", ");
-            columns.push_str(column);
-            marks.push_str(", ?");
-            values.push(value);
-        }
-        for (key, value) in properties {
-            let column = class.property(key).map(|p| p.id).ok_or_else(|| {
-                ErrorKind::Damaged(format!("`{}` has no column for `{key}`", class.name))
-            })?;
-            columns.push_str(&format!(", p{column}"));
-            marks.push_str(", ?");
-            values.push(&value.value);
-        }
-        let sql = format!("INSERT INTO c{} ({columns}) VALUES ({marks})", class.id);
+        let mut values: Vec<&dyn ToSql> = Vec::with_capacity(2 + system.len() + properties.len());
+        values.extend([&id as &dyn ToSql, &transaction]);
+        values.extend(system.iter().map(|(_, value)| value as &dyn ToSql));
+        values.extend(properties.iter().map(|(_, value)| &value.value as &dyn ToSql));
         self.store.conn.prepare_cached(&sql)?.execute(params_from_iter(values))?;
-        Ok(Object { class: class.id, id })
+        Ok(Object { class, id })
     }
 
     /// The next object's id, and this transaction's number.
@@ -282,14 +284,6 @@ impl Run<'_> {
         let sequence = self.sequence.as_deref_mut().ok_or(ErrorKind::ReadOnly)?;
         sequence.object += 1;
         Ok(*sequence)
-    }
-
-    fn insert_bytes(&self, table: &str, id: i64, bytes: &Blob) -> Result<(), Fail> {
-        self.store
-            .conn
-            .prepare_cached(&format!("INSERT INTO {table} (id, bytes) VALUES (?, ?)"))?
-            .execute(params![id, &bytes[..]])?;
-        Ok(())
     }
 
     fn connect(&mut self, object: Object, connect: &Connect) -> Result<(), Fail> {
@@ -311,14 +305,13 @@ impl Run<'_> {
         dst: Object,
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
-        let class = self.ready_class(Target::Connection, class, properties)?;
         let system: [(&str, Sql); 4] = [
             ("src", src.id.into()),
             ("src_class", src.class.into()),
             ("dst", dst.id.into()),
             ("dst_class", dst.class.into()),
         ];
-        self.insert(&class, &system, properties)
+        self.insert(Target::Connection, class, &system, properties)
     }
 }
 

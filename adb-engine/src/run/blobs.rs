@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use rusqlite::OptionalExtension as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
@@ -21,7 +20,7 @@ use crate::{
         shape::Shape,
         video::Film,
     },
-    store::{catalog::Target, format::class_id},
+    store::{bytes::Stored, catalog::Target, format::class_id},
 };
 
 use super::{Run, body, refs::Object};
@@ -40,9 +39,9 @@ impl<'a> Run<'a> {
         let (picture, film) = (&shape.picture, &shape.film);
         match kind.traits().bytes {
             Source::None => Ok(()),
-            Source::Stored(table) => {
+            Source::Stored(what) => {
                 for object in objects {
-                    let bytes = self.stored(table, object.id)?;
+                    let bytes = self.store.bytes(what, object.class, object.id)?;
                     let made = if !film.is_untouched() {
                         self.film(&bytes)?.make(film, self.room)?
                     } else if !picture.is_untouched() {
@@ -82,7 +81,7 @@ impl<'a> Run<'a> {
                 in_frames.push((Object { class, id: container }, parts));
                 continue;
             }
-            let decoded = picture::decode(&self.stored("blob", container)?)?;
+            let decoded = picture::decode(&self.store.bytes(Stored::Blob, class, container)?)?;
             self.crop(&decoded, &parts, picture, &mut made)?;
         }
         let frames: Vec<Object> = in_frames.iter().map(|(frame, _)| *frame).collect();
@@ -111,7 +110,7 @@ impl<'a> Run<'a> {
     fn take_clips(&mut self, objects: &[Object], film: &Film) -> Result<(), Fail> {
         let mut made = vec![Vec::new(); objects.len()];
         for (video, parts) in self.stretches(objects)? {
-            let video = self.stored("blob", video.1)?;
+            let video = self.store.bytes(Stored::Blob, video.0, video.1)?;
             let open = self.film(&video)?;
             for (i, part) in parts {
                 made[i] = open.cut(part, film, self.room)?;
@@ -149,7 +148,7 @@ impl<'a> Run<'a> {
         if found.target != Target::Entity {
             return Err(Fault::new(format!("the reference {reference} names connections")).into());
         }
-        let video = self.stored("blob", id)?;
+        let video = self.store.bytes(Stored::Blob, class_id::VIDEO, id)?;
         let open = self.film(&video)?;
         let frames = extract.frames.of(open.facts.frames)?;
         let mut made = vec![Vec::new(); frames.len()];
@@ -175,7 +174,7 @@ impl<'a> Run<'a> {
         mut each: impl FnMut(&mut Self, usize, Decoded) -> Result<(), Fail>,
     ) -> Result<(), Fail> {
         for (video, parts) in self.stretches(objects)? {
-            let video = self.stored("blob", video.1)?;
+            let video = self.store.bytes(Stored::Blob, video.0, video.1)?;
             let open = self.film(&video)?;
             let numbers = parts.iter().map(|(i, part)| Ok((*i, open.frame(*part)?)));
             let wanted = positions(numbers.collect::<Result<Vec<_>, Fault>>()?);
@@ -236,14 +235,6 @@ impl<'a> Run<'a> {
             .into());
         }
         Ok(self.media.open(bytes, self.until)?)
-    }
-
-    fn stored(&self, table: &str, id: i64) -> Result<Vec<u8>, Fail> {
-        let sql = format!("SELECT bytes FROM {table} WHERE id = ?");
-        let bytes =
-            self.store.conn.prepare_cached(&sql)?.query_row([id], |row| row.get(0)).optional()?;
-        let lost = || ErrorKind::Damaged(format!("object {id} has no bytes"));
-        Ok(bytes.ok_or_else(lost)?)
     }
 
     fn give(&mut self, blob: Vec<u8>) -> Result<(), Fault> {

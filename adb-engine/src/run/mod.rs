@@ -13,7 +13,7 @@ mod list;
 mod refs;
 mod select;
 
-use std::{time::Instant, vec};
+use std::{slice, time::Instant};
 
 use adb_model::Refusal;
 use bytes::Bytes;
@@ -78,7 +78,7 @@ pub(crate) struct Run<'a> {
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
     refs: Refs,
-    blobs_in: vec::IntoIter<Bytes>,
+    blobs_in: slice::Iter<'a, Bytes>,
     blobs_out: Vec<Bytes>,
     /// Bytes that the answer may still grow by.
     room: usize,
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         vectors: &'a VectorCache,
         media: &'a Media,
         sequence: Option<&'a mut Sequence>,
-        blobs: Vec<Bytes>,
+        blobs: &'a [Bytes],
         limit: usize,
     ) -> Self {
         Self {
@@ -102,23 +102,23 @@ impl<'a> Run<'a> {
             until: Instant::now() + media.time_limit,
             sequence,
             refs: Refs::default(),
-            blobs_in: blobs.into_iter(),
+            blobs_in: blobs.iter(),
             blobs_out: Vec::new(),
             room: limit,
             limit,
         }
     }
 
-    pub(crate) fn all(mut self, commands: Vec<Named>) -> Result<Done, Undone> {
+    pub(crate) fn all(mut self, commands: &[Named]) -> Result<Done, Undone> {
         let mut answers = Vec::with_capacity(commands.len());
-        for (i, Named { name, command }) in commands.into_iter().enumerate() {
-            match self.command(&command) {
+        for (i, Named { name, command }) in commands.iter().enumerate() {
+            match self.command(command) {
                 Ok(body) => {
                     let mut answer = Map::with_capacity(1);
-                    answer.insert(name, Json::Object(body));
+                    answer.insert(name.clone(), Json::Object(body));
                     answers.push(Json::Object(answer));
                 }
-                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, &name))),
+                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, name))),
                 Err(Fail::Store(kind)) => return Err(Undone::Store(kind)),
             }
         }
@@ -153,7 +153,8 @@ impl<'a> Run<'a> {
 
     /// The blob of the command at hand. Parsing has counted them.
     fn blob(&mut self) -> Result<Bytes, Fault> {
-        self.blobs_in.next().ok_or_else(|| Fault::new("it takes a blob, and there is none left"))
+        let next = self.blobs_in.next().cloned();
+        next.ok_or_else(|| Fault::new("it takes a blob, and there is none left"))
     }
 
     /// Makes sure that the answer does not become too large.

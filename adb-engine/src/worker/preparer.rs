@@ -12,7 +12,7 @@ use adb_model::DbError;
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
-use super::{Job, panic_text, reply};
+use super::{Job, Task, Unprepared, Work, panic_text, reply};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
@@ -33,36 +33,36 @@ pub(crate) struct Preparer {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
     pub(crate) media: Arc<Media>,
-    pub(crate) writes: Sender<Job>,
+    pub(crate) writes: Sender<Task>,
     /// Opened when a guard is to be looked at, if there is a database yet.
     pub(crate) store: Option<Store>,
 }
 
 impl Preparer {
     /// Prepares and passes on until the channel closes and is empty.
-    pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
-        while let Ok(mut job) = jobs.recv_blocking() {
+    pub(crate) fn work(mut self, requests: &Receiver<Unprepared>) {
+        while let Ok(Unprepared { mut work, answer }) = requests.recv_blocking() {
             // A fault of ours must not end the thread, nor leave anybody without an answer.
-            let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(&mut job)));
+            let prepared = catch_unwind(AssertUnwindSafe(|| self.prepare(&mut work)));
             if let Err(panic) = prepared {
                 self.store = None;
                 let bug = self.directory.error(ErrorKind::Bug(panic_text(&*panic)));
-                reply(&job.answer, Err(bug.into()));
+                reply(&answer, Err(bug.into()));
                 continue;
             }
-            let to = job.answer.clone();
-            if self.writes.send_blocking(job).is_err() {
-                reply(&to, Err(DbError::from(self.directory.error(ErrorKind::Closed))));
+            let job = Job { work: Arc::new(work), answer: answer.clone() };
+            if self.writes.send_blocking(Task::Request(job)).is_err() {
+                reply(&answer, Err(DbError::from(self.directory.error(ErrorKind::Closed))));
             }
         }
     }
 
-    fn prepare(&mut self, job: &mut Job) {
+    fn prepare(&mut self, work: &mut Work) {
         let until = Instant::now() + self.media.time_limit;
-        let mut blobs = job.blobs.iter_mut();
+        let mut blobs = work.blobs.iter_mut();
         // What was deleted on the way can't be what a guard will find.
         let mut changes = false;
-        for Named { command, .. } in &mut job.commands {
+        for Named { command, .. } in &mut work.commands {
             let blob = if command.takes_blob() { blobs.next() } else { None };
             changes |= matches!(command, Command::Update(_) | Command::Delete(_));
             let Command::Add(add) = command else { continue };
@@ -106,7 +106,7 @@ impl Preparer {
         let Some(store) = &mut self.store else { return Ok(false) };
         store.conn.execute_batch("BEGIN")?;
         store.refresh()?;
-        let run = Run::new(store, &self.vectors, &self.media, None, Vec::new(), 0);
+        let run = Run::new(store, &self.vectors, &self.media, None, &[], 0);
         let has = run.has(add);
         store.conn.execute_batch("COMMIT")?;
         has
