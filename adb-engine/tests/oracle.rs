@@ -2,7 +2,7 @@
 //! and hold the same afterwards.
 //!
 //! `ADB_ORACLE_CASES` says how many sequences of requests, `ADB_ORACLE_SEED` which; a failure
-//! prints the shortest sequence that still fails.
+//! prints the shortest sequence that still fails, as far as `ADB_ORACLE_SHRINK` attempts find it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail by panicking")]
 
 mod oracle {
@@ -11,7 +11,7 @@ mod oracle {
     pub(crate) mod tape;
 }
 
-use std::{cell::Cell, env, fmt::Write as _};
+use std::{cell::RefCell, collections::BTreeMap, env, fmt, fmt::Write as _};
 
 use adb_engine::Engine;
 use adb_model::{Database, Request, Response};
@@ -59,8 +59,8 @@ impl Pair {
         self.log.push_str("closed and opened\n");
     }
 
-    /// Asks both; says whether they did it, or what differs.
-    fn ask(&mut self, drawn: &Drawn) -> Result<bool, String> {
+    /// Asks both; the engine's answers, if it did not refuse, or what differs.
+    fn ask(&mut self, drawn: &Drawn) -> Result<Option<Vec<Json>>, String> {
         let request = |id: fn(&(String, String)) -> &String| {
             let ids: Vec<&String> = self.there.iter().map(id).collect();
             let commands = Json::Array(drawn.commands.iter().map(|c| named(c, &ids)).collect());
@@ -70,17 +70,23 @@ impl Pair {
         writeln!(self.log, "{own:?}").unwrap();
         let engine = self.execute(own)?;
         let reference = self.reference.answer(&other);
+        if let Response::Refused(refusal) = &engine {
+            writeln!(self.log, "refused: {refusal}").unwrap();
+        }
         let census = self.census()?;
         let told = |what: String| {
             format!("{what}\nengine: {engine:?}\nreference: {reference:?}\nafter:\n{}", self.log)
         };
         // What is there after it says which ids are the same.
         self.ids.compare(&engine, &reference).map_err(told)?;
-        let (engine, reference) = census;
-        self.ids.compare(&engine, &reference).map_err(|what| {
-            format!("afterwards, {what}\nengine: {engine:?}\nreference: {reference:?}\nafter:\n{}", self.log)
+        self.ids.compare(&census.0, &census.1).map_err(|what| {
+            let (own, other) = &census;
+            format!("afterwards, {what}\nengine: {own:?}\nreference: {other:?}\nafter:\n{}", self.log)
         })?;
-        Ok(matches!(engine, Response::Done { .. }))
+        Ok(match engine {
+            Response::Done { answers, .. } => Some(answers),
+            Response::Refused(_) => None,
+        })
     }
 
     fn execute(&self, request: Request) -> Result<Response, String> {
@@ -149,37 +155,76 @@ fn named(json: &Json, ids: &[&String]) -> Json {
     }
 }
 
+/// What was asked, so that one sees what the test is worth.
+#[derive(Default)]
+struct Seen {
+    asked: u64,
+    refused: u64,
+    /// By command: how many were answered, how many of them with something that was found, was
+    /// there already or was changed.
+    commands: BTreeMap<String, (u64, u64)>,
+}
+
+impl Seen {
+    fn note(&mut self, answers: Option<Vec<Json>>) {
+        self.asked += 1;
+        let Some(answers) = answers else {
+            self.refused += 1;
+            return;
+        };
+        for answer in &answers {
+            let (name, body) = answer.as_object().unwrap().iter().next().unwrap();
+            let some = ["status", "returned", "count"]
+                .into_iter()
+                .any(|key| body[key].as_u64().is_some_and(|n| n > 0));
+            let entry = self.commands.entry(name.clone()).or_default();
+            entry.0 += 1;
+            entry.1 += u64::from(some);
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} requests, {} of them refused; commands answered:", self.asked, self.refused)?;
+        for (name, (all, some)) in &self.commands {
+            writeln!(f, "  {name}: {all}, {some} with a result")?;
+        }
+        Ok(())
+    }
+}
+
 fn number(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).map_or(otherwise, |text| text.parse().unwrap())
 }
 
 #[test]
 fn the_engine_answers_as_the_reference_does() {
-    let cases = number("ADB_ORACLE_CASES", 150);
+    let cases = number("ADB_ORACLE_CASES", 60);
     let config = ProptestConfig {
         cases: u32::try_from(cases).unwrap(),
         rng_seed: RngSeed::Fixed(number("ADB_ORACLE_SEED", 1)),
         failure_persistence: None,
-        max_shrink_iters: 4000,
+        max_shrink_iters: u32::try_from(number("ADB_ORACLE_SHRINK", 1000)).unwrap(),
         ..ProptestConfig::default()
     };
     let tape = prop::collection::vec(any::<u16>(), 0..120);
-    let tapes = prop::collection::vec(tape, 1..16);
-    let (asked, done) = (Cell::new(0_u64), Cell::new(0_u64));
-    let result = TestRunner::new(config).run(&tapes, |tapes| {
+    let tapes = (prop::collection::vec(any::<u16>(), 0..600), prop::collection::vec(tape, 1..30));
+    let seen = RefCell::new(Seen::default());
+    let result = TestRunner::new(config).run(&tapes, |(world, tapes)| {
         let mut pair = Pair::new();
-        pair.ask(&beginning()).map_err(TestCaseError::fail)?;
+        let begun = pair.ask(&beginning(&world)).map_err(TestCaseError::fail)?;
+        prop_assert!(begun.is_some(), "nothing about the beginning is wrong:\n{}", pair.log);
         for (i, numbers) in tapes.iter().enumerate() {
-            if i == 7 {
+            if i == 15 {
                 pair.reopen();
             }
-            asked.set(asked.get() + 1);
-            let did = pair.ask(&draw(numbers)).map_err(TestCaseError::fail)?;
-            done.set(done.get() + u64::from(did));
+            let answers = pair.ask(&draw(numbers)).map_err(TestCaseError::fail)?;
+            seen.borrow_mut().note(answers);
         }
         Ok(())
     });
-    println!("{} requests asked, {} of them done", asked.get(), done.get());
+    println!("{}", seen.borrow());
     if let Err(proptest::test_runner::TestError::Fail(reason, _)) = result {
         panic!("{reason}");
     }

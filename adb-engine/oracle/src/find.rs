@@ -188,10 +188,10 @@ impl Run<'_> {
             found.push((number, measure(metric.unwrap_or("L2"), query, &row)));
         }
         let ascending = metric == Some("L2");
-        // Equal ones stay in the order of their making.
-        found.sort_by(|a, b| match ascending {
-            true => a.1.total_cmp(&b.1),
-            false => b.1.total_cmp(&a.1),
+        // Equal ones, 0 and −0 among them, stay in the order of their making.
+        found.sort_by(|a, b| {
+            let order = a.1.partial_cmp(&b.1).unwrap_or(Ordering::Equal);
+            if ascending { order } else { order.reverse() }
         });
         found.truncate(usize::try_from(near.k).unwrap_or(usize::MAX));
         found

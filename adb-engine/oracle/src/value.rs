@@ -145,6 +145,14 @@ fn mixed(a: i64, b: f64) -> Ordering {
     whole.then_with(|| 0.0_f64.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal))
 }
 
+/// `Sat Jun 04 18:59:32 UTC 2019`; the day of the week says nothing.
+fn printed(text: &str) -> Option<DateTime> {
+    let [_, month, day, time, "UTC", year] = text.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    DateTime::strptime("%Y %b %d %H:%M:%S", format!("{year} {month} {day} {time}")).ok()
+}
+
 /// ISO 8601, with or without zone (none is UTC); or as `date` prints it.
 fn date(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -152,6 +160,6 @@ fn date(text: &str) -> Option<i64> {
     text.parse::<Timestamp>()
         .ok()
         .or_else(|| text.parse::<DateTime>().ok().and_then(local))
-        .or_else(|| DateTime::strptime("%a %b %d %H:%M:%S UTC %Y", text).ok().and_then(local))
+        .or_else(|| printed(text).and_then(local))
         .map(|at| at.as_microsecond())
 }

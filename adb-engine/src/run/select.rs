@@ -53,7 +53,7 @@ impl Selection {
             }
         }
         if let Some(expr) = constraints {
-            conditions.push(compile(class, expr, &avoid.properties)?);
+            conditions.push(compile(class, expr, &avoid.properties));
         }
         self.parts.push(Part { class: class.clone(), conditions });
         Ok(())
@@ -198,7 +198,7 @@ fn weigh_indexes(
 ) -> Result<Option<Avoid>, Fail> {
     let mut candidates = Vec::new();
     if let Some(expr) = constraints {
-        collect_candidates(class, expr, &mut candidates)?;
+        collect_candidates(class, expr, &mut candidates);
     }
     for (i, condition) in conditions.iter().enumerate().filter(|(_, c)| c.indexed) {
         candidates.push(Candidate { owner: Owner::Condition(i), condition: condition.clone() });
@@ -236,15 +236,11 @@ fn weigh_indexes(
 }
 
 /// The equalities that must hold on indexed properties.
-fn collect_candidates(
-    class: &Class,
-    expr: &Expr,
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Fail> {
+fn collect_candidates(class: &Class, expr: &Expr, candidates: &mut Vec<Candidate>) {
     match expr {
         Expr::All(terms) => {
             for term in terms {
-                collect_candidates(class, term, candidates)?;
+                collect_candidates(class, term, candidates);
             }
         }
         Expr::Compare {
@@ -253,13 +249,12 @@ fn collect_candidates(
             operand: Operand::Value(_) | Operand::List(_),
         } => {
             if let Some(found) = class.property(property).filter(|p| p.indexed) {
-                let condition = compile(class, expr, &[])?;
+                let condition = compile(class, expr, &[]);
                 candidates.push(Candidate { owner: Owner::Property(found.id), condition });
             }
         }
         Expr::Any(_) | Expr::Compare { .. } => {}
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -12,13 +12,17 @@ pub(crate) struct Drawn {
     pub(crate) blobs: Vec<Bytes>,
 }
 
-/// What the world begins with: two sets, to have something to search.
-pub(crate) fn beginning() -> Drawn {
-    let commands = vec![
+/// What the world begins with: two sets, and objects of all kinds, as many as the tape is long.
+pub(crate) fn beginning(numbers: &[u16]) -> Drawn {
+    let mut draw = Draw::new(numbers);
+    draw.commands = vec![
         json!({"AddDescriptorSet": {"name": "s", "dimensions": 3}}),
         json!({"AddDescriptorSet": {"name": "c", "dimensions": 2, "engine": ["HNSW", "Flat"], "metric": ["CS", "IP"]}}),
     ];
-    Drawn { commands, blobs: Vec::new() }
+    while !draw.tape.is_empty() {
+        draw.settle();
+    }
+    Drawn { commands: draw.commands, blobs: draw.blobs }
 }
 
 const CLASSES: [&str; 3] = ["A", "B", "C"];
@@ -59,10 +63,7 @@ struct Draw<'t> {
 }
 
 pub(crate) fn draw(numbers: &[u16]) -> Drawn {
-    let mut tape = Tape::new(numbers);
-    let newer = tape.chance(50);
-    let mut draw =
-        Draw { tape, commands: Vec::new(), blobs: Vec::new(), references: Vec::new(), newer };
+    let mut draw = Draw::new(numbers);
     let steps = 1 + draw.tape.below(5);
     for _ in 0..steps {
         if !draw.commands.is_empty() && draw.tape.is_empty() {
@@ -78,7 +79,100 @@ pub(crate) fn draw(numbers: &[u16]) -> Drawn {
     Drawn { commands: draw.commands, blobs: draw.blobs }
 }
 
-impl Draw<'_> {
+impl<'t> Draw<'t> {
+    fn new(numbers: &'t [u16]) -> Self {
+        let mut tape = Tape::new(numbers);
+        let newer = tape.chance(50);
+        Self { tape, commands: Vec::new(), blobs: Vec::new(), references: Vec::new(), newer }
+    }
+
+    /// One of the objects that are there from the beginning: nothing about it is wrong.
+    fn settle(&mut self) {
+        let reference = self.references.len() as u64 + 1;
+        let mut body = json!({"_ref": reference});
+        let mut properties = Map::new();
+        for name in ["n", "t", "b", "d", "j", "u"] {
+            if self.tape.chance(60) {
+                let value = match name {
+                    // A class has one type.
+                    "u" => Json::Null,
+                    _ => self.plain_value(name),
+                };
+                properties.insert(name.to_owned(), value);
+            }
+        }
+        let others = self.references.clone();
+        let of = |kind: &'static str| others.iter().filter(move |(_, of)| *of == kind);
+        let kind = match self.tape.below(10) {
+            0..3 => {
+                let class = self.tape.below(3);
+                body["class"] = json!(CLASSES[class]);
+                properties.insert("u".to_owned(), [json!(7), json!("a"), json!(true)][class].clone());
+                "Entity"
+            }
+            3 => "Image",
+            4 => "Video",
+            5 if of("Video").next().is_some() => self.tape.pick(&["Clip", "Frame"]),
+            6 if of("Image").next().is_some() => self.tape.pick(&["BoundingBox", "Polygon"]),
+            7 if !others.is_empty() => "Connection",
+            _ => "Descriptor",
+        };
+        match kind {
+            "Image" | "Video" => self.media(kind),
+            "Connection" => {
+                body["class"] = json!(self.tape.pick(&EDGES));
+                for end in ["src", "dst"] {
+                    let to = others[self.tape.below(others.len())];
+                    let to = if to.1 == "Connection" { (1, "") } else { to };
+                    body[end] = json!(to.0);
+                }
+            }
+            "Descriptor" => {
+                let (set, dimensions) = [("s", 3), ("c", 2)][self.tape.below(2)];
+                body["set"] = json!(set);
+                let sides: Vec<f32> = (0..dimensions).map(|_| self.tape.pick(&SIDES)).collect();
+                self.blobs.push(adb_model::graph::vector_bytes(&sides));
+                let owners: Vec<_> = others.iter().filter(|(_, of)| *of != "Connection").collect();
+                if !owners.is_empty() && self.tape.chance(70) {
+                    body["connect"] = json!({"ref": owners[self.tape.below(owners.len())].0});
+                }
+            }
+            "Clip" | "Frame" => {
+                body["video_ref"] = json!(of("Video").last().map(|(n, _)| n));
+                let start = self.tape.below(6);
+                match kind {
+                    "Frame" => body["frame_number"] = json!(start),
+                    _ => body["frame_number_range"] = json!({"start": start, "stop": start + 4}),
+                }
+            }
+            "BoundingBox" | "Polygon" => {
+                body["image_ref"] = json!(of("Image").last().map(|(n, _)| n));
+                match kind {
+                    "Polygon" => body["polygons"] = json!([[[0, 0], [10, 0], [10, 10]]]),
+                    _ => body["rectangle"] = json!({"x": self.tape.below(3), "y": 1, "width": 4, "height": 3}),
+                }
+            }
+            _ => {}
+        }
+        if labelled(kind) && self.tape.chance(60) {
+            body["label"] = json!(self.tape.pick(&LABELS));
+        }
+        body["properties"] = Json::Object(properties);
+        if kind == "Connection" && self.references[0].1 == "Connection" {
+            return;
+        }
+        self.references.push((reference, kind));
+        self.push(format!("Add{kind}"), body);
+    }
+
+    fn media(&mut self, kind: &str) {
+        let n = self.tape.below(3);
+        self.blobs.push(match kind {
+            "Image" => Bytes::from(vec![0x89, b'P', b'N', b'G', 0xd, 0xa, 0x1a, 0xa, n as u8]),
+            _ => Bytes::from(vec![n as u8; n]),
+        });
+    }
+
     fn step(&mut self) {
         match self.tape.below(32) {
             0..8 => self.add(),
@@ -113,7 +207,7 @@ impl Draw<'_> {
     fn reference(&mut self, fits: impl Fn(&str) -> bool) -> u64 {
         let fitting: Vec<u64> =
             self.references.iter().filter(|(_, kind)| fits(kind)).map(|(n, _)| *n).collect();
-        if fitting.is_empty() || self.tape.chance(3) {
+        if fitting.is_empty() || self.tape.chance(1) {
             return 1 + self.tape.below(4) as u64;
         }
         // The latest first: that is what people mean.
@@ -122,7 +216,11 @@ impl Draw<'_> {
     }
 
     fn value(&mut self, name: &str) -> Json {
-        let name = if self.tape.chance(3) { self.tape.pick(&NAMES) } else { name };
+        let name = if self.tape.chance(2) { self.tape.pick(&NAMES) } else { name };
+        self.plain_value(name)
+    }
+
+    fn plain_value(&mut self, name: &str) -> Json {
         match name {
             "n" => [json!(1), json!(2), json!(0), json!(2.0), json!(2.5), json!(-3)]
                 [self.tape.below(6)]
@@ -171,7 +269,7 @@ impl Draw<'_> {
     }
 
     fn property(&mut self) -> &'static str {
-        const SYSTEM: [&str; 10] = [
+        const SYSTEM: [&str; 16] = [
             "_label",
             "_uniqueid",
             "_name",
@@ -180,8 +278,14 @@ impl Draw<'_> {
             "_area",
             "_frame_number",
             "_range_start",
-            "_src",
             "_engines",
+            "_label",
+            "_uniqueid",
+            "_set_name",
+            "_uniqueid",
+            "_range_type",
+            "_count",
+            "_src",
         ];
         if self.tape.chance(8) { self.tape.pick(&SYSTEM) } else { self.tape.pick(&NAMES) }
     }
@@ -196,7 +300,7 @@ impl Draw<'_> {
             "_uniqueid" => json!(format!("@{}", self.tape.below(20))),
             "_engines" => json!(["Flat"]),
             "_area" => json!(self.tape.pick(&[12.0, 50.0])),
-            "_dimensions" | "_frame_number" | "_range_start" => {
+            "_dimensions" | "_frame_number" | "_range_start" | "_range_type" | "_count" => {
                 json!(self.tape.pick(&[2, 3, 0, 5]))
             }
             // A date as the CSV loaders send it.
@@ -207,7 +311,7 @@ impl Draw<'_> {
 
     /// (operator, operand, whether that is a list)
     fn comparison(&mut self, property: &str) -> (&'static str, Json, bool) {
-        const ORDERED: [&str; 7] = ["==", "!=", "<", "<=", ">", ">=", "!"];
+        const ORDERED: [&str; 9] = [">=", "!=", "<", "<=", ">", "==", "!", ">=", "<="];
         if self.tape.chance(12) {
             return (self.tape.pick(&["==", "!="]), Json::Null, false);
         }
@@ -219,13 +323,16 @@ impl Draw<'_> {
         if self.tape.chance(1) {
             return (self.tape.pick(&["=", "in", "like"]), self.constant(property), false);
         }
-        let few = if property.starts_with('_') && property != "_area" { 2 } else { 7 };
-        (ORDERED[self.tape.below(few)], self.constant(property), false)
+        let op = match property {
+            "_uniqueid" => self.tape.pick(&["!=", "=="]),
+            _ => self.tape.pick(&ORDERED),
+        };
+        (op, self.constant(property), false)
     }
 
     fn classic(&mut self, depth: usize) -> Json {
         let mut object = Map::new();
-        for _ in 0..1 + self.tape.below(3) {
+        for _ in 0..1 + self.tape.below(2) {
             if depth > 0 && self.tape.chance(20) {
                 let group = self.tape.pick(&["any", "all"]);
                 let inner = self.classic(depth - 1);
@@ -278,9 +385,7 @@ impl Draw<'_> {
     // Adding
 
     fn vector(&mut self, dimensions: usize) -> Bytes {
-        // Products of these are exact, so that equal measures are equal.
-        let side = |tape: &mut Tape<'_>| tape.pick(&[0.0_f32, 1.0, 2.0, -1.0]);
-        let mut vector: Vec<f32> = (0..dimensions).map(|_| side(&mut self.tape)).collect();
+        let mut vector: Vec<f32> = (0..dimensions).map(|_| self.tape.pick(&SIDES)).collect();
         if self.tape.chance(1) {
             vector[0] = f32::NAN;
         } else if self.tape.chance(1) {
@@ -315,14 +420,7 @@ impl Draw<'_> {
         let mut body = json!({"properties": self.properties()});
         match kind {
             "Entity" => body["class"] = json!(self.tape.pick(&CLASSES)),
-            "Image" => {
-                let n = self.tape.below(3) as u8;
-                self.blobs.push(Bytes::from(vec![0x89, b'P', b'N', b'G', 0xd, 0xa, 0x1a, 0xa, n]));
-            }
-            "Blob" | "Video" => {
-                let n = self.tape.below(3);
-                self.blobs.push(Bytes::from(vec![n as u8; n]));
-            }
+            "Image" | "Blob" | "Video" => self.media(kind),
             "Descriptor" => {
                 let (set, dimensions) = self.set();
                 body["set"] = json!(set);
@@ -852,6 +950,8 @@ impl Draw<'_> {
     }
 }
 
+/// Products of these are exact, so that equal measures are equal.
+const SIDES: [f32; 4] = [0.0, 1.0, 2.0, -1.0];
 const MOMENTS: [&str; 4] = ["00:00:01", "00:00:00.5", "00:01:05.250001", "10:00:00"];
 const FRACTIONS: [f64; 4] = [0.5, 0.0, 0.300_000_000_000_000_04, 1.0];
 const SYSTEM_EDGES: [&str; 4] = [
