@@ -208,7 +208,7 @@ fn the_engine_answers_as_the_reference_does() {
         max_shrink_iters: u32::try_from(number("ADB_ORACLE_SHRINK", 1000)).unwrap(),
         ..ProptestConfig::default()
     };
-    let tape = prop::collection::vec(any::<u16>(), 0..120);
+    let tape = prop::collection::vec(any::<u16>(), 0..300);
     let tapes = (prop::collection::vec(any::<u16>(), 0..600), prop::collection::vec(tape, 1..30));
     let seen = RefCell::new(Seen::default());
     let result = TestRunner::new(config).run(&tapes, |(world, tapes)| {

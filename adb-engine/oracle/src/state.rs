@@ -245,18 +245,22 @@ impl State {
                 let class = object.class.clone();
                 edges.push(Edge { item: Item::of(number), class, src, dst });
             }
-            if let (Some(container), Some((class, _))) =
-                (object.container, object.kind.own_connection())
-            {
-                let (src, dst) = match object.kind {
-                    Kind::Descriptor => (container, number),
-                    _ => (number, container),
-                };
-                let item = Item { object: number, own_connection: true };
-                edges.push(Edge { item, class: class.to_owned(), src, dst });
+            let item = Item { object: number, own_connection: true };
+            if let Some((src, dst)) = self.ends(item) {
+                edges.push(Edge { item, class: self.class(item), src, dst });
             }
         }
         edges
+    }
+
+    /// What a connection joins.
+    fn ends(&self, item: Item) -> Option<(u64, u64)> {
+        let object = self.objects.get(&item.object)?;
+        match (item.own_connection, object.kind) {
+            (false, _) => object.ends,
+            (true, Kind::Descriptor) => Some((object.container?, item.object)),
+            (true, _) => Some((item.object, object.container?)),
+        }
     }
 
     /// The descriptor set of a name.
@@ -277,10 +281,10 @@ impl State {
             return Some(Value::Int(object.transaction));
         }
         if item.own_connection || object.kind == Kind::Connection {
-            let ends = self.edges().into_iter().find(|edge| edge.item == item)?;
+            let (src, dst) = self.ends(item)?;
             match name {
-                "_src" => return Some(Value::Text(self.unique_id(Item::of(ends.src)))),
-                "_dst" => return Some(Value::Text(self.unique_id(Item::of(ends.dst)))),
+                "_src" => return Some(Value::Text(self.unique_id(Item::of(src)))),
+                "_dst" => return Some(Value::Text(self.unique_id(Item::of(dst)))),
                 _ if item.own_connection => return None,
                 _ => {}
             }
