@@ -26,6 +26,8 @@ const NEXT_DIVE: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     parts: Vec<Part>,
+    /// All that were looked into, those without a part as well.
+    classes: Vec<Arc<Class>>,
 }
 
 /// The part of a selection that is of one class.
@@ -44,6 +46,7 @@ impl Selection {
         constraints: Option<&Expr>,
         mut conditions: Vec<Condition>,
     ) -> Result<(), Fail> {
+        self.classes.push(class.clone());
         let Some(avoid) = weigh_indexes(conn, class, constraints, &conditions)? else {
             return Ok(());
         };
@@ -63,8 +66,9 @@ impl Selection {
         &self.parts
     }
 
+    /// The classes, the oldest first, whether anything of them was found or not.
     pub(super) fn classes(&self) -> impl Iterator<Item = &Class> {
-        self.parts.iter().map(|part| &*part.class)
+        self.classes.iter().map(|class| &**class)
     }
 
     pub(super) fn count(&self, conn: &Connection) -> Result<usize, Fail> {
