@@ -51,7 +51,7 @@ pub use converted::{
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
-pub use ensure::ensure;
+pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,

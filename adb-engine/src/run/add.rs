@@ -49,6 +49,10 @@ impl Run<'_> {
             Detail::Part { container, .. } => Some(self.container(add.kind, *container)?),
             _ => None,
         };
+        if let Some(connect) = &add.connect {
+            // What it names must make sense even where a guard leaves it unused.
+            self.refs.ends(connect.reference)?;
+        }
         let within: Vec<Condition> =
             set.iter().map(|set| Condition::is("set_id", set.id)).collect();
         let mut existing = match &add.guard {

@@ -516,11 +516,14 @@ fn group(reached: &Reached, objects: &[Object], listed: &[Json]) -> Json {
     let position: HashMap<i64, usize> =
         objects.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
     let mut groups: Vec<(Object, Vec<usize>)> = Vec::new();
+    // Under `any`, a source comes again with each step that leads on from it.
+    let mut place: HashMap<Object, usize> = HashMap::new();
     for (source, target) in &reached.pairs {
         let Some(&i) = position.get(target) else { continue };
-        match groups.last_mut() {
-            Some((last, members)) if last == source => members.push(i),
-            _ => groups.push((*source, vec![i])),
+        let at = *place.entry(*source).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some((_, members)) => members.push(i),
+            None => groups.push((*source, vec![i])),
         }
     }
     let groups = groups.into_iter().map(|(source, mut members)| {

@@ -146,8 +146,9 @@ fn date_micros(text: &str) -> Option<i64> {
     let local = if let Ok(local) = text.parse::<civil::DateTime>() {
         local
     } else {
-        // `Sat Jun 04 18:59:32 UTC 2019`
-        civil::DateTime::strptime("%a %b %d %H:%M:%S UTC %Y", text).ok()?
+        // `Sat Jun 04 18:59:32 UTC 2019`, which was a Tuesday: the day of the week says nothing.
+        let (_day, rest) = text.split_once(' ')?;
+        civil::DateTime::strptime("%b %d %H:%M:%S UTC %Y", rest).ok()?
     };
     Some(Offset::UTC.to_timestamp(local).ok()?.as_microsecond())
 }
@@ -172,6 +173,7 @@ mod tests {
             "2021-07-01T11:30:00+02:00",
             "2021-07-01T09:30:00.000000",
             "Thu Jul 01 09:30:00 UTC 2021",
+            "Sat Jul 01 09:30:00 UTC 2021",
         ] {
             let micros = date_micros(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(date_text(micros), "2021-07-01T09:30:00+00:00", "{text}");
