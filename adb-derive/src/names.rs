@@ -52,7 +52,7 @@ pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &[
         "id", "index", "rename", "embed", "connect", "regions", "clips", "frames", "label",
-        "default", "skip",
+        "default", "skip", "from", "by",
     ],
     serdes: &["alias", "skip_serializing_if"],
     later: &["flatten", "with", "was"],
@@ -72,6 +72,8 @@ pub(crate) const FIELD: Keys = Keys {
         ("vector", "embed"),
         ("boxes", "regions"),
         ("polygons", "regions"),
+        ("maker", "by"),
+        ("source", "from"),
     ],
 };
 

@@ -7,7 +7,7 @@ use adb_model::{
     Children, ClipVitB16, DataModel, EmbedSource as _, Embedding, EmbeddingField,
     Engine as SetEngine, Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, IdProperty,
     Image, Lowering, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Property, Record,
-    Relation, SetSpec, ValueType, ask,
+    Relation, SchemaRef, SetSpec, ValueType, ask,
     ensure::{Ensured, ensure},
     graph::Entered,
     probe::mark_existing,
@@ -91,7 +91,9 @@ impl DataModel for Dish {
                     relation: Relation::Connection("HasIngredient"),
                     edge: &[],
                     many: true,
-                    model: || Ingredient::SCHEMA,
+                    optional: true,
+                    model: SchemaRef::Declared(|| Ingredient::SCHEMA),
+                    made: None,
                 },
             ),
         ],
@@ -129,7 +131,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", role }
+    FieldSchema { name, key: name, property: name, doc: "", role, default: None }
 }
 
 fn dish(dish_id: u64, name: &str, look: [f32; 4], ingredients: &[&str]) -> Dish {

@@ -214,6 +214,7 @@ impl World {
                 property: "look",
                 doc: "",
                 role: adb_model::FieldRole::Embedding { set: DISHES, from: None, optional: false },
+                default: None,
             }],
         };
         ensure(&self.db, &SCHEMA, |_| Some(chosen.embedder.identity())).await.unwrap();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::{
-    Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
+    FieldPlace, Geometry, MakeInput, MediaSource, ObjectKind, Rect, SetSpec, Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -16,6 +16,9 @@ pub const USER_TYPE: &str = "user_type";
 /// The property that identifies objects which no field of the user's does: descriptors, and the
 /// images of entities.
 pub const OBJECT_ID: &str = "adb_id";
+/// The property that says which fields' children a maker has made, and which maker: `faces=…`, with
+/// commas between. What it names is not made again.
+pub const MADE: &str = "adb_made";
 /// The property that identifies a connection.
 pub const EDGE_ID: &str = "edge_id";
 
@@ -86,6 +89,8 @@ pub struct Node {
     pub label: Option<String>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
+    /// What the database is known to say of children that were made: [`MADE`].
+    pub made_before: Option<String>,
 }
 
 impl Node {
@@ -151,11 +156,29 @@ pub struct Edge {
     pub edge_id: Uuid,
 }
 
+/// Children that are still to be made: see [`ChildMaker`](crate::ChildMaker).
+#[derive(Debug, Clone)]
+pub struct ToMake {
+    /// The object that they hang on.
+    pub owner: NodeId,
+    /// The field that declares them.
+    pub at: FieldPlace,
+    /// How they are joined to it.
+    pub relation: Relation,
+    /// The maker's name.
+    pub maker: &'static str,
+    /// What to make them from.
+    pub input: MakeInput,
+}
+
 /// Nodes and edges of one value; the root is first, a node comes before what hangs on it.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    to_make: Vec<ToMake>,
+    /// How many nodes the database has been asked for.
+    pub(crate) probed: usize,
 }
 
 impl Graph {
@@ -175,6 +198,68 @@ impl Graph {
     #[must_use]
     pub fn root(&self) -> Option<&Node> {
         self.nodes.first()
+    }
+
+    /// Children that are still to be made.
+    #[must_use]
+    pub fn to_make(&self) -> &[ToMake] {
+        &self.to_make
+    }
+
+    /// Takes what is to be made first out of the graph, and a builder that its children are added
+    /// to; that ends in [`Graph::made`].
+    ///
+    /// Children without an id of their own get one from the owner's identity, the field and their
+    /// number, so that making them anew makes the same objects.
+    pub fn make_next(&mut self) -> Option<(ToMake, GraphBuilder)> {
+        if self.to_make.is_empty() {
+            return None;
+        }
+        let task = self.to_make.remove(0);
+        let graph = std::mem::take(self);
+        let owner = &graph.nodes[task.owner.0];
+        let suffix = owner.kind.command_suffix();
+        let name = spell([suffix, &owner.class, &owner.identity.text(), task.at.field]);
+        let builder = GraphBuilder {
+            row: Some(Uuid::new_v5(&MADE_NAMESPACE, name.as_bytes())),
+            rows_entered: 0,
+            seen: HashMap::new(),
+            edge_ids: graph.edges.iter().map(|e| e.edge_id).collect(),
+            graph,
+        };
+        Some((task, builder))
+    }
+
+    /// Takes the graph back with the children that were made, and notes on their owner that they
+    /// were.
+    pub fn made(&mut self, task: &ToMake, with_children: GraphBuilder) {
+        *self = with_children.finish();
+        let owner = &mut self.nodes[task.owner.0];
+        let place = match owner.properties.iter().position(|(name, _)| *name == MADE) {
+            Some(place) => place,
+            None => {
+                let before = owner.made_before.clone().unwrap_or_default();
+                owner.properties.push((MADE, Value::String(before)));
+                owner.properties.len() - 1
+            }
+        };
+        if let (_, Value::String(made)) = &mut owner.properties[place] {
+            if !made.is_empty() {
+                made.push(',');
+            }
+            // Writing to a String can't fail.
+            let _ = write!(made, "{}={}", task.at.field, task.maker);
+        }
+    }
+
+    /// Says that the database holds a node, and what that says of children that were made: these
+    /// are not made again.
+    pub(crate) fn mark_made(&mut self, node: NodeId, made: &str) {
+        self.to_make.retain(|task| {
+            let is_made = |m: &str| m.split_once('=').is_some_and(|(f, _)| f == task.at.field);
+            task.owner != node || !made.split(',').any(is_made)
+        });
+        self.nodes[node.0].made_before = Some(made.to_owned());
     }
 
     /// Says that the database holds a node already.
@@ -364,6 +449,7 @@ impl GraphBuilder {
             container: None,
             label: None,
             exists: false,
+            made_before: None,
         });
         Entered::New(id)
     }
@@ -398,6 +484,11 @@ impl GraphBuilder {
             self.property(holder, name, Value::String(origin));
         }
         self.graph.nodes[holder.0].media = Some(media.clone());
+    }
+
+    /// Notes children that a maker is to make.
+    pub fn to_make(&mut self, task: ToMake) {
+        self.graph.to_make.push(task);
     }
 
     /// Says where a part lies in its container.
@@ -544,6 +635,9 @@ fn spell<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Ours alone; changing it would double every edge of every database.
 const EDGE_NAMESPACE: Uuid = Uuid::from_u128(0x8c0f_55b1_2b0d_4d9e_9a4c_6d1e_0a7b_3f21);
+
+/// Ours alone; changing it would double every child that a maker made and that has no id.
+const MADE_NAMESPACE: Uuid = Uuid::from_u128(0xb1d6_4f0e_7c35_4a8b_9e62_05d7_4e1f_c3a8);
 
 /// Ours alone; changing it would double every object whose id comes from its row.
 const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x5e7b_0c52_90aa_4d0f_8d2b_3f41_77c1_a9d6);

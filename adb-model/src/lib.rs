@@ -22,6 +22,7 @@ mod field;
 mod geometry;
 pub mod graph;
 mod lower;
+mod make;
 mod media;
 mod part;
 pub mod probe;
@@ -50,15 +51,23 @@ pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
+    default_of,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
     TimeSpan,
 };
-pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation, ToMake};
 pub use lower::Lowering;
+pub use make::{
+    AnyMaker, ChildMaker, MadeChildren, MakeError, MakeInput, MakeSource, MakerInput, MakerProbe,
+    MakerSource, MediaFile, OpenMedia, Picture, Pixels, Reads, SameChild, SameInput, WithDefault,
+    Without,
+};
 pub use media::{Blob, Image, MediaSource, Video};
 pub use part::{ClipModel, FrameModel, RegionModel};
 pub use record::Record;
-pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
+pub use schema::{
+    FieldKind, FieldRole, FieldSchema, KindFault, MadeBy, ModelSchema, ObjectKind, SchemaRef,
+};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -57,9 +57,9 @@ pub use connect::{ConnectError, connect};
 pub mod prelude {
     pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
     pub use adb_model::{
-        AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
-        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Property, Rect, TimeFraction,
-        TimeOffset, TimeSpan, Video,
+        AsJson, Blob, ChildMaker, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
+        FractionSpan, FrameNumber, FrameSpan, Image, Linked, MakeError, MediaFile, Picture,
+        Polygon, Property, Rect, TimeFraction, TimeOffset, TimeSpan, Video,
     };
 
     pub use crate::presets::*;
@@ -74,11 +74,12 @@ pub mod presets {
 #[doc(hidden)]
 pub mod __macro {
     pub use adb_model::{
-        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, DataModel,
+        Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection, DataModel,
         DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind,
         FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty, KindFault,
-        LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PlainEdge, Produces,
-        Property, PropertyField, Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField,
-        Value, ValueError, ValueType, graph::Entered,
+        LabelField, Link, MadeBy, MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NodeId, ObjectKind, PlainEdge, Produces,
+        Property, PropertyField, Record, RegionModel, Relation, SameChild, SameEdge, SameInput,
+        SchemaRef, SetSpec, SkippedField, ToMake,
+        Value, ValueError, ValueType, WithDefault, Without, default_of, graph::Entered,
     };
 }

@@ -10,7 +10,7 @@ use crate::{krate, respan::located};
 pub(crate) fn expand(written: &Written) -> TokenStream {
     let class = written.class();
     let stored = || written.fields.iter().filter(|f| f.skip.is_none());
-    let schemas = stored().map(schema);
+    let schemas = stored().map(|field| schema(written, field));
     let values = stored().map(|field| {
         let WrittenField { ident, ty, .. } = field;
         let (at, property) = (place(written, field), field.property());
@@ -79,9 +79,25 @@ fn implementation(written: &Written, class: &str, body: &TokenStream) -> TokenSt
     }
 }
 
-fn schema(field: &WrittenField) -> TokenStream {
+fn schema(written: &Written, field: &WrittenField) -> TokenStream {
     let WrittenField { ty, key, doc, .. } = field;
     let (name, property) = (field.ident.unraw().to_string(), field.property());
+    let default = match &field.serdes_default {
+        Some(default) => {
+            let default = match default {
+                Some(path) => quote!(#path()),
+                None => quote!(::core::default::Default::default()),
+            };
+            let at = place(written, field);
+            quote! {
+                ::core::option::Option::Some(|| {
+                    let __value: #ty = #default;
+                    <#ty as _adb::PropertyField>::value(&__value, #at).ok().flatten()
+                })
+            }
+        }
+        None => quote!(::core::option::Option::None),
+    };
     quote! {
         _adb::FieldSchema {
             name: #name,
@@ -93,6 +109,7 @@ fn schema(field: &WrittenField) -> TokenStream {
                 optional: <#ty as _adb::PropertyField>::OPTIONAL,
                 indexed: false,
             },
+            default: #default,
         }
     }
 }

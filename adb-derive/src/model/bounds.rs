@@ -6,6 +6,7 @@ use syn::{Generics, Ident, WhereClause, WherePredicate};
 
 use super::{
     expand::embedder,
+    made,
     meaning::{Embedding, Field, Model, Role, Skipped},
     written::ConnectionClass,
 };
@@ -16,7 +17,7 @@ pub(crate) fn where_clause(model: &Model) -> Option<WhereClause> {
     let bounds: Vec<WherePredicate> = model
         .fields
         .iter()
-        .flat_map(needs)
+        .flat_map(|field| needs(field).into_iter().chain(made::needs(field)))
         .chain(model.skipped.iter().filter_map(default_of))
         .filter(|(about, _)| mentions(about, |ident| parameters.contains(&ident)))
         // A field of the model's own type: its bound is the impl itself, and the compiler would

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::ext::IdentExt;
+use syn::{Ident, ext::IdentExt};
 
 use super::written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel};
 use crate::{ctxt::Ctxt, names};
@@ -25,8 +25,15 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         default_has_something_to_fill(cx, field);
         parts_are_in_their_container(cx, model, field);
         label_is_on_a_part(cx, model, field);
+        a_maker_has_something_to_make(cx, field);
+        a_maker_and_what_it_reads_go_together(cx, field);
+        if let Some(from) = &field.from {
+            from_names_a_field(cx, model, &from.value);
+        }
         if let Some(embed) = &field.embed {
-            from_names_a_field(cx, model, &embed.value);
+            if let Some(from) = &embed.value.from {
+                from_names_a_field(cx, model, &from.value);
+            }
             a_set_type_says_it_all(cx, &embed.value);
             there_is_a_set(cx, embed.key.to_token_stream(), &embed.value);
             an_inline_set_has_an_embedder(cx, &embed.value);
@@ -282,19 +289,53 @@ fn label_is_on_a_part(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
     }
 }
 
-fn from_names_a_field(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
-    let Some(from) = &embed.from else { return };
-    if model.field(&from.value).is_some() {
+/// What a maker makes is children.
+fn a_maker_has_something_to_make(cx: &Ctxt, field: &WrittenField) {
+    let key = field.by.as_ref().map(|by| &by.key).or(field.from.as_ref().map(|from| &from.key));
+    let Some(key) = key else { return };
+    if field.connect.is_some() || !field.parts.is_empty() || field.unread {
+        return;
+    }
+    let message = format!("`{key}` says who makes children, and this field has none");
+    let help = if field.embed.is_some() {
+        "what an embedding is made from stands inside: `embed(from = …)`".to_owned()
+    } else {
+        "say how they are joined to this object: `regions`, `clips`, `frames` or `connect = \"…\"`"
+            .to_owned()
+    };
+    cx.error_help(key, message, help);
+}
+
+fn a_maker_and_what_it_reads_go_together(cx: &Ctxt, field: &WrittenField) {
+    if field.unread {
+        return;
+    }
+    match (&field.from, &field.by) {
+        (Some(from), None) if field.embed.is_none() => {
+            let help = format!("name the maker: `from = {}, by = Maker`", from.value);
+            cx.error_help(&from.key, "`from` needs `by`: who makes the children", help);
+        }
+        (None, Some(by)) => {
+            let maker = by.value.to_token_stream();
+            let help = format!("name the field: `from = field, by = {maker}`");
+            cx.error_help(&by.key, "`by` needs `from`: what the children are made from", help);
+        }
+        _ => {}
+    }
+}
+
+fn from_names_a_field(cx: &Ctxt, model: &WrittenModel, from: &Ident) {
+    if model.field(from).is_some() {
         return;
     }
     let fields: Vec<String> = model.fields.iter().map(|f| f.ident.unraw().to_string()).collect();
     let fields = || fields.iter().map(String::as_str);
-    let message = format!("`{}` has no field `{}`", model.ident, from.value);
-    match names::nearest(&from.value.to_string(), fields(), &[]) {
-        Some(meant) => cx.error_help(&from.value, message, format_args!("did you mean `{meant}`?")),
+    let message = format!("`{}` has no field `{from}`", model.ident);
+    match names::nearest(&from.to_string(), fields(), &[]) {
+        Some(meant) => cx.error_help(from, message, format_args!("did you mean `{meant}`?")),
         None => {
             let help = format!("its fields are {}", names::list(fields()));
-            cx.error_help(&from.value, message, help);
+            cx.error_help(from, message, help);
         }
     }
 }

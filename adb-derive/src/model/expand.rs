@@ -11,6 +11,7 @@ use super::{
     bounds,
     columns::Columns,
     kind::{About, Kind, Parts},
+    made,
     meaning::{Embedding, Field, Model, Role, Set, Source},
     read,
     written::ConnectionClass,
@@ -25,6 +26,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let schema = schema(model);
     let build = build(model);
     let check = check_when_declared(model);
+    let frames = made::regions_have_a_picture(model);
     let (params, args, _) = model.generics.split_for_impl();
     let bounds = bounds::where_clause(model);
     let columns = Columns::of(model);
@@ -57,6 +59,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             #(#markers)*
 
             #check
+            #frames
         };
     }
 }
@@ -64,7 +67,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 fn schema(model: &Model) -> TokenStream {
     let Model { name, class, doc, .. } = model;
     let kind = kind(model);
-    let fields = model.fields.iter().map(field_schema);
+    let fields = model.fields.iter().map(|field| field_schema(model, field));
     let check = fields_fit_the_kind(model);
     quote! {
         const SCHEMA: &'static _adb::ModelSchema = {
@@ -163,11 +166,35 @@ fn kind(model: &Model) -> TokenStream {
     quote!(_adb::ObjectKind::#variant)
 }
 
-fn field_schema(field: &Field) -> TokenStream {
+fn field_schema(model: &Model, field: &Field) -> TokenStream {
     let Field { name, key, property, doc, .. } = field;
     let role = role(field);
+    let default = default(model, field);
     quote! {
-        _adb::FieldSchema { name: #name, key: #key, property: #property, doc: #doc, role: #role }
+        _adb::FieldSchema {
+            name: #name,
+            key: #key,
+            property: #property,
+            doc: #doc,
+            role: #role,
+            default: #default,
+        }
+    }
+}
+
+/// What a row is filled up with that lacks the field, where serde does that.
+fn default(model: &Model, field: &Field) -> TokenStream {
+    match (&field.role, &field.serdes_default) {
+        (Role::Stored { .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            quote! {
+                ::core::option::Option::Some(|| {
+                    let __value: #ty = #default;
+                    _adb::default_of::<#ty>(&__value, #at)
+                })
+            }
+        }
+        _ => quote!(::core::option::Option::None),
     }
 }
 
@@ -239,7 +266,7 @@ fn role(field: &Field) -> TokenStream {
                     (check, quote!(<#edge as _adb::Connection>::FIELDS))
                 }
             };
-            children(ty, &check, &relation, &edge)
+            children(field, &check, &relation, &edge)
         }
         Role::Parts { what, span } => {
             let marker = format_ident!("{}", what.marker());
@@ -248,7 +275,7 @@ fn role(field: &Field) -> TokenStream {
             check.extend(quote_spanned! {located(*span)=>
                 let () = <#model as _adb::#marker>::CHECKED;
             });
-            children(ty, &check, &relation(field), &quote!(&[]))
+            children(field, &check, &relation(field), &quote!(&[]))
         }
         Role::Label => quote! {
             _adb::FieldRole::Label { optional: <#ty as _adb::LabelField>::OPTIONAL }
@@ -269,18 +296,27 @@ fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
 }
 
 fn children(
-    ty: &Type,
+    field: &Field,
     check: &TokenStream,
     relation: &TokenStream,
     edge: &TokenStream,
 ) -> TokenStream {
+    let ty = &field.ty;
+    // serde's default fills what a row lacks; without it, only an `Option` may be absent.
+    let optional = match &field.serdes_default {
+        Some(_) => quote!(true),
+        None => quote!(<#ty as _adb::Children>::OPTIONAL),
+    };
+    let made = made::schema(field);
     quote! {{
         #check
         _adb::FieldRole::Children {
             relation: #relation,
             edge: #edge,
             many: <#ty as _adb::Children>::MANY,
-            model: <#ty as _adb::Children>::schema,
+            optional: #optional,
+            model: _adb::SchemaRef::Declared(<#ty as _adb::Children>::schema),
+            made: #made,
         }
     }}
 }
@@ -377,7 +413,11 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
         Role::Embedding(embedding) => add_embedding(field, embedding, &at),
         Role::Children { .. } | Role::Parts { .. } => {
             let relation = relation(field);
-            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;)
+            let make = made::statement(field, &at, &relation);
+            quote! {
+                <#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;
+                #make
+            }
         }
         Role::Label => quote! {
             if let ::core::option::Option::Some(__label) =

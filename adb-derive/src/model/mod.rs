@@ -5,6 +5,7 @@ mod check;
 mod columns;
 mod expand;
 mod kind;
+mod made;
 mod meaning;
 mod read;
 mod stand_in;

@@ -77,7 +77,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", role }
+    FieldSchema { name, key: name, property: name, doc: "", role, default: None }
 }
 
 pub(crate) fn dishes(n: u64) -> Vec<Json> {

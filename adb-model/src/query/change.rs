@@ -191,7 +191,7 @@ fn find_owned(
             FieldRole::Embedding { .. } => (ObjectKind::Descriptor, own_class(), None),
             FieldRole::Media { kind, .. } if kind != schema.kind => (kind, own_class(), None),
             FieldRole::Children { relation: crate::Relation::Part, model, .. } => {
-                let part = model();
+                let part = model.get();
                 (part.kind, part.class.to_owned(), Some(part))
             }
             _ => continue,

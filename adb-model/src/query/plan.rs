@@ -173,7 +173,7 @@ impl Commands {
             let own_class = || part_class(schema.class, field.property);
             let (kind, class, relation, child) = match field.role {
                 FieldRole::Children { relation, model, .. } if shape.depth > 0 => {
-                    let child = model();
+                    let child = model.get();
                     (child.kind, child.class.to_owned(), relation, Some(child))
                 }
                 FieldRole::Media { kind, .. } if schema.kind != kind => {
