@@ -364,17 +364,19 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
     let mut last = Instant::now();
     let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
         tally.stages.read.add(last.elapsed());
-        tally.row_read(bytes, &row.ignored);
-        let at = row.at;
+        tally.row_read(bytes);
+        let (at, ignored) = (row.at, row.ignored);
         let builder = GraphBuilder::for_row(row.identity);
         let graph = row.value.and_then(|value| {
-            match row.ignored.as_slice() {
-                [first, ..] if context.options.strict => {
-                    return Err(format!("no field takes the key `{first}`, and strict was asked for"));
-                }
-                _ => {}
+            let graph = value.graph_in(builder).map_err(|e| e.to_string())?;
+            // Of a row that can't be read, not all keys may have been seen.
+            tally.ignored(&ignored);
+            match ignored.first() {
+                Some(key) if context.options.strict => Err(format!(
+                    "no field takes the key `{key}`; take it away, or ingest without `strict`"
+                )),
+                _ => Ok(graph),
             }
-            value.graph_in(builder).map_err(|e| e.to_string())
         });
         let go = match graph {
             Err(reason) => {

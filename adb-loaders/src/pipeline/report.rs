@@ -147,9 +147,12 @@ impl Tally {
         Self { stages: StageClocks::default(), progress, kept: Mutex::default() }
     }
 
-    pub(super) fn row_read(&self, bytes: u64, ignored: &[String]) {
+    pub(super) fn row_read(&self, bytes: u64) {
         self.progress.rows.fetch_add(1, Ordering::Relaxed);
         self.progress.source_read.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn ignored(&self, ignored: &[String]) {
         if !ignored.is_empty() {
             let mut kept = lock(&self.kept);
             for key in ignored {
@@ -254,7 +257,8 @@ pub struct Report {
     pub differing: u64,
     /// The first of these, and how it differs.
     pub first_difference: Option<RowFailure>,
-    /// Source keys that no field takes, and how many rows have them.
+    /// Source keys that no field takes, and how many rows have them; rows that can't be read are
+    /// not counted.
     pub ignored_keys: BTreeMap<String, u64>,
     /// From start to end.
     pub time: Duration,

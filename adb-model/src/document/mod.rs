@@ -29,7 +29,7 @@ pub const VERSION: u32 = 1;
 /// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity, doc: "",
 /// #     fields: &[FieldSchema {
 /// #         name: "name", key: "name", property: "name", doc: "",
-/// #         role: FieldRole::Id(ValueType::String),
+/// #         role: FieldRole::Id(ValueType::String), default: None,
 /// #     }],
 /// # };
 /// let document = Document::of(&RICE); // `Ingredient::SCHEMA` of a derived model
