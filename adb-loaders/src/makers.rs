@@ -66,16 +66,21 @@ impl Makers {
         Ok(())
     }
 
-    /// Makes all children that a graph still needs, theirs too.
+    /// Makes all children that a graph still needs, theirs too; answers how many. Of a graph whose
+    /// children can't be made nothing is left.
     pub(crate) fn make(
         &self,
         graph: &mut Graph,
         root: &MediaRoot,
         media: &mut MediaCache,
     ) -> Result<u64, String> {
+        if graph.to_make().is_empty() {
+            return Ok(0);
+        }
+        let mut builder = std::mem::take(graph).reopen();
         let mut count = 0;
         let mut rounds = 0;
-        while let Some((task, mut builder)) = graph.make_next() {
+        while let Some(task) = builder.next_to_make() {
             // Each of a great many children can have its own; what never ends is a fault.
             rounds += 1;
             if rounds > MOST_ROUNDS {
@@ -107,8 +112,9 @@ impl Makers {
             count += made.map_err(|e| {
                 format!("`{}` could not make the children of {}: {e}", task.maker, place(&task))
             })? as u64;
-            graph.made(&task, builder);
+            builder.made(&task);
         }
+        *graph = builder.finish();
         Ok(count)
     }
 }

@@ -206,49 +206,14 @@ impl Graph {
         &self.to_make
     }
 
-    /// Takes what is to be made first out of the graph, and a builder that its children are added
-    /// to; that ends in [`Graph::made`].
-    ///
-    /// Children without an id of their own get one from the owner's identity, the field and their
-    /// number, so that making them anew makes the same objects.
-    pub fn make_next(&mut self) -> Option<(ToMake, GraphBuilder)> {
-        if self.to_make.is_empty() {
-            return None;
-        }
-        let task = self.to_make.remove(0);
-        let graph = std::mem::take(self);
-        let owner = &graph.nodes[task.owner.0];
-        let suffix = owner.kind.command_suffix();
-        let name = spell([suffix, &owner.class, &owner.identity.text(), task.at.field]);
-        let builder = GraphBuilder {
-            row: Some(Uuid::new_v5(&MADE_NAMESPACE, name.as_bytes())),
-            rows_entered: 0,
-            seen: HashMap::new(),
-            edge_ids: graph.edges.iter().map(|e| e.edge_id).collect(),
-            graph,
-        };
-        Some((task, builder))
-    }
-
-    /// Takes the graph back with the children that were made, and notes on their owner that they
-    /// were.
-    pub fn made(&mut self, task: &ToMake, with_children: GraphBuilder) {
-        *self = with_children.finish();
-        let owner = &mut self.nodes[task.owner.0];
-        let place = match owner.properties.iter().position(|(name, _)| *name == MADE) {
-            Some(place) => place,
-            None => {
-                let before = owner.made_before.clone().unwrap_or_default();
-                owner.properties.push((MADE, Value::String(before)));
-                owner.properties.len() - 1
-            }
-        };
-        if let (_, Value::String(made)) = &mut owner.properties[place] {
-            if !made.is_empty() {
-                made.push(',');
-            }
-            // Writing to a String can't fail.
-            let _ = write!(made, "{}={}", task.at.field, task.maker);
+    /// Opens the graph again, for children that are still to be made: see
+    /// [`GraphBuilder::next_to_make`].
+    #[must_use]
+    pub fn reopen(self) -> GraphBuilder {
+        GraphBuilder {
+            edge_ids: self.edges.iter().map(|e| e.edge_id).collect(),
+            graph: self,
+            ..GraphBuilder::default()
         }
     }
 
@@ -489,6 +454,41 @@ impl GraphBuilder {
     /// Notes children that a maker is to make.
     pub fn to_make(&mut self, task: ToMake) {
         self.graph.to_make.push(task);
+    }
+
+    /// Takes out one thing that is still to be made. Its children are to be added next; that ends
+    /// in [`GraphBuilder::made`].
+    ///
+    /// Children without an id of their own get one from the owner's identity, the field and their
+    /// number, so that making them anew makes the same objects.
+    pub fn next_to_make(&mut self) -> Option<ToMake> {
+        let task = self.graph.to_make.pop()?;
+        let owner = &self.graph.nodes[task.owner.0];
+        let suffix = owner.kind.command_suffix();
+        let name = spell([suffix, &owner.class, &owner.identity.text(), task.at.field]);
+        self.row = Some(Uuid::new_v5(&MADE_NAMESPACE, name.as_bytes()));
+        self.rows_entered = 0;
+        Some(task)
+    }
+
+    /// Notes on the owner that its children have been made.
+    pub fn made(&mut self, task: &ToMake) {
+        let owner = &mut self.graph.nodes[task.owner.0];
+        let place = match owner.properties.iter().position(|(name, _)| *name == MADE) {
+            Some(place) => place,
+            None => {
+                let before = owner.made_before.clone().unwrap_or_default();
+                owner.properties.push((MADE, Value::String(before)));
+                owner.properties.len() - 1
+            }
+        };
+        if let (_, Value::String(made)) = &mut owner.properties[place] {
+            if !made.is_empty() {
+                made.push(',');
+            }
+            // Writing to a String can't fail.
+            let _ = write!(made, "{}={}", task.at.field, task.maker);
+        }
     }
 
     /// Says where a part lies in its container.
@@ -771,5 +771,79 @@ mod tests {
         assert_eq!(graph.blob_bytes(), 5 + 512 * 4);
         graph.mark_existing(dish);
         assert_eq!(graph.blob_bytes(), 512 * 4);
+    }
+
+    /// A page whose chunks and pictures are still to be made.
+    fn page(row: u128) -> Graph {
+        let mut builder = GraphBuilder::for_row(Uuid::from_u128(row));
+        let owner = node(&mut builder, ObjectKind::Entity, "Page", 1);
+        for field in ["pictures", "chunks"] {
+            builder.to_make(ToMake {
+                owner,
+                at: FieldPlace { model: "Page", field, property: field },
+                relation: Relation::Connection("Has"),
+                maker: "splitter",
+                input: MakeInput::Text("one two".into()),
+            });
+        }
+        builder.finish()
+    }
+
+    /// Makes two chunks for each thing that is to be made.
+    fn make(graph: Graph) -> Graph {
+        let mut builder = graph.reopen();
+        while let Some(task) = builder.next_to_make() {
+            for _ in 0..2 {
+                let Entered::New(child) = builder.enter_row(ObjectKind::Entity, "Chunk").unwrap()
+                else {
+                    unreachable!("each is another")
+                };
+                builder.relate(task.owner, child, task.relation, Vec::new());
+            }
+            builder.made(&task);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn made_children_have_ids_of_their_owner_field_and_number() {
+        let ids = |row| {
+            let graph = make(page(row));
+            graph.nodes()[1..].iter().map(|n| n.identity.text()).collect::<Vec<_>>()
+        };
+        let mut first = ids(1);
+        assert_eq!(first, ids(2), "the row is no part of them");
+        first.sort();
+        first.dedup();
+        assert_eq!(first.len(), 4);
+        let graph = make(page(1));
+        assert_eq!(graph.edges().len(), 4);
+        let made = Value::from("chunks=splitter,pictures=splitter");
+        assert_eq!(graph.nodes()[0].properties, [(MADE, made)]);
+    }
+
+    #[test]
+    fn what_was_made_before_is_not_made_again_and_what_was_not_is_noted() {
+        let mut graph = page(1);
+        let root = graph.node_ids().next().unwrap();
+        graph.mark_existing(root);
+        graph.mark_made(root, "chunks=other");
+        let left: Vec<&str> = graph.to_make().iter().map(|task| task.at.field).collect();
+        assert_eq!(left, ["pictures"]);
+        let graph = make(graph);
+        let mut lowering = crate::Lowering::new();
+        lowering.push(&graph).unwrap();
+        let request = lowering.finish();
+        let text = std::str::from_utf8(&request.commands).unwrap();
+        let note = r#"{"UpdateEntity":{"ref":1,"properties":{"adb_made":"chunks=other,pictures=splitter"}}}"#;
+        assert!(text.contains(note), "{text}");
+        assert!(text.starts_with(r#"[{"FindEntity":{"_ref":1,"with_class":"Page""#), "{text}");
+    }
+
+    #[test]
+    fn a_graph_is_not_written_before_its_children_are_made() {
+        let error = crate::Lowering::new().push(&page(1)).unwrap_err();
+        assert_eq!(error.place(), "Page.pictures");
+        assert!(error.to_string().contains("have not been made by `splitter`"), "{error}");
     }
 }

@@ -78,6 +78,19 @@ pub trait ChildMaker: Send + Sync + 'static {
     ) -> Result<Vec<Self::Child>, MakeError>;
 }
 
+/// A maker that several runs share.
+impl<M: ChildMaker> ChildMaker for Arc<M> {
+    const NAME: &'static str = M::NAME;
+    type From = M::From;
+    type Child = M::Child;
+    fn make(
+        &self,
+        from: <Self::From as MakerInput>::Given<'_>,
+    ) -> Result<Vec<Self::Child>, MakeError> {
+        (**self).make(from)
+    }
+}
+
 /// What a maker can read: the type that stands for it in [`ChildMaker::From`].
 #[diagnostic::on_unimplemented(
     message = "a maker can't read a `{Self}`",

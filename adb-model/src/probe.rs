@@ -1,6 +1,6 @@
 //! Asking the database which objects of some graphs it holds already, before any picture is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
@@ -67,9 +67,10 @@ pub async fn mark_existing(
 fn group(graphs: &[&mut Graph]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (g, graph) in graphs.iter().enumerate() {
+        let makers: HashSet<NodeId> = graph.to_make().iter().map(|task| task.owner).collect();
         for (id, node) in graph.node_ids().zip(graph.nodes()).skip(graph.probed) {
             let set = node.descriptor.as_ref().map(|d| d.set.name);
-            let makes = graph.to_make().iter().any(|task| task.owner == id);
+            let makes = makers.contains(&id);
             if id.index() > 0 && set.is_none() && !makes {
                 continue;
             }

@@ -45,7 +45,7 @@ use report::Tally;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Threads that read, decode and resize pictures.
+    /// Threads that read, decode and resize pictures; as many make children.
     pub decoders: usize,
     /// Pictures, or texts, that go to the embedder at once.
     pub embed_batch: usize,

@@ -76,6 +76,9 @@ impl Document {
         {
             member["type"] = json!([one, "null"]);
         }
+        if let Some(default) = &field.default {
+            member["default"] = default.clone();
+        }
         if !field.doc.is_empty() {
             member["description"] = field.doc.as_str().into();
         }

@@ -317,12 +317,12 @@ impl Document {
     }
 }
 
-/// A property's value as a row has it.
-fn in_a_row(value: &Value) -> Json {
-    match value {
-        Value::Date(date) => date.to_string().into(),
-        other => other.to_json(),
-    }
+/// What rows are filled up with, if it is the same for each: a new id is not, and a date may be
+/// today's. Rows must bring such a field when they are read by the document.
+fn constant(default: fn() -> Option<Value>) -> Option<Json> {
+    let value = default()?;
+    let is_constant = !matches!(value, Value::Date(_)) && default().as_ref() == Some(&value);
+    is_constant.then(|| value.to_json())
 }
 
 impl Model {
@@ -356,7 +356,7 @@ impl Field {
             property: schema.property.to_owned(),
             doc: schema.doc.to_owned(),
             role: Role::of(&schema.role),
-            default: schema.default.and_then(|default| default()).map(|value| in_a_row(&value)),
+            default: schema.default.and_then(constant),
         }
     }
 
