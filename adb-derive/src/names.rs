@@ -27,13 +27,16 @@ pub(crate) const STRUCT: Keys = Keys {
         "frame",
         "bounding_box",
         "polygon",
+        "descriptor",
         "class",
         "row_id",
+        "content_id",
+        "untyped",
         "rename_all",
         "crate",
     ],
     serdes: &["deny_unknown_fields"],
-    later: &["untyped", "was"],
+    later: &["was"],
     synonyms: &[
         ("name", "class"),
         ("table", "class"),
@@ -44,6 +47,9 @@ pub(crate) const STRUCT: Keys = Keys {
         ("box", "bounding_box"),
         ("rectangle", "bounding_box"),
         ("file", "blob"),
+        ("vector", "descriptor"),
+        ("hash", "content_id"),
+        ("sha256", "content_id"),
     ],
 };
 
@@ -51,11 +57,25 @@ pub(crate) const STRUCT: Keys = Keys {
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &[
-        "id", "index", "rename", "embed", "connect", "regions", "clips", "frames", "label",
-        "default", "skip", "from", "by",
+        "id",
+        "index",
+        "rename",
+        "embed",
+        "connect",
+        "regions",
+        "clips",
+        "frames",
+        "descriptors",
+        "from",
+        "by",
+        "label",
+        "flatten",
+        "with",
+        "default",
+        "skip",
     ],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["flatten", "with", "was"],
+    later: &["was"],
     synonyms: &[
         ("key", "id"),
         ("primary_key", "id"),
@@ -74,6 +94,11 @@ pub(crate) const FIELD: Keys = Keys {
         ("polygons", "regions"),
         ("maker", "by"),
         ("source", "from"),
+        ("vectors", "descriptors"),
+        ("chunks", "descriptors"),
+        ("inline", "flatten"),
+        ("embedded", "flatten"),
+        ("convert", "with"),
     ],
 };
 
@@ -101,12 +126,25 @@ pub(crate) const CONNECTION: Keys = Keys {
     synonyms: &[("name", "class"), ("type", "class")],
 };
 
+/// `#[adb(…)]` on a list of properties.
+pub(crate) const PROPERTIES: Keys = Keys {
+    place: "on a list of properties",
+    known: &["rename_all", "crate"],
+    serdes: &["deny_unknown_fields"],
+    later: &[],
+    synonyms: &[],
+};
+
+/// `#[adb(…)]` on a field of a list of properties.
+pub(crate) const PROPERTIES_FIELD: Keys =
+    Keys { place: "on a field of a list of properties", ..CONNECTION_FIELD };
+
 /// `#[adb(…)]` on a connection's field.
 pub(crate) const CONNECTION_FIELD: Keys = Keys {
     place: "on a field of a connection",
-    known: &["rename", "default", "skip"],
+    known: &["rename", "index", "with", "flatten", "default", "skip"],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["index", "with", "was"],
+    later: &["was"],
     synonyms: &[("name", "rename"), ("property", "rename"), ("ignore", "skip")],
 };
 
@@ -131,7 +169,7 @@ pub(crate) const VARIANT: Keys = Keys {
 /// `embed(…)`.
 pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
-    known: &["from", "set", "embedder", "metric", "engine"],
+    known: &["from", "set", "embedder", "metric", "engine", "label"],
     later: &[],
     serdes: &[],
     synonyms: &[

@@ -41,8 +41,8 @@ impl DataModel for Ingredient {
         name: "Ingredient",
         class: "Ingredient",
         kind: ObjectKind::Entity,
-        doc: "",
         fields: &[field("name", FieldRole::Id(ValueType::String))],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -76,14 +76,18 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
             field("photo", FieldRole::of(<Image as Field>::KIND, false)),
             field(
                 "look",
-                FieldRole::Embedding { set: LETTERS, from: Some("photo"), optional: false },
+                FieldRole::Embedding {
+                    set: LETTERS,
+                    from: Some("photo"),
+                    label: None,
+                    optional: false,
+                },
             ),
             field(
                 "ingredients",
@@ -97,6 +101,7 @@ impl DataModel for Dish {
                 },
             ),
         ],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -131,7 +136,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", role, default: None }
+    FieldSchema::named(name, role)
 }
 
 fn dish(dish_id: u64, name: &str, look: [f32; 4], ingredients: &[&str]) -> Dish {

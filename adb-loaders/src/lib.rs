@@ -19,4 +19,6 @@ pub mod terminal;
 pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
 pub use pipeline::{Ingest, Options, Progress, Report, RowFailure, Stop};
-pub use source::{CsvSource, FromJson, JsonSource, LoadedRow, RowPlace, Source, SourceRow, ToGraph};
+pub use source::{
+    CsvSource, FromJson, JsonSource, LoadedRow, RowPlace, Source, SourceRow, ToGraph,
+};

@@ -115,6 +115,8 @@ impl Makers {
             builder.made(&task);
         }
         *graph = builder.finish();
+        // Of what was made, some may be identified by bytes that are yet to be read.
+        graph.identify(|source| root.read(source))?;
         Ok(count)
     }
 }

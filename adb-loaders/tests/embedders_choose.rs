@@ -207,15 +207,16 @@ impl World {
             name: "Dish",
             class: "Dish",
             kind: adb_model::ObjectKind::Image,
-            doc: "",
-            fields: &[adb_model::FieldSchema {
-                name: "look",
-                key: "look",
-                property: "look",
-                doc: "",
-                role: adb_model::FieldRole::Embedding { set: DISHES, from: None, optional: false },
-                default: None,
-            }],
+            fields: &[adb_model::FieldSchema::named(
+                "look",
+                adb_model::FieldRole::Embedding {
+                    set: DISHES,
+                    from: None,
+                    label: None,
+                    optional: false,
+                },
+            )],
+            ..adb_model::ModelSchema::BARE
         };
         ensure(&self.db, &SCHEMA, |_| Some(chosen.embedder.identity())).await.unwrap();
     }

@@ -6,7 +6,7 @@ use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
     SetSpec,
     database::ask,
-    graph::{EDGE_ID, OBJECT_ID, Relation, USER_TYPE},
+    graph::{CONTENT_ID, EDGE_ID, OBJECT_ID, Relation, USER_TYPE},
 };
 
 /// Property of a set: name of the embedder that fills it.
@@ -313,23 +313,26 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
     };
     for model in schema.reachable() {
         let class = model.kind.system_class().unwrap_or(model.class);
-        if model.kind != ObjectKind::Entity {
+        if model.is_typed() {
             want("entity", class, USER_TYPE);
         }
         for field in model.fields {
             match field.role {
-                FieldRole::Id(_) | FieldRole::Property { indexed: true, .. } => {
-                    want("entity", class, field.property);
-                }
-                FieldRole::Property { indexed: false, .. }
+                role if role.is_indexed() => want("entity", class, field.property),
+                FieldRole::Id(_)
+                | FieldRole::Property { .. }
                 | FieldRole::Geometry(_)
                 | FieldRole::Label { .. } => {}
-                FieldRole::Children { relation, .. } => match relation {
+                FieldRole::Children { relation, edge, .. } => match relation {
                     Relation::Connection(class) | Relation::Reversed(class) => {
                         want("connection", class, EDGE_ID);
+                        for property in edge.iter().filter(|f| f.role.is_indexed()) {
+                            want("connection", class, property.property);
+                        }
                     }
                     Relation::Part => {}
                 },
+                FieldRole::Embedding { .. } if model.kind == ObjectKind::Descriptor => {}
                 FieldRole::Embedding { .. } => want("entity", "_Descriptor", OBJECT_ID),
                 FieldRole::Media { kind, .. } if model.kind == kind => {}
                 FieldRole::Media { kind, .. } => {
@@ -338,7 +341,9 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
                 }
             }
         }
-        if model.ids().next().is_none() {
+        if model.content_id {
+            want("entity", class, CONTENT_ID);
+        } else if model.ids().next().is_none() {
             want("entity", class, OBJECT_ID);
         }
     }

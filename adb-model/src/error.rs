@@ -101,6 +101,12 @@ pub enum ModelErrorKind {
         /// The field.
         field: &'static str,
     },
+    /// An object that is identified by its blob, and has none.
+    #[error("it is identified by what it holds, and holds nothing")]
+    NoContent,
+    /// An object whose identity is the hash of a blob that has not been read.
+    #[error("its identity is the hash of `{0}`, which has not been read: see `Graph::identify`")]
+    Unidentified(String),
     /// Media that has not been read when its command is written.
     #[error("`{0}` has not been read")]
     Unread(String),

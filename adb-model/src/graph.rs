@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +20,9 @@ pub const OBJECT_ID: &str = "adb_id";
 /// The property that says which fields' children a maker has made, and which maker: `faces=…`, with
 /// commas between. What it names is not made again.
 pub const MADE: &str = "adb_made";
+/// The property that identifies objects which are what their blob is: its hash, as [`content_id`]
+/// makes it.
+pub const CONTENT_ID: &str = "adb_sha256";
 /// The property that identifies a connection.
 pub const EDGE_ID: &str = "edge_id";
 
@@ -87,17 +91,31 @@ pub struct Node {
     pub container: Option<NodeId>,
     /// Its label, for kinds that have one.
     pub label: Option<String>,
+    /// Whether `user_type` is a part of its identity: see [`Node::is_typed`].
+    pub typed: bool,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
     /// What the database is known to say of children that were made: [`MADE`].
     pub made_before: Option<String>,
+    /// Whether its identity is the hash of a blob that has not been read.
+    pending: bool,
+    /// The node, and the field of it, that it belongs to: its identity is made from both.
+    part_of: Option<(NodeId, &'static str)>,
 }
 
 impl Node {
-    /// Whether identity is the property *and* `user_type` (all kinds but entities).
+    /// Whether identity is the property *and* `user_type`: all kinds but entities, unless the
+    /// model says otherwise.
     #[must_use]
     pub fn is_typed(&self) -> bool {
-        self.kind != ObjectKind::Entity
+        self.typed
+    }
+
+    /// Whether its identity is the hash of its blob, and that has not been read: see
+    /// [`Graph::identify`].
+    #[must_use]
+    pub fn is_unidentified(&self) -> bool {
+        self.pending
     }
 }
 
@@ -106,8 +124,8 @@ impl Node {
 pub struct Descriptor {
     /// Its set.
     pub set: SetSpec,
-    /// The object that it describes.
-    pub owner: NodeId,
+    /// The object that it describes; nothing if it stands for itself.
+    pub owner: Option<NodeId>,
     /// The components, once known.
     pub vector: Option<Arc<[f32]>>,
     /// What to make them from.
@@ -230,6 +248,48 @@ impl Graph {
     /// Says that the database holds a node already.
     pub fn mark_existing(&mut self, node: NodeId) {
         self.nodes[node.0].exists = true;
+    }
+
+    /// Whether an object's identity is the hash of a blob that nobody has read yet.
+    #[must_use]
+    pub fn is_unidentified(&self) -> bool {
+        self.nodes.iter().any(Node::is_unidentified)
+    }
+
+    /// Reads the blobs whose hashes are identities, and gives these objects, their parts and their
+    /// connections their identities. A blob that is wanted elsewhere in the graph, too, is put
+    /// there, and not read again.
+    ///
+    /// # Errors
+    /// Those of `read`; the graph then remains unidentified.
+    pub fn identify<E>(
+        &mut self,
+        mut read: impl FnMut(&MediaSource) -> Result<Bytes, E>,
+    ) -> Result<(), E> {
+        if !self.is_unidentified() {
+            return Ok(());
+        }
+        for i in 0..self.nodes.len() {
+            let Some(source) = self.nodes[i].media.clone().filter(|_| self.nodes[i].pending) else {
+                continue;
+            };
+            let bytes = read(&source)?;
+            for media in self.media_mut().filter(|media| **media == source) {
+                *media = MediaSource::Bytes(bytes.clone());
+            }
+            self.nodes[i].identity = content_identity(content_id(&bytes));
+            self.nodes[i].pending = false;
+        }
+        // An owner comes before its parts.
+        for i in 0..self.nodes.len() {
+            if let Some((owner, field)) = self.nodes[i].part_of {
+                self.nodes[i].identity = part_identity(&self.nodes[owner.0], field);
+            }
+        }
+        for edge in &mut self.edges {
+            edge.edge_id = edge_id(&self.nodes[edge.src.0], edge.class, &self.nodes[edge.dst.0]);
+        }
+        Ok(())
     }
 
     /// Ids of all nodes.
@@ -377,6 +437,38 @@ impl GraphBuilder {
         Ok(self.enter_node(kind, Cow::Borrowed(class), identity))
     }
 
+    /// Adds a node that is identified by its blob: the same bytes are the same object. Where they
+    /// have not been read, [`Graph::identify`] completes it, and until then the same path or
+    /// address is the same object.
+    ///
+    /// # Errors
+    /// When there are no media: the macro asks for a field that holds them.
+    pub fn enter_content(
+        &mut self,
+        kind: ObjectKind,
+        class: &'static str,
+        media: Option<&MediaSource>,
+    ) -> Result<Entered, ModelError> {
+        let media = media.ok_or_else(|| ModelError::new(class, ModelErrorKind::NoContent))?;
+        let loaded = media.loaded();
+        let id = match (loaded, media) {
+            (Some(bytes), _) => content_id(bytes),
+            (None, MediaSource::Stored(unique_id)) => unique_id.clone(),
+            (None, other) => other.origin().unwrap_or_default(),
+        };
+        let entered = self.enter_node(kind, Cow::Borrowed(class), content_identity(id));
+        if let Entered::New(node) = entered {
+            self.graph.nodes[node.0].pending = loaded.is_none();
+        }
+        Ok(entered)
+    }
+
+    /// Says that an object bears no `user_type`: its identity alone tells it from others of its
+    /// kind.
+    pub fn untyped(&mut self, node: NodeId) {
+        self.graph.nodes[node.0].typed = false;
+    }
+
     fn known(&mut self, kind: ObjectKind, class: &str, identity: &Identity) -> Option<NodeId> {
         if self.graph.nodes.len() <= FEW {
             let same = |n: &Node| n.kind == kind && n.class == class && n.identity == *identity;
@@ -404,6 +496,7 @@ impl GraphBuilder {
             self.seen.insert((kind, class.clone(), identity.text()), id);
         }
         self.graph.nodes.push(Node {
+            typed: kind != ObjectKind::Entity,
             kind,
             class,
             identity,
@@ -415,8 +508,26 @@ impl GraphBuilder {
             label: None,
             exists: false,
             made_before: None,
+            pending: false,
+            part_of: None,
         });
         Entered::New(id)
+    }
+
+    /// Adds, or finds, the object that belongs to a field of another.
+    fn enter_part(&mut self, kind: ObjectKind, owner: NodeId, field: &'static str) -> Entered {
+        let of = &self.graph.nodes[owner.0];
+        let (class, identity) = (part_class(&of.class, field), part_identity(of, field));
+        let entered = self.enter_node(kind, class.into(), identity);
+        if let Entered::New(node) = entered {
+            self.graph.nodes[node.0].part_of = Some((owner, field));
+        }
+        entered
+    }
+
+    /// A node's properties, to add more of them.
+    pub fn properties(&mut self, node: NodeId) -> &mut Vec<(&'static str, Value)> {
+        &mut self.graph.nodes[node.0].properties
     }
 
     /// Adds a property.
@@ -436,8 +547,7 @@ impl GraphBuilder {
         let holder = if self.graph.nodes[node.0].kind == kind {
             node
         } else {
-            let (class, identity) = self.part_of(node, name);
-            match self.enter_node(kind, class, identity) {
+            match self.enter_part(kind, node, name) {
                 Entered::Known(_) => return,
                 Entered::New(child) => {
                     self.connect(node, child, name, Vec::new());
@@ -496,7 +606,9 @@ impl GraphBuilder {
         self.graph.nodes[node.0].geometry = Some(geometry);
     }
 
-    /// Gives a node its label.
+    /// Gives a node its label; a vector gets that of the field that [`descriptor`] was told.
+    ///
+    /// [`descriptor`]: GraphBuilder::descriptor
     pub fn label(&mut self, node: NodeId, label: String) {
         self.graph.nodes[node.0].label = Some(label);
     }
@@ -512,15 +624,25 @@ impl GraphBuilder {
         match relation {
             Relation::Connection(class) => self.connect(parent, child, class, properties),
             Relation::Reversed(class) => self.connect(child, parent, class, properties),
-            Relation::Part => self.graph.nodes[child.0].container = Some(parent),
+            Relation::Part => {
+                let child = &mut self.graph.nodes[child.0];
+                match &mut child.descriptor {
+                    // It comes with one connection: to the first that it hangs on.
+                    Some(descriptor) => {
+                        descriptor.owner.get_or_insert(parent);
+                    }
+                    None => child.container = Some(parent),
+                }
+            }
         }
     }
 
-    /// Adds a descriptor of `owner`. With neither a vector nor a source there is nothing to add:
-    /// an optional picture that is absent has no embedding.
+    /// Adds a descriptor of `owner`, or makes `owner` one if its model is of descriptors; answers
+    /// which node it is. With neither a vector nor a source there is nothing to add: an optional
+    /// picture that is absent has no embedding.
     ///
     /// # Errors
-    /// When a given vector does not fit the set.
+    /// When a given vector does not fit the set; when an object that is a descriptor has neither.
     pub fn descriptor(
         &mut self,
         owner: NodeId,
@@ -528,19 +650,33 @@ impl GraphBuilder {
         set: SetSpec,
         vector: Option<Arc<[f32]>>,
         source: Option<EmbedInput>,
-    ) -> Result<(), ModelError> {
-        if vector.is_none() && source.is_none() {
-            return Ok(());
+    ) -> Result<Option<NodeId>, ModelError> {
+        let of = &self.graph.nodes[owner.0];
+        let is_own = of.kind == ObjectKind::Descriptor;
+        let fault = |kind| Err(ModelError::new(part_class(&of.class, field), kind));
+        match &vector {
+            Some(v) => {
+                if let Err(e) = check_vector(v, set.dimensions) {
+                    return fault(ModelErrorKind::Embedding(e));
+                }
+            }
+            None if source.is_some() => {}
+            None if is_own => return fault(ModelErrorKind::NoVector { set: set.name }),
+            None => return Ok(None),
         }
-        let (class, identity) = self.part_of(owner, field);
-        if let Some(v) = &vector {
-            check_vector(v, set.dimensions)
-                .map_err(|e| ModelError::new(class.clone(), ModelErrorKind::Embedding(e)))?;
+        if is_own {
+            let descriptor = Descriptor { set, owner: None, vector, source };
+            self.graph.nodes[owner.0].descriptor = Some(descriptor);
+            return Ok(Some(owner));
         }
-        if let Entered::New(id) = self.enter_node(ObjectKind::Descriptor, class, identity) {
-            self.graph.nodes[id.0].descriptor = Some(Descriptor { set, owner, vector, source });
-        }
-        Ok(())
+        Ok(Some(match self.enter_part(ObjectKind::Descriptor, owner, field) {
+            Entered::Known(id) => id,
+            Entered::New(id) => {
+                let descriptor = Descriptor { set, owner: Some(owner), vector, source };
+                self.graph.nodes[id.0].descriptor = Some(descriptor);
+                id
+            }
+        }))
     }
 
     /// Joins two nodes. The same edge twice is one edge: its first properties count.
@@ -576,7 +712,7 @@ impl GraphBuilder {
         if descriptor.source != Some(EmbedInput::OwnRegion) {
             return None;
         }
-        let owner = &self.graph.nodes[descriptor.owner.0];
+        let owner = &self.graph.nodes[descriptor.owner?.0];
         let container = &self.graph.nodes[owner.container?.0];
         match (&owner.geometry, &container.media) {
             (Some(Geometry::Rect(rect)), Some(media)) => {
@@ -585,14 +721,32 @@ impl GraphBuilder {
             _ => None,
         }
     }
+}
 
-    /// Class and identity of an object that belongs to a field of another: `Dish.look`, and
-    /// `Dish/1/look`.
-    fn part_of(&self, owner: NodeId, field: &str) -> (Cow<'static, str>, Identity) {
-        let owner = &self.graph.nodes[owner.0];
-        let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
-        (part_class(&owner.class, field).into(), Identity::new(vec![(OBJECT_ID, value)]))
+/// Identity of an object that belongs to a field of another: `Dish/1/look`.
+fn part_identity(owner: &Node, field: &str) -> Identity {
+    let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
+    Identity::new(vec![(OBJECT_ID, value)])
+}
+
+fn content_identity(id: String) -> Identity {
+    Identity::new(vec![(CONTENT_ID, Value::String(id))])
+}
+
+/// What identifies an object by its blob: the SHA-256 of its bytes, in hexadecimal.
+///
+/// ```
+/// let id = adb_model::graph::content_id(b"abc");
+/// assert!(id.starts_with("ba7816bf8f01cfea") && id.len() == 64);
+/// ```
+#[must_use]
+pub fn content_id(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
     }
+    text
 }
 
 /// The class of objects that belong to a field of another's: `Dish.look`.

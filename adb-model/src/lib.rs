@@ -12,6 +12,7 @@ mod column;
 mod connection;
 mod constraint;
 mod contract;
+mod converted;
 mod database;
 pub mod document;
 mod embedder;
@@ -26,6 +27,7 @@ mod make;
 mod media;
 mod part;
 pub mod probe;
+mod properties;
 pub mod query;
 mod record;
 mod schema;
@@ -44,6 +46,9 @@ pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
     Metric, Produces, SetSpec, Starter512,
 };
+pub use converted::{
+    ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
+};
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
@@ -51,7 +56,7 @@ pub use ensure::ensure;
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
-    default_of,
+    default_of, media_of_kind,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
@@ -65,9 +70,11 @@ pub use make::{
     Without,
 };
 pub use media::{Blob, Image, MediaSource, Video};
-pub use part::{ClipModel, FrameModel, RegionModel};
+pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
+pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
 pub use schema::{
-    FieldKind, FieldRole, FieldSchema, KindFault, MadeBy, ModelSchema, ObjectKind, SchemaRef,
+    FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema, ObjectKind,
+    SchemaRef,
 };
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

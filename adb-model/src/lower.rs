@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::{
-    Dialect, Edge, Graph, Node, NodeId, ObjectKind, Request, Value,
+    Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
     graph::{EDGE_ID, MADE, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
@@ -102,7 +102,10 @@ impl Lowering {
         }
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
             if node.exists {
-                self.find(node, base, id);
+                // Only as an end of connections is a descriptor of use, and most are none.
+                if node.descriptor.is_none() || is_an_end(graph, id) {
+                    self.find(node, base, id);
+                }
             } else {
                 self.add(node, base, id)?;
             }
@@ -115,6 +118,10 @@ impl Lowering {
     }
 
     fn add(&mut self, node: &Node, base: u32, id: NodeId) -> Result<(), ModelError> {
+        if node.is_unidentified() {
+            let origin = node.media.as_ref().and_then(MediaSource::origin).unwrap_or_default();
+            return Err(ModelError::new(node.class.clone(), ModelErrorKind::Unidentified(origin)));
+        }
         self.open("Add", node.kind.command_suffix());
         self.int("_ref", reference(base, id));
         match (&node.kind, &node.descriptor) {
@@ -148,10 +155,16 @@ impl Lowering {
         }
         self.json.push(b'}');
         if let Some(d) = &node.descriptor {
-            self.key("connect");
-            self.json.push(b'{');
-            self.int("ref", reference(base, d.owner));
-            self.json.push(b'}');
+            if let Some(owner) = d.owner {
+                if owner.index() >= id.index() {
+                    let kind = ModelErrorKind::NoContainer { container: "what it describes" };
+                    return Err(ModelError::new(node.class.clone(), kind));
+                }
+                self.key("connect");
+                self.json.push(b'{');
+                self.int("ref", reference(base, owner));
+                self.json.push(b'}');
+            }
             let vector = d.vector.as_ref().ok_or_else(|| {
                 ModelError::new(node.class.clone(), ModelErrorKind::NoVector { set: d.set.name })
             })?;
@@ -172,13 +185,12 @@ impl Lowering {
 
     /// What is there already: needed only as an end of edges and descriptors.
     fn find(&mut self, node: &Node, base: u32, id: NodeId) {
-        if node.descriptor.is_some() {
-            return;
-        }
         self.open("Find", node.kind.command_suffix());
         self.int("_ref", reference(base, id));
-        if node.kind == ObjectKind::Entity {
-            self.text("with_class", &node.class);
+        match (node.kind, &node.descriptor) {
+            (ObjectKind::Entity, _) => self.text("with_class", &node.class),
+            (_, Some(d)) => self.text("set", d.set.name),
+            _ => {}
         }
         self.key("unique");
         self.json.extend_from_slice(b"true");
@@ -333,6 +345,13 @@ impl Text<'_> {
     }
 }
 
+/// Whether a connection begins or ends at a node.
+fn is_an_end(graph: &Graph, id: NodeId) -> bool {
+    let owns = |node: &Node| node.descriptor.as_ref().is_some_and(|d| d.owner == Some(id));
+    graph.edges().iter().any(|edge| edge.src == id || edge.dst == id)
+        || graph.nodes().iter().any(|node| !node.exists && owns(node))
+}
+
 fn reference(base: u32, node: NodeId) -> u32 {
     base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
 }
@@ -340,7 +359,7 @@ fn reference(base: u32, node: NodeId) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipVitB16, Engine, GraphBuilder, MediaSource, Metric, SetSpec, graph::Entered};
+    use crate::{ClipVitB16, Engine, GraphBuilder, Metric, SetSpec, graph::Entered};
 
     const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
 

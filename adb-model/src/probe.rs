@@ -76,10 +76,14 @@ fn group(graphs: &[&mut Graph]) -> Vec<Group> {
             }
             let i = groups
                 .iter()
-                .position(|x| x.kind == node.kind && x.class == node.class && x.set == set)
+                .position(|x| {
+                    (x.kind, x.typed, x.set) == (node.kind, node.typed, set)
+                        && x.class == node.class
+                })
                 .unwrap_or_else(|| {
                     groups.push(Group {
                         kind: node.kind,
+                        typed: node.typed,
                         class: node.class.clone().into_owned(),
                         set,
                         id: node.identity.parts().iter().map(|(p, _)| *p).collect(),
@@ -121,6 +125,8 @@ fn difference(node: &Node, object: &Json) -> Option<String> {
 struct Group {
     kind: ObjectKind,
     class: String,
+    /// Whether the class is a property of theirs.
+    typed: bool,
     set: Option<&'static str>,
     /// The properties that identify them.
     id: Vec<&'static str>,
@@ -151,7 +157,8 @@ impl Group {
         let mut body = json!({"results": {"list": self.list}});
         if self.kind == ObjectKind::Entity {
             body["with_class"] = json!(self.class);
-        } else {
+        }
+        if self.typed {
             any = any.and(Constraint::equal(USER_TYPE, self.class.clone()));
         }
         if let Some(set) = self.set {

@@ -1,6 +1,9 @@
 //! Schemas: what a model looks like, without a value of it.
 
-use std::{fmt, sync::{Arc, OnceLock}};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,8 +106,13 @@ pub struct ModelSchema {
     pub kind: ObjectKind,
     /// The struct's doc comment.
     pub doc: &'static str,
-    /// Its fields, in order; skipped ones are not among them.
+    /// Its fields, in order; skipped ones are not among them, those of flattened structs are.
     pub fields: &'static [FieldSchema],
+    /// Whether its objects bear no `user_type`, and none is asked for. Entities always have a
+    /// class.
+    pub untyped: bool,
+    /// Whether an object is identified by the hash of its blob.
+    pub content_id: bool,
 }
 
 /// One field of a model.
@@ -122,6 +130,18 @@ pub struct FieldSchema {
     pub role: FieldRole,
     /// What serde puts there when a row lacks it, as far as that is one value.
     pub default: Option<fn() -> Option<Value>>,
+    /// The field that holds it, if it is one of a flattened struct.
+    pub inside: Option<Inside>,
+}
+
+/// Where a field of a flattened struct stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inside {
+    /// The Rust name of the model's field that holds the struct.
+    pub field: &'static str,
+    /// The key under which a source has the struct; nothing if its keys lie among the model's, as
+    /// serde's `flatten` has them.
+    pub key: Option<&'static str>,
 }
 
 /// What a field is to its object.
@@ -159,6 +179,8 @@ pub enum FieldRole {
         set: SetSpec,
         /// The Rust name of the field that it is made from.
         from: Option<&'static str>,
+        /// The Rust name of the field that labels it.
+        label: Option<&'static str>,
         /// Whether an object may be without one.
         optional: bool,
     },
@@ -236,6 +258,12 @@ impl FieldRole {
             FieldKind::Geometry { property, .. } => FieldRole::Geometry(property),
         }
     }
+
+    /// Whether the database keeps an index on the property.
+    #[must_use]
+    pub const fn is_indexed(&self) -> bool {
+        matches!(self, FieldRole::Id(_) | FieldRole::Property { indexed: true, .. })
+    }
 }
 
 /// What a field's type says about it.
@@ -312,7 +340,43 @@ impl FieldKind {
     }
 }
 
+impl FieldSchema {
+    /// A field that has one name everywhere.
+    #[must_use]
+    pub const fn named(name: &'static str, role: FieldRole) -> Self {
+        Self { name, key: name, property: name, doc: "", role, default: None, inside: None }
+    }
+}
+
 impl ModelSchema {
+    /// An entity without a name or a field: what is left unsaid in a schema that is written by
+    /// hand.
+    pub const BARE: Self = Self {
+        name: "",
+        class: "",
+        kind: ObjectKind::Entity,
+        doc: "",
+        fields: &[],
+        untyped: false,
+        content_id: false,
+    };
+
+    /// Whether its objects bear their class as `user_type`.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        !self.untyped && !matches!(self.kind, ObjectKind::Entity)
+    }
+
+    /// For models of descriptors: the field that is the object's vector, and its set.
+    #[must_use]
+    pub fn own_vector(&self) -> Option<(&'static FieldSchema, SetSpec)> {
+        let is_descriptor = self.kind == ObjectKind::Descriptor;
+        self.fields.iter().filter(|_| is_descriptor).find_map(|field| match field.role {
+            FieldRole::Embedding { set, .. } => Some((field, set)),
+            _ => None,
+        })
+    }
+
     /// The fields that identify an object, together; none where its row does.
     pub fn ids(&self) -> impl Iterator<Item = &'static FieldSchema> {
         self.fields.iter().filter(|f| matches!(f.role, FieldRole::Id(_)))
@@ -405,10 +469,6 @@ mod tests {
     const LOOKS: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
     const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
 
-    const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-        FieldSchema { name, key: name, property: name, doc: "", role, default: None }
-    }
-
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
         FieldRole::Children {
             relation: Relation::Connection("Has"),
@@ -424,24 +484,32 @@ mod tests {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        doc: "",
         fields: &[
-            field("id", FieldRole::Id(ValueType::Int)),
-            field("look", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
-            field("smell", FieldRole::Embedding { set: LOOKS, from: None, optional: false }),
-            field("part", child(|| &PART)),
+            FieldSchema::named("id", FieldRole::Id(ValueType::Int)),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
+            FieldSchema::named(
+                "smell",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
+            FieldSchema::named("part", child(|| &PART)),
         ],
+        ..ModelSchema::BARE
     };
     static PART: ModelSchema = ModelSchema {
         name: "Part",
         class: "Part",
-        kind: ObjectKind::Entity,
-        doc: "",
         fields: &[
-            field("look", FieldRole::Embedding { set: OTHER, from: None, optional: false }),
-            field("part", child(|| &PART)),
-            field("dish", child(|| &DISH)),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false },
+            ),
+            FieldSchema::named("part", child(|| &PART)),
+            FieldSchema::named("dish", child(|| &DISH)),
         ],
+        ..ModelSchema::BARE
     };
 
     #[test]

@@ -218,23 +218,37 @@ fn meal() -> impl Strategy<Value = Json> {
         maybe(prop::collection::vec(area, 0..3).prop_map(Json::from)),
         (any::<bool>(), -2f32..2.0),
     )
-        .prop_map(|((id, title, photo), cuisine, weight, portions, course, served, tags, parts, cook, areas, (chef, x))| {
-            let photo = ["a.png", "deep/b.png", "missing.png"][photo];
-            let mut row = json!({
-                "mealId": id, "title": title, "photo": photo, "look": [x, 0, 0.5, 1],
-            });
-            set(&mut row, "cuisine", cuisine);
-            set(&mut row, "weight", weight);
-            set(&mut row, "portions", portions);
-            set(&mut row, "course", course);
-            set(&mut row, "served", served);
-            set(&mut row, "tags", tags);
-            set(&mut row, "parts", parts);
-            set(&mut row, "cook", cook);
-            set(&mut row, "areas", areas);
-            set(&mut row, "chef", chef.then_some(json!("nobody takes this")));
-            row
-        })
+        .prop_map(
+            |(
+                (id, title, photo),
+                cuisine,
+                weight,
+                portions,
+                course,
+                served,
+                tags,
+                parts,
+                cook,
+                areas,
+                (chef, x),
+            )| {
+                let photo = ["a.png", "deep/b.png", "missing.png"][photo];
+                let mut row = json!({
+                    "mealId": id, "title": title, "photo": photo, "look": [x, 0, 0.5, 1],
+                });
+                set(&mut row, "cuisine", cuisine);
+                set(&mut row, "weight", weight);
+                set(&mut row, "portions", portions);
+                set(&mut row, "course", course);
+                set(&mut row, "served", served);
+                set(&mut row, "tags", tags);
+                set(&mut row, "parts", parts);
+                set(&mut row, "cook", cook);
+                set(&mut row, "areas", areas);
+                set(&mut row, "chef", chef.then_some(json!("nobody takes this")));
+                row
+            },
+        )
 }
 
 /// A directory with two pictures; rows name a third, which is not there.
@@ -336,7 +350,10 @@ async fn a_table_gives_what_json_gives() {
         assert_eq!((report.added, report.failed), (3, 2), "{report}");
         assert_eq!(report.ignored_keys.get("spare"), Some(&1), "{report}");
         let said: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
-        assert!(said[0].contains("row 4 (line 6): the line has 2 cells, the header 10"), "{report}");
+        assert!(
+            said[0].contains("row 4 (line 6): the line has 2 cells, the header 10"),
+            "{report}"
+        );
         assert!(said[1].contains("row 5") && said[1].contains("heavy"), "{report}");
     }
     let a = flat_content(&*a).await;
@@ -398,7 +415,8 @@ async fn strict_refuses_rows_with_keys_that_no_field_takes() {
 async fn a_row_that_is_no_object_costs_itself() {
     let dir = pictures();
     let file = dir.path().join("rows.jsonl");
-    fs::write(&file, "{\"id\": 1, \"name\": \"a\", \"fresh\": true}\n[1]\n7\n{\"id\": 2\n").unwrap();
+    fs::write(&file, "{\"id\": 1, \"name\": \"a\", \"fresh\": true}\n[1]\n7\n{\"id\": 2\n")
+        .unwrap();
     let db = database(dir.path(), "a");
     let report = ingest(&db, JsonSource::by_model(&file, loaded::<Flat>()).unwrap()).await;
     assert_eq!((report.rows, report.added, report.failed), (4, 1, 3), "{report}");

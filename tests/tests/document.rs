@@ -15,8 +15,7 @@ fn both<M: DataModel + DeserializeOwned>(row: &Json) -> [Result<String, ()>; 2] 
         .map_err(|_| ())
         .and_then(|value| value.graph_in(builder).map_err(|_| ()));
     let loaded = Document::of(M::SCHEMA).load().unwrap();
-    let by_document =
-        loaded.graph_in(row, adb::GraphBuilder::for_row(identity)).map_err(|_| ());
+    let by_document = loaded.graph_in(row, adb::GraphBuilder::for_row(identity)).map_err(|_| ());
     [by_struct, by_document].map(|graph| graph.map(|g| format!("{g:#?}")))
 }
 

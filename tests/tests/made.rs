@@ -47,7 +47,8 @@ impl Embedder for Plain {
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
         assert!(encoded.starts_with(b"\x89PNG"), "it is the encoded picture");
-        let Rect { x, y, width, height } = region.unwrap_or(Rect { x: 0, y: 0, width: 1, height: 1 });
+        let Rect { x, y, width, height } =
+            region.unwrap_or(Rect { x: 0, y: 0, width: 1, height: 1 });
         Ok(PreparedImage([x, y, width, height].map(|n| n as f32).into()))
     }
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -189,7 +190,8 @@ async fn a_text_becomes_chunks_with_vectors_and_only_once() {
     assert_eq!((first.added, first.made, first.embedded), (3, 4, 4), "{first}");
     assert_eq!(maker.asked(), 3);
 
-    let mut pages: Vec<Page> = Page::find().with_vectors().depth(2).fetch(&*place.db()).await.unwrap();
+    let mut pages: Vec<Page> =
+        Page::find().with_vectors().depth(2).fetch(&*place.db()).await.unwrap();
     pages.sort_by(|a, b| a.path.cmp(&b.path));
     pages[0].chunks.sort_by_key(|c| c.number);
     let texts: Vec<&str> = pages[0].chunks.iter().map(|c| c.text.as_str()).collect();
@@ -218,7 +220,8 @@ async fn made_anew_they_are_the_same_objects() {
     let place = Place::new(&pages());
     place.ingest::<Page>(|i| i.maker(Paragraphs::new())).await;
     let ids = |db: Arc<dyn Database>| async move {
-        let find = json!([{"FindEntity": {"with_class": "Chunk", "results": {"list": ["adb_id"]}}}]);
+        let find =
+            json!([{"FindEntity": {"with_class": "Chunk", "results": {"list": ["adb_id"]}}}]);
         let (answers, _) = adb::ask(&*db, adb::Request::json(&find)).await.unwrap();
         let mut ids: Vec<String> = answers[0]["FindEntity"]["entities"]
             .as_array()

@@ -8,15 +8,17 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
 use super::{
-    bounds,
     columns::Columns,
     kind::{About, Kind, Parts},
     made,
     meaning::{Embedding, Field, Model, Role, Set, Source},
-    read,
+    needs, read,
     written::ConnectionClass,
 };
 use crate::{
+    converted,
+    flattened::{self, Flattened, Listed},
+    properties::expand::in_a_function,
     respan::{located, respan},
     set::expand::spec,
 };
@@ -28,7 +30,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let check = check_when_declared(model);
     let frames = made::regions_have_a_picture(model);
     let (params, args, _) = model.generics.split_for_impl();
-    let bounds = bounds::where_clause(model);
+    let bounds = needs::where_clause(model);
     let columns = Columns::of(model);
     let (columns_type, columns_struct, columns_fn) =
         (columns.ty(), columns.declaration(), columns.function());
@@ -65,22 +67,63 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 }
 
 fn schema(model: &Model) -> TokenStream {
-    let Model { name, class, doc, .. } = model;
+    let Model { name, class, doc, content_id, untyped, .. } = model;
     let kind = kind(model);
-    let fields = model.fields.iter().map(|field| field_schema(model, field));
+    let listed: Vec<Listed<'_>> = model
+        .fields
+        .iter()
+        .map(|field| match flattened(field) {
+            Some(flattened) => Listed::Flattened(flattened),
+            None => Listed::Own(field_schema(model, field)),
+        })
+        .collect();
+    let fields = flattened::list(&listed);
     let check = fields_fit_the_kind(model);
+    let names_differ = names_differ(model);
     quote! {
         const SCHEMA: &'static _adb::ModelSchema = {
             #check
+            #names_differ
             &_adb::ModelSchema {
                 name: #name,
                 class: #class,
                 kind: #kind,
                 doc: #doc,
-                fields: &[#(#fields),*],
+                fields: #fields,
+                untyped: #untyped,
+                content_id: #content_id,
             }
         };
     }
+}
+
+fn flattened(field: &Field) -> Option<Flattened<'_>> {
+    match field.role {
+        Role::Flattened { in_rows } => Some(Flattened {
+            name: field.name.clone(),
+            ty: &field.ty,
+            key: (!in_rows).then_some(&*field.key),
+        }),
+        _ => None,
+    }
+}
+
+/// The macro has seen to its own properties; those of flattened structs it does not see.
+fn names_differ(model: &Model) -> TokenStream {
+    let all: Vec<Flattened<'_>> = model.fields.iter().filter_map(flattened).collect();
+    let has_property = |field: &&Field| {
+        !matches!(
+            field.role,
+            Role::Children { .. } | Role::Parts { .. } | Role::Label | Role::Flattened { .. }
+        )
+    };
+    let own: Vec<(String, String)> = model
+        .fields
+        .iter()
+        .filter(has_property)
+        .map(|f| (f.name.clone(), f.property.clone()))
+        .collect();
+    flattened::names_differ(&model.name, &own, &all)
 }
 
 /// Which fields are media or geometry only their types know.
@@ -99,11 +142,24 @@ fn fields_fit_the_kind(model: &Model) -> TokenStream {
     let fault = quote_spanned! {span=>
         _adb::FieldKind::fault(&[#(<#stored as _adb::Field>::KIND),*], #kind)
     };
-    if model.kind == Kind::Entity {
+    if !model.kind.has_own_field() {
+        let vector = model.fields.iter().find(|f| matches!(f.role, Role::Embedding(_)));
+        let optional = vector.filter(|_| model.kind == Kind::Descriptor).map(|field| {
+            let message = format!(
+                "`{name}` is a descriptor, so its vector can't be an `Option`: write `Embedding<N>`, and leave out the object where there is none"
+            );
+            let ty = &field.ty;
+            quote_spanned! {located(ty.span())=>
+                if <#ty as _adb::EmbeddingField>::OPTIONAL {
+                    ::core::panic!(#message)
+                }
+            }
+        });
         return quote_spanned! {span=>
             if let ::core::option::Option::Some(_) = #fault {
                 ::core::panic!(#others)
             }
+            #optional
         };
     }
     let none = format!(
@@ -178,6 +234,7 @@ fn field_schema(model: &Model, field: &Field) -> TokenStream {
             doc: #doc,
             role: #role,
             default: #default,
+            inside: ::core::option::Option::None,
         }
     }
 }
@@ -193,6 +250,11 @@ fn default(model: &Model, field: &Field) -> TokenStream {
                     _adb::default_of::<#ty>(&__value, #at)
                 })
             }
+        }
+        (Role::Converted { with, .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            let value = converted::value(ty, with, &quote!(&__value), &at);
+            in_a_function(ty, default, &value)
         }
         _ => quote!(::core::option::Option::None),
     }
@@ -218,8 +280,11 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::of(<#ty as _adb::Field>::KIND, true)
             }}
         }
+        Role::Converted { with, indexed } => converted::role(ty, with, *indexed),
+        // Its fields stand in the list for it.
+        Role::Flattened { .. } => TokenStream::new(),
         Role::Embedding(embedding) => {
-            let Embedding { from, set } = &**embedding;
+            let Embedding { from, label, set } = &**embedding;
             let (embedder, _) = embedder(set);
             let spec = set_spec(set);
             let span = guilty(set).span();
@@ -231,13 +296,14 @@ fn role(field: &Field) -> TokenStream {
                     >>::CHECKED;
                 }
             });
-            let from = match from {
-                Some(from) => {
-                    let name = syn::ext::IdentExt::unraw(&from.named).to_string();
+            let name = |source: &Option<Source>| match source {
+                Some(source) => {
+                    let name = syn::ext::IdentExt::unraw(&source.named).to_string();
                     quote!(::core::option::Option::Some(#name))
                 }
                 None => quote!(::core::option::Option::None),
             };
+            let (from, label) = (name(from), name(label));
             let produces = quote_spanned! {located(span)=>
                 let () = <#embedder as _adb::Produces<
                     <#ty as _adb::EmbeddingField>::Vector
@@ -249,6 +315,7 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::Embedding {
                     set: #spec,
                     from: #from,
+                    label: #label,
                     optional: <#ty as _adb::EmbeddingField>::OPTIONAL,
                 }
             }}
@@ -263,7 +330,7 @@ fn role(field: &Field) -> TokenStream {
                     let check = quote_spanned! {span=>
                         let () = <#of_field as _adb::SameEdge<#edge>>::CHECKED;
                     };
-                    (check, quote!(<#edge as _adb::Connection>::FIELDS))
+                    (check, quote!(<#edge as _adb::Properties>::FIELDS))
                 }
             };
             children(field, &check, &relation, &edge)
@@ -372,6 +439,7 @@ fn build(model: &Model) -> TokenStream {
     let kind = kind(model);
     let enter = enter(model, class, &kind);
     let adds = model.fields.iter().filter_map(|field| add(model, field));
+    let untyped = model.untyped.then(|| quote!(__graph.untyped(__node);));
     quote! {
         fn build(
             &self,
@@ -381,6 +449,7 @@ fn build(model: &Model) -> TokenStream {
                 _adb::Entered::New(__node) => __node,
                 _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
             };
+            #untyped
             #(#adds)*
             ::core::result::Result::Ok(__node)
         }
@@ -395,6 +464,14 @@ fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
         quote!((#property, <#ty as _adb::IdProperty>::id(&self.#ident, #at)?))
     });
     let ids: Vec<TokenStream> = ids.collect();
+    if model.content_id {
+        let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
+        let media =
+            stored.map(|Field { ident, ty, .. }| quote!(<#ty as _adb::Field>::media(&self.#ident)));
+        return quote! {
+            __graph.enter_content(#kind, #class, _adb::media_of_kind(#kind, [#(#media),*]))?
+        };
+    }
     if ids.is_empty() {
         return quote!(__graph.enter_row(#kind, #class)?);
     }
@@ -409,6 +486,18 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
         Role::Id => return None,
         Role::Stored { .. } => {
             quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
+        }
+        Role::Converted { with, .. } => {
+            let property = &field.property;
+            let value = converted::value(ty, with, &quote!(&self.#ident), &at);
+            quote! {
+                if let ::core::option::Option::Some(__value) = #value {
+                    __graph.property(__node, #property, __value);
+                }
+            }
+        }
+        Role::Flattened { .. } => {
+            quote!(<#ty as _adb::Properties>::add(&self.#ident, __graph.properties(__node))?;)
         }
         Role::Embedding(embedding) => add_embedding(field, embedding, &at),
         Role::Children { .. } | Role::Parts { .. } => {
@@ -432,7 +521,7 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
 fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> TokenStream {
     let Field { ident, ty, .. } = field;
     let spec = set_spec(&embedding.set);
-    match &embedding.from {
+    let descriptor = match &embedding.from {
         None => quote! {
             <#ty as _adb::EmbeddingField>::add_given(
                 &self.#ident,
@@ -440,7 +529,7 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                 __node,
                 #at,
                 #spec,
-            )?;
+            )?
         },
         Some(Source { named, ty: source }) => {
             let source = respan(source, named.span());
@@ -452,7 +541,18 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                     __node,
                     #at,
                     #spec,
-                )?;
+                )?
+            }
+        }
+    };
+    let Some(Source { named, ty }) = &embedding.label else { return quote!(#descriptor;) };
+    let ty = respan(ty, named.span());
+    quote! {
+        if let ::core::option::Option::Some(__descriptor) = #descriptor {
+            if let ::core::option::Option::Some(__label) =
+                <#ty as _adb::LabelField>::label(&self.#named)
+            {
+                __graph.label(__descriptor, ::std::borrow::ToOwned::to_owned(__label));
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     kind::{Kind, Parts},
     written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel},
 };
-use crate::{ctxt::Ctxt, declaration::SetDeclaration, krate};
+use crate::{ctxt::Ctxt, declaration::SetDeclaration, given::Given, krate};
 
 pub(crate) struct Model {
     pub(crate) krate: Path,
@@ -22,6 +22,9 @@ pub(crate) struct Model {
     pub(crate) kind: Kind,
     /// Where it says so: what is wrong with the kind is shown there.
     pub(crate) kind_span: Span,
+    /// Whether an object is identified by its blob.
+    pub(crate) content_id: bool,
+    pub(crate) untyped: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) skipped: Vec<Skipped>,
 }
@@ -63,6 +66,16 @@ pub(crate) enum Role {
         /// Where an index is asked for.
         index: Option<Span>,
     },
+    /// A property, by functions of the user's.
+    Converted {
+        with: Path,
+        indexed: bool,
+    },
+    /// A struct whose fields are properties of this object.
+    Flattened {
+        /// Whether serde flattens it as well; otherwise a row has it under its key.
+        in_rows: bool,
+    },
     Embedding(Box<Embedding>),
     Children {
         class: ConnectionClass,
@@ -79,12 +92,13 @@ pub(crate) enum Role {
 
 pub(crate) struct Embedding {
     pub(crate) from: Option<Source>,
+    pub(crate) label: Option<Source>,
     pub(crate) set: Set,
 }
 
-/// The field that vectors or children are made from.
+/// The field that vectors or children are made from, or vectors labelled by.
 pub(crate) struct Source {
-    /// As `from = …` has it.
+    /// As `from = …` or `label = …` has it.
     pub(crate) named: Ident,
     pub(crate) ty: Type,
 }
@@ -113,6 +127,8 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
         vis: written.vis.clone(),
         kind,
         kind_span,
+        content_id: written.content_id.is_some(),
+        untyped: written.untyped.is_some(),
         fields: fields.into_iter().collect::<Option<_>>()?,
         skipped: skipped
             .map(|f| Skipped {
@@ -128,11 +144,12 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
     let role = if written.id.is_some() {
         Role::Id
     } else if let Some(embed) = &written.embed {
-        let from = match &embed.value.from {
-            Some(from) => Some(source(model, &from.value)?),
-            None => None,
+        let named = |given: &Option<Given<Ident>>| match given {
+            Some(field) => source(model, &field.value).map(Some),
+            None => Some(None),
         };
-        Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)? }))
+        let (from, label) = (named(&embed.value.from)?, named(&embed.value.label)?);
+        Role::Embedding(Box::new(Embedding { from, label, set: set(cx, &embed.value)? }))
     } else if let Some(connect) = &written.connect {
         Role::Children {
             class: connect.value.class.clone()?,
@@ -142,6 +159,10 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         Role::Parts { what: *what, span: key.span() }
     } else if written.label.is_some() {
         Role::Label
+    } else if written.is_flattened() {
+        Role::Flattened { in_rows: written.serdes_flatten.is_some() }
+    } else if let Some(with) = &written.with {
+        Role::Converted { with: with.value.clone(), indexed: written.index.is_some() }
     } else {
         Role::Stored { index: written.index.as_ref().map(|i| i.key.span()) }
     };

@@ -26,6 +26,8 @@ pub(crate) struct WrittenModel {
     /// The kinds that are chosen; more than one is an error.
     pub(crate) kinds: Vec<(Kind, Ident)>,
     pub(crate) row_id: Option<Given<()>>,
+    pub(crate) content_id: Option<Given<()>>,
+    pub(crate) untyped: Option<Given<()>>,
     pub(crate) class: Option<Given<LitStr>>,
     pub(crate) rename_all: Option<Given<RenameRule>>,
     /// serde's `default` on the struct.
@@ -45,7 +47,9 @@ pub(crate) struct WrittenField {
     /// Its property's name after the model's `rename_all`.
     pub(crate) by_rule: Option<String>,
     /// `flatten`, if serde is told so.
-    pub(crate) flatten: Option<syn::Meta>,
+    pub(crate) serdes_flatten: Option<syn::Meta>,
+    pub(crate) flatten: Option<Given<()>>,
+    pub(crate) with: Option<Given<Path>>,
     pub(crate) id: Option<Given<()>>,
     pub(crate) index: Option<Given<()>>,
     pub(crate) skip: Option<Given<()>>,
@@ -87,6 +91,7 @@ pub(crate) enum ConnectionClass {
 #[derive(Default)]
 pub(crate) struct WrittenEmbed {
     pub(crate) from: Option<Given<Ident>>,
+    pub(crate) label: Option<Given<Ident>>,
     /// `set = Type`.
     pub(crate) set_type: Option<Given<Type>>,
     /// `set = "name"`, and what else declares a set on the spot.
@@ -117,9 +122,27 @@ impl WrittenField {
         }
     }
 
+    /// Whether its own fields are stored, and not it: when we are told so, or serde is and nobody
+    /// says what else it is.
+    pub(crate) fn is_flattened(&self) -> bool {
+        self.flatten.is_some() || (self.serdes_flatten.is_some() && !self.has_role())
+    }
+
+    /// Whether a key says what it is.
+    pub(crate) fn has_role(&self) -> bool {
+        self.id.is_some()
+            || self.embed.is_some()
+            || self.connect.is_some()
+            || !self.parts.is_empty()
+            || self.label.is_some()
+            || self.with.is_some()
+            || self.skip.is_some()
+    }
+
     /// Whether the database sees that name.
     pub(crate) fn has_property(&self) -> bool {
         self.skip.is_none()
+            && !self.is_flattened()
             && self.connect.is_none()
             && self.parts.is_empty()
             && self.label.is_none()
@@ -138,6 +161,8 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         krate: None,
         kinds: Vec::new(),
         row_id: None,
+        content_id: None,
+        untyped: None,
         default: serde_names::default(&input.attrs),
         class: None,
         rename_all: None,
@@ -148,6 +173,8 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         match item.key.to_string().as_str() {
             "crate" => keep(cx, &mut model.krate, given::path(cx, item)),
             "row_id" => keep(cx, &mut model.row_id, given::flag(cx, item)),
+            "content_id" => keep(cx, &mut model.content_id, given::flag(cx, item)),
+            "untyped" => keep(cx, &mut model.untyped, given::flag(cx, item)),
             "class" => keep(cx, &mut model.class, given::text(cx, item)),
             "rename_all" => keep(cx, &mut model.rename_all, read_rule(cx, item)),
             key => match Kind::by_key(key) {
@@ -240,7 +267,9 @@ fn read_field(
         ident,
         ty: field.ty.clone(),
         doc: attr::doc(&field.attrs),
-        flatten: serde_names::flatten(&field.attrs),
+        serdes_flatten: serde_names::flatten(&field.attrs),
+        flatten: None,
+        with: None,
         id: None,
         index: None,
         skip: None,
@@ -262,6 +291,8 @@ fn read_field(
             "skip" => keep(cx, &mut written.skip, given::flag(cx, item)),
             "rename" => keep(cx, &mut written.rename, given::text(cx, item)),
             "label" => keep(cx, &mut written.label, given::flag(cx, item)),
+            "flatten" => keep(cx, &mut written.flatten, given::flag(cx, item)),
+            "with" => keep(cx, &mut written.with, given::path(cx, item)),
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
             "connect" => keep(cx, &mut written.connect, read_connect(cx, item)),
             "embed" => keep(cx, &mut written.embed, read_embed(cx, item)),
@@ -334,6 +365,7 @@ fn read_embed(cx: &Ctxt, item: Item) -> Option<Given<WrittenEmbed>> {
     for item in list.value {
         match item.key.to_string().as_str() {
             "from" => keep(cx, &mut embed.from, given::field(cx, item)),
+            "label" => keep(cx, &mut embed.label, given::field(cx, item)),
             "set" => read_set(cx, &mut embed, item),
             "embedder" => keep(cx, &mut embed.inline.embedder, given::ty(cx, item)),
             "metric" => embed.inline.read_metric(cx, item),

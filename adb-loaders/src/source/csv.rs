@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind, MediaRoot};
 
 /// A `.csv` file whose first line names the fields by their keys.
 ///
-/// A cell is read as its field's type says: numbers, `true` and `false`, text and paths as they
+/// A field of a nested struct is `outer.inner`. A cell is read as its field's type says: numbers, `true` and `false`, text and paths as they
 /// are; vectors, places in pictures, JSON and children as JSON. An empty cell is absent, but for a
 /// text that can't be absent, which is then empty. A line of the wrong length costs that row.
 #[derive(Debug)]
@@ -109,10 +109,30 @@ impl<T: FromJson> Source for CsvSource<T> {
     }
 }
 
-/// A column: its key, and the field that takes it.
+/// A column: its name, where its cells go in a row, and the field that takes them.
 struct Column {
+    name: String,
+    within: Option<&'static str>,
     key: String,
     field: Option<&'static FieldSchema>,
+}
+
+impl Column {
+    fn of(name: &str, schema: &'static ModelSchema) -> Self {
+        let named = |field: &&FieldSchema| match field.inside.and_then(|inside| inside.key) {
+            None => field.key == name,
+            Some(outer) => {
+                name.strip_prefix(outer).and_then(|rest| rest.strip_prefix('.')) == Some(field.key)
+            }
+        };
+        let field = schema.fields.iter().find(named);
+        Self {
+            name: name.to_owned(),
+            within: field.and_then(|field| field.inside?.key),
+            key: field.map_or(name, |field| field.key).to_owned(),
+            field,
+        }
+    }
 }
 
 fn columns(
@@ -123,15 +143,11 @@ fn columns(
     let headers = reader.headers().map_err(|e| broken(path, e))?;
     let columns: Vec<Column> = headers
         .iter()
-        .map(|key| key.trim_start_matches('\u{feff}'))
-        .map(|key| Column {
-            key: key.to_owned(),
-            field: schema.fields.iter().find(|f| f.key == key),
-        })
+        .map(|name| Column::of(name.trim_start_matches('\u{feff}'), schema))
         .collect();
     for (i, column) in columns.iter().enumerate() {
-        if columns[..i].iter().any(|c| c.key == column.key) {
-            let message = format!("two columns are called `{}`", column.key);
+        if columns[..i].iter().any(|c| c.name == column.name) {
+            let message = format!("two columns are called `{}`", column.name);
             return Err(syntax(path, 1, message));
         }
     }
@@ -150,9 +166,18 @@ fn object(columns: &[Column], record: &ByteRecord) -> Result<String, String> {
     let mut object = Map::new();
     for (column, cell) in columns.iter().zip(record) {
         let cell = std::str::from_utf8(cell)
-            .map_err(|_| format!("the cell of `{}` is not UTF-8", column.key))?;
-        if let Some(value) = value(column.field, cell) {
-            object.insert(column.key.clone(), value);
+            .map_err(|_| format!("the cell of `{}` is not UTF-8", column.name))?;
+        let Some(value) = value(column.field, cell) else { continue };
+        match column.within {
+            None => {
+                object.insert(column.key.clone(), value);
+            }
+            Some(outer) => {
+                let outer = object.entry(outer).or_insert_with(|| Json::Object(Map::new()));
+                if let Json::Object(outer) = outer {
+                    outer.insert(column.key.clone(), value);
+                }
+            }
         }
     }
     Ok(Json::Object(object).to_string())

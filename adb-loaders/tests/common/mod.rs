@@ -37,16 +37,21 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
             field("url", FieldRole::Media { kind: ObjectKind::Image, optional: false }),
             field(
                 "look",
-                FieldRole::Embedding { set: LETTERS, from: Some("url"), optional: false },
+                FieldRole::Embedding {
+                    set: LETTERS,
+                    from: Some("url"),
+                    label: None,
+                    optional: false,
+                },
             ),
         ],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -77,7 +82,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", role, default: None }
+    FieldSchema::named(name, role)
 }
 
 pub(crate) fn dishes(n: u64) -> Vec<Json> {

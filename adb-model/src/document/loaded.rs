@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use super::{Document, DocumentError, Field, Model, RelationDocument, Role, Set, row::spec};
-use crate::{FieldRole, FieldSchema, MadeBy, ModelSchema, Relation, SchemaRef};
+use crate::{FieldRole, FieldSchema, Inside, MadeBy, ModelSchema, Relation, SchemaRef};
 
 /// A document that rows are read by.
 ///
@@ -70,34 +70,41 @@ impl Loaded {
             kind: model.kind,
             doc: &model.doc,
             fields: fields.leak(),
+            untyped: model.untyped,
+            content_id: model.content_id,
         }
     }
 
     fn field(&'static self, field: &'static Field) -> FieldSchema {
+        // As `Field::of` spells fields of flattened structs.
+        let (outer, name) = match field.name.split_once('.') {
+            Some((outer, name)) => (Some(outer), name),
+            None => (None, field.name.as_str()),
+        };
         FieldSchema {
-            name: &field.name,
+            name,
             key: &field.key,
             property: &field.property,
             doc: &field.doc,
             role: self.role(&field.role),
             default: None,
+            inside: outer.map(|field_of| Inside { field: field_of, key: field.within.as_deref() }),
         }
     }
 
     fn role(&'static self, role: &'static Role) -> FieldRole {
         match role {
             Role::Id { r#type } => FieldRole::Id(*r#type),
-            Role::Property { r#type, optional, indexed } => FieldRole::Property {
-                value_type: *r#type,
-                optional: *optional,
-                indexed: *indexed,
-            },
+            Role::Property { r#type, optional, indexed } => {
+                FieldRole::Property { value_type: *r#type, optional: *optional, indexed: *indexed }
+            }
             Role::Media { kind, optional } => FieldRole::Media { kind: *kind, optional: *optional },
             Role::Geometry { system } => FieldRole::Geometry(system),
             Role::Label { optional } => FieldRole::Label { optional: *optional },
-            Role::Embedding { set, from, optional } => FieldRole::Embedding {
+            Role::Embedding { set, from, label, optional } => FieldRole::Embedding {
                 set: spec(self.set(set)),
                 from: from.as_deref(),
+                label: label.as_deref(),
                 optional: *optional,
             },
             Role::Children { relation, edge, many, optional, model, made } => {

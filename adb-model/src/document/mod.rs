@@ -23,14 +23,12 @@ pub const VERSION: u32 = 1;
 /// A model, and all that it is connected to.
 ///
 /// ```
-/// # use adb_model::{FieldRole, FieldSchema, ModelSchema, ObjectKind, ValueType};
+/// # use adb_model::{FieldRole, FieldSchema, ModelSchema, ValueType};
 /// use adb_model::document::Document;
 /// # static RICE: ModelSchema = ModelSchema {
-/// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity, doc: "",
-/// #     fields: &[FieldSchema {
-/// #         name: "name", key: "name", property: "name", doc: "",
-/// #         role: FieldRole::Id(ValueType::String), default: None,
-/// #     }],
+/// #     name: "Ingredient", class: "Ingredient",
+/// #     fields: &[FieldSchema::named("name", FieldRole::Id(ValueType::String))],
+/// #     ..ModelSchema::BARE
 /// # };
 /// let document = Document::of(&RICE); // `Ingredient::SCHEMA` of a derived model
 /// let text = serde_json::to_string(&document).unwrap();
@@ -63,15 +61,29 @@ pub struct Model {
     pub doc: String,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// Whether its objects bear no `user_type`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub untyped: bool,
+    /// Whether an object is identified by the hash of its blob.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub content_id: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One field of a model, or property of a connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
-    /// Its name, by which `from` refers to it.
+    /// Its name, by which `from` and `label` refer to it. One of a flattened struct has the name
+    /// of the field that holds that before its own, and a dot between.
     pub name: String,
     /// Its key in a source.
     pub key: String,
+    /// The key, in the row, of the object that has it: nothing if that is the row itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// Its property's name in the database.
     pub property: String,
     /// What it is for.
@@ -131,6 +143,9 @@ pub enum Role {
         /// The field that it is made from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
+        /// The field that labels it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
         /// Whether an object may be without one.
         #[serde(default)]
         optional: bool,
@@ -301,17 +316,25 @@ impl Document {
                             at(field)
                         ));
                     }
-                    Role::Embedding { from: Some(from), .. }
-                        if model.fields.iter().all(|f| f.name != *from) =>
-                    {
-                        return Err(format!(
-                            "{} is made from `{from}`, which is no field",
-                            at(field)
-                        ));
+                    Role::Embedding { from, label, .. } => {
+                        let is_field = |name: &String| model.fields.iter().any(|f| f.name == *name);
+                        if let Some(from) = from.as_ref().filter(|f| !is_field(f)) {
+                            return Err(format!(
+                                "{} is made from `{from}`, which is no field",
+                                at(field)
+                            ));
+                        }
+                        if let Some(label) = label.as_ref().filter(|l| !is_field(l)) {
+                            return Err(format!(
+                                "{} is labelled by `{label}`, which is no field",
+                                at(field)
+                            ));
+                        }
                     }
                     _ => {}
                 }
             }
+            model.check_kind()?;
         }
         Ok(())
     }
@@ -333,6 +356,8 @@ impl Model {
             kind: schema.kind,
             doc: schema.doc.to_owned(),
             fields: schema.fields.iter().map(Field::of).collect(),
+            untyped: schema.untyped,
+            content_id: schema.content_id,
         }
     }
 
@@ -346,13 +371,34 @@ impl Model {
             _ => false,
         })
     }
+
+    /// What the macro asks of a model of this kind, as far as graphs rely on it.
+    fn check_kind(&self) -> Result<(), String> {
+        let vectors = self.fields.iter().filter(|f| matches!(f.role, Role::Embedding { .. }));
+        if self.kind == ObjectKind::Descriptor && vectors.count() != 1 {
+            return Err(format!("`{}` is a descriptor, and must have one embedding", self.name));
+        }
+        if self.content_id && self.own_media().is_none() {
+            return Err(format!("`{}` has no blob of its own to be identified by", self.name));
+        }
+        Ok(())
+    }
+
+    /// The field that is the object's own blob.
+    fn own_media(&self) -> Option<&Field> {
+        self.fields.iter().find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
+    }
 }
 
 impl Field {
     fn of(schema: &FieldSchema) -> Self {
         Self {
-            name: schema.name.to_owned(),
+            name: match schema.inside {
+                Some(inside) => format!("{}.{}", inside.field, schema.name),
+                None => schema.name.to_owned(),
+            },
             key: schema.key.to_owned(),
+            within: schema.inside.and_then(|inside| inside.key).map(str::to_owned),
             property: schema.property.to_owned(),
             doc: schema.doc.to_owned(),
             role: Role::of(&schema.role),
@@ -387,9 +433,10 @@ impl Role {
             FieldRole::Media { kind, optional } => Role::Media { kind, optional },
             FieldRole::Geometry(system) => Role::Geometry { system: system.to_owned() },
             FieldRole::Label { optional } => Role::Label { optional },
-            FieldRole::Embedding { set, from, optional } => Role::Embedding {
+            FieldRole::Embedding { set, from, label, optional } => Role::Embedding {
                 set: set.name.to_owned(),
                 from: from.map(str::to_owned),
+                label: label.map(str::to_owned),
                 optional,
             },
             FieldRole::Children { relation, edge, many, optional, model, made } => Role::Children {

@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json};
 use super::{Field, LoadedModel, Made, Model, Role, Set};
 use crate::{
     Date, EmbedInput, FieldPlace, FractionSpan, FrameNumber, FrameSpan, Geometry, Graph,
-    GraphBuilder, MakeInput, MediaSource, ModelError, NodeId, ObjectKind, Polygon, Rect, SetSpec, TimeFraction, TimeOffset, TimeSpan, ToMake, Value, ValueError, ValueType,
+    GraphBuilder, MakeInput, MediaSource, ModelError, NodeId, ObjectKind, Polygon, Rect, SetSpec,
+    TimeFraction, TimeOffset, TimeSpan, ToMake, Value, ValueError, ValueType,
     embedding::check_vector, error::ModelErrorKind, graph::Entered,
 };
 
@@ -38,7 +39,13 @@ impl LoadedModel {
                 ids.push((field.property.as_str(), required(model, field, r#type, row)?));
             }
         }
-        let entered = if ids.is_empty() {
+        let entered = if let Some(field) = model.own_media().filter(|_| model.content_id) {
+            let at = place(model, field);
+            let json = value_of(field, row, at)?;
+            let absent = || at.error(ModelErrorKind::Absent { property: &field.key });
+            let media = media(json.ok_or_else(absent)?, at)?;
+            graph.enter_content(model.kind, &model.class, Some(&media))?
+        } else if ids.is_empty() {
             graph.enter_row(model.kind, &model.class)?
         } else {
             graph.enter(model.kind, &model.class, ids)?
@@ -47,6 +54,9 @@ impl LoadedModel {
             Entered::Known(node) => return Ok(node),
             Entered::New(node) => node,
         };
+        if model.untyped {
+            graph.untyped(node);
+        }
         for field in &model.fields {
             self.add(graph, node, model, field, row)?;
         }
@@ -62,7 +72,7 @@ impl LoadedModel {
         row: &Map<String, Json>,
     ) -> Result<(), ModelError> {
         let at = place(model, field);
-        let value = row.get(&field.key).or(field.default.as_ref()).filter(|v| !v.is_null());
+        let value = value_of(field, row, at)?;
         let missing = || at.error(ModelErrorKind::Absent { property: &field.key });
         match &field.role {
             Role::Id { .. } => {}
@@ -90,7 +100,7 @@ impl LoadedModel {
                 None => return Err(missing()),
                 Some(json) => graph.label(node, text(json).map_err(|e| at.error(e.into()))?),
             },
-            Role::Embedding { set, from, optional } => {
+            Role::Embedding { set, from, label, optional } => {
                 // `check` has seen to it that there is one.
                 let Some(set) = self.document().set(set) else { return Ok(()) };
                 let vector = value.map(|json| vector(json, set, at)).transpose()?;
@@ -101,7 +111,18 @@ impl LoadedModel {
                     }
                     None => None,
                 };
-                graph.descriptor(node, &field.property, spec(set), vector, source)?;
+                let descriptor =
+                    graph.descriptor(node, &field.property, spec(set), vector, source)?;
+                let named = |name: &String| model.fields.iter().find(|f| f.name == *name);
+                if let (Some(descriptor), Some(field)) =
+                    (descriptor, label.as_ref().and_then(named))
+                {
+                    let at = place(model, field);
+                    if let Some(json) = value_of(field, row, at)? {
+                        let label = text(json).map_err(|e| at.error(e.into()))?;
+                        graph.label(descriptor, label);
+                    }
+                }
             }
             Role::Children { relation, edge, many, optional, model: child, made } => {
                 let Some(child) = self.document().model(child) else { return Ok(()) };
@@ -138,9 +159,8 @@ fn make_input(
     row: &Map<String, Json>,
 ) -> Result<Option<MakeInput>, ModelError> {
     let Some(field) = model.fields.iter().find(|f| f.name == made.from) else { return Ok(None) };
-    let value = row.get(&field.key).or(field.default.as_ref());
-    let Some(json) = value.filter(|v| !v.is_null()) else { return Ok(None) };
     let at = place(model, field);
+    let Some(json) = value_of(field, row, at)? else { return Ok(None) };
     Ok(Some(match &field.role {
         Role::Media { .. } => MakeInput::Media(media(json, at)?),
         _ => MakeInput::Text(text(json).map_err(|e| at.error(e.into()))?),
@@ -149,6 +169,29 @@ fn make_input(
 
 fn place(model: &'static Model, field: &'static Field) -> FieldPlace {
     FieldPlace { model: &model.name, field: &field.name, property: &field.property }
+}
+
+/// What a row has for a field, if anything.
+///
+/// # Errors
+/// When the object is missing that the field is in.
+fn value_of<'r>(
+    field: &'static Field,
+    row: &'r Map<String, Json>,
+    at: FieldPlace,
+) -> Result<Option<&'r Json>, ModelError> {
+    let row = match &field.within {
+        None => row,
+        Some(key) => match row.get(key) {
+            Some(Json::Object(inner)) => inner,
+            Some(found) => {
+                let found = found.to_string();
+                return Err(at.error(ValueError::Unexpected { expected: "object", found }.into()));
+            }
+            None => return Err(at.error(ModelErrorKind::Absent { property: key })),
+        },
+    };
+    Ok(row.get(&field.key).or(field.default.as_ref()).filter(|v| !v.is_null()))
 }
 
 fn required(
@@ -170,10 +213,11 @@ fn edge_properties(
     row: &Json,
 ) -> Result<Vec<(&'static str, Value)>, ModelError> {
     let mut properties = Vec::new();
+    let Json::Object(row) = row else { return Ok(properties) };
     for field in edge {
         let Role::Property { r#type, optional, .. } = field.role else { continue };
         let at = place(child, field);
-        match row.get(&field.key).or(field.default.as_ref()).filter(|v| !v.is_null()) {
+        match value_of(field, row, at)? {
             None if optional => {}
             None => return Err(at.error(ModelErrorKind::Absent { property: &field.key })),
             Some(json) => {
@@ -243,9 +287,8 @@ fn source(
     row: &Map<String, Json>,
 ) -> Result<Option<EmbedInput>, ModelError> {
     let Some(field) = model.fields.iter().find(|f| f.name == from) else { return Ok(None) };
-    let value = row.get(&field.key).or(field.default.as_ref());
-    let Some(json) = value.filter(|v| !v.is_null()) else { return Ok(None) };
     let at = place(model, field);
+    let Some(json) = value_of(field, row, at)? else { return Ok(None) };
     Ok(Some(match &field.role {
         Role::Media { kind: ObjectKind::Image, .. } => EmbedInput::Image(media(json, at)?),
         Role::Geometry { .. } => EmbedInput::OwnRegion,

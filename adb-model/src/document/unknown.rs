@@ -31,9 +31,19 @@ fn walk(
     let Json::Object(row) = row else { return };
     for (key, value) in row {
         let place = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-        let taker = model.fields.iter().find(|f| f.key == *key);
-        match taker.map(|field| &field.role) {
-            None if edge.iter().any(|f| f.key == *key) => {}
+        let of_row = |f: &&Field| f.within.is_none() && f.key == *key;
+        let within = |f: &Field| f.within.as_deref() == Some(key.as_str());
+        match model.fields.iter().find(of_row).map(|field| &field.role) {
+            None if edge.iter().any(|f| of_row(&f)) => {}
+            // A struct with keys of its own, whose fields are the model's.
+            None if model.fields.iter().chain(edge).any(within) => {
+                for inner in value.as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    let mut fields = model.fields.iter().chain(edge);
+                    if !fields.any(|f| within(f) && f.key == *inner) {
+                        unknown.insert(format!("{place}.{inner}"));
+                    }
+                }
+            }
             None => {
                 unknown.insert(place);
             }

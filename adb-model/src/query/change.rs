@@ -130,11 +130,15 @@ fn settable(
     if matches!(field.role, FieldRole::Property { optional: false, .. }) && !to_a_value {
         return fault(ModelErrorKind::Fixed { property, why: "its field is not an `Option`" });
     }
-    let source = schema.fields.iter().any(
-        |f| matches!(f.role, FieldRole::Embedding { from: Some(from), .. } if from == field.name),
-    );
-    if source {
-        return fault(ModelErrorKind::Fixed { property, why: "a vector was made from it" });
+    let is_own = field.inside.is_none();
+    for other in schema.fields.iter().filter(|_| is_own) {
+        let FieldRole::Embedding { from, label, .. } = other.role else { continue };
+        if from == Some(field.name) {
+            return fault(ModelErrorKind::Fixed { property, why: "a vector was made from it" });
+        }
+        if label == Some(field.name) {
+            return fault(ModelErrorKind::Fixed { property, why: "it is a vector's label" });
+        }
     }
     Ok(())
 }
@@ -186,13 +190,14 @@ fn find_owned(
     found: &mut Vec<(ObjectKind, usize)>,
 ) {
     for field in schema.fields {
-        let own_class = || part_class(schema.class, field.property);
-        let (kind, class, part) = match field.role {
-            FieldRole::Embedding { .. } => (ObjectKind::Descriptor, own_class(), None),
-            FieldRole::Media { kind, .. } if kind != schema.kind => (kind, own_class(), None),
+        let (kind, part) = match field.role {
+            FieldRole::Embedding { .. } if schema.kind != ObjectKind::Descriptor => {
+                (ObjectKind::Descriptor, None)
+            }
+            FieldRole::Media { kind, .. } if kind != schema.kind => (kind, None),
             FieldRole::Children { relation: crate::Relation::Part, model, .. } => {
                 let part = model.get();
-                (part.kind, part.class.to_owned(), Some(part))
+                (part.kind, Some(part))
             }
             _ => continue,
         };
@@ -200,8 +205,14 @@ fn find_owned(
         let mut body = listed();
         body.insert("_ref".to_owned(), reference.into());
         body.insert("is_connected_to".to_owned(), json!({ "ref": owner }));
-        let own = Constraint::equal(USER_TYPE, class);
-        body.insert("constraints".to_owned(), own.to_json(commands.dialect));
+        match part {
+            Some(part) => commands.of_model(&mut body, part, Constraint::All(Vec::new())),
+            None => {
+                let own = part_class(schema.class, field.property);
+                let own = Constraint::equal(USER_TYPE, own).to_json(commands.dialect);
+                body.insert("constraints".to_owned(), own);
+            }
+        }
         found.push((kind, commands.push(plan::find(kind, body))));
         if let Some(part) = part {
             find_owned(commands, part, reference, found);

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Nearest, Query, QueryError,
+    Asks, Nearest, QueryError,
     plan::{self, Commands, Reading, Shape, Target, Via},
 };
 use crate::{
@@ -118,7 +118,10 @@ impl<M: DataModel> Find<M> {
     ///
     /// With a filter, these are the nearest among what passes it: `k` of them if so many pass.
     /// Sorting and limits of this search are not looked at: the order is that of nearness.
-    pub fn nearest<S: DescriptorSet>(self, query: impl Into<Query>, k: usize) -> Nearest<M> {
+    ///
+    /// What the set's embedder can't read is an error of the compiler: a text, say, in a set of
+    /// pictures alone. Vectors can always be given.
+    pub fn nearest<S: DescriptorSet>(self, query: impl Asks<S::Embedder>, k: usize) -> Nearest<M> {
         Nearest::new(S::SPEC, query.into(), k, self.target, self.shape, self.dialect)
     }
 
@@ -150,7 +153,7 @@ impl<M: DataModel> Find<M> {
     fn plan(self) -> Result<(Request, usize, Vec<plan::Part>), ModelError> {
         let schema = M::SCHEMA;
         let mut commands = Commands::new(self.dialect);
-        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        let mut body = plan::fetched(schema.kind, self.shape);
         commands.select(&mut body, self.target)?;
         let reference = plan::has_parts(schema, self.shape).then(|| commands.reference());
         if let Some(reference) = reference {

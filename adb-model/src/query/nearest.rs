@@ -48,7 +48,8 @@ struct Plan {
     request: Request,
     set: usize,
     descriptors: usize,
-    owners: usize,
+    /// Where what they describe is; nothing if the descriptors themselves are what is wanted.
+    owners: Option<usize>,
     parts: Vec<Part>,
 }
 
@@ -158,6 +159,9 @@ impl<M: DataModel> Nearest<M> {
         let schema = M::SCHEMA;
         let mut commands = Commands::new(self.dialect);
         let set = commands.push(find_set(self.set.name));
+        if schema.own_vector().is_some() {
+            return self.plan_descriptors(vector, commands, set);
+        }
         let among = if self.target.is_everything() {
             None
         } else {
@@ -178,7 +182,7 @@ impl<M: DataModel> Nearest<M> {
             search["knn_first"] = false.into();
         }
         let descriptors = commands.push(json!({ "FindDescriptor": search }));
-        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        let mut body = plan::fetched(schema.kind, self.shape);
         body.insert("is_connected_to".to_owned(), json!({ "ref": near }));
         body.insert("group_by_source".to_owned(), true.into());
         commands.of_model(&mut body, schema, Constraint::All(Vec::new()));
@@ -192,7 +196,36 @@ impl<M: DataModel> Nearest<M> {
             None => Vec::new(),
         };
         let request = commands.request().with_blob(vector_bytes(vector));
-        Ok(Plan { request, set, descriptors, owners, parts })
+        Ok(Plan { request, set, descriptors, owners: Some(owners), parts })
+    }
+
+    /// Where the descriptors themselves are the model's objects, one command finds them: the
+    /// nearest among those of its class that pass.
+    fn plan_descriptors(
+        self,
+        vector: &[f32],
+        mut commands: Commands,
+        set: usize,
+    ) -> Result<Plan, ModelError> {
+        let schema = M::SCHEMA;
+        let mut body = plan::fetched(schema.kind, self.shape);
+        commands.select(&mut body, self.target)?;
+        body.insert("set".to_owned(), self.set.name.into());
+        body.insert("k_neighbors".to_owned(), self.k.into());
+        body.insert("metric".to_owned(), self.set.metric.wire_name().into());
+        body.insert("distances".to_owned(), true.into());
+        body.insert("knn_first".to_owned(), false.into());
+        let own = plan::has_parts(schema, self.shape).then(|| commands.reference());
+        if let Some(own) = own {
+            body.insert("_ref".to_owned(), own.into());
+        }
+        let descriptors = commands.push(plan::find(schema.kind, body));
+        let parts = match own {
+            Some(own) => commands.parts(schema, own, self.shape),
+            None => Vec::new(),
+        };
+        let request = commands.request().with_blob(vector_bytes(vector));
+        Ok(Plan { request, set, descriptors, owners: None, parts })
     }
 }
 
@@ -207,7 +240,10 @@ fn hits<M: DataModel>(
     for descriptor in descriptors.entities() {
         let Some(id) = descriptor.get("_uniqueid").and_then(Json::as_str) else { continue };
         let distance = descriptor.get("_distance").and_then(Json::as_f64).unwrap_or(f64::NAN);
-        let owners: Vec<Record> = reading.group(M::SCHEMA.kind, plan.owners, id, &plan.parts)?;
+        let owners: Vec<Record> = match plan.owners {
+            Some(owners) => reading.group(M::SCHEMA.kind, owners, id, &plan.parts)?,
+            None => reading.each(M::SCHEMA.kind, std::slice::from_ref(descriptor), &plan.parts)?,
+        };
         for owner in owners {
             // Two vectors of one object: the nearer one counts.
             if hits.iter().all(|h| h.unique_id != owner.unique_id) {

@@ -1,19 +1,24 @@
-//! A connection as it is written.
+//! A list of properties as it is written.
 
 use quote::ToTokens;
-use syn::{Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, ext::IdentExt};
+use syn::{
+    Data, DeriveInput, Fields, Generics, Ident, LitStr, Path, Type, Visibility, ext::IdentExt,
+};
 
+use super::What;
 use crate::{
     attr,
     case::RenameRule,
     ctxt::Ctxt,
     given::{self, Given, keep},
     model::written::{read_rule, source_key},
-    names, serde_names,
+    serde_names,
 };
 
 pub(crate) struct Written {
+    pub(crate) what: What,
     pub(crate) ident: Ident,
+    pub(crate) vis: Visibility,
     pub(crate) generics: Generics,
     pub(crate) krate: Option<Given<Path>>,
     pub(crate) class: Option<Given<LitStr>>,
@@ -28,11 +33,17 @@ pub(crate) struct WrittenField {
     pub(crate) by_rule: Option<String>,
     pub(crate) rename: Option<Given<LitStr>>,
     pub(crate) skip: Option<Given<()>>,
+    pub(crate) index: Option<Given<()>>,
+    pub(crate) with: Option<Given<Path>>,
+    pub(crate) flatten: Option<Given<()>>,
+    /// Whether serde is told to flatten it.
+    pub(crate) serdes_flatten: bool,
     pub(crate) default: Option<Given<Option<Path>>>,
     pub(crate) serdes_default: Option<Option<Path>>,
 }
 
 impl Written {
+    /// The class, for connections.
     pub(crate) fn class(&self) -> String {
         match &self.class {
             Some(class) => class.value.value(),
@@ -50,35 +61,50 @@ impl WrittenField {
             (None, None) => self.key.clone(),
         }
     }
+
+    /// Whether its own fields are stored, and not it.
+    pub(crate) fn is_flattened(&self) -> bool {
+        self.skip.is_none() && (self.flatten.is_some() || self.serdes_flatten)
+    }
+
+    /// Whether it is a property.
+    pub(crate) fn has_property(&self) -> bool {
+        self.skip.is_none() && !self.is_flattened()
+    }
 }
 
-pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> Written {
+pub(crate) fn read(cx: &Ctxt, what: What, input: &DeriveInput) -> Written {
     let mut written = Written {
+        what,
         ident: input.ident.clone(),
+        vis: input.vis.clone(),
         generics: input.generics.clone(),
         krate: None,
         class: None,
         fields: Vec::new(),
     };
+    let (keys, _) = what.keys();
     let mut rename_all: Option<Given<RenameRule>> = None;
     for item in attr::items(cx, &input.attrs) {
         match item.key.to_string().as_str() {
             "crate" => keep(cx, &mut written.krate, given::path(cx, item)),
-            "class" => keep(cx, &mut written.class, given::text(cx, item)),
             "rename_all" => keep(cx, &mut rename_all, read_rule(cx, item)),
-            _ => given::unknown(cx, &names::CONNECTION, &item),
+            "class" if what == What::Connection => {
+                keep(cx, &mut written.class, given::text(cx, item));
+            }
+            _ => given::unknown(cx, keys, &item),
         }
     }
     let for_keys = serde_names::rename_all(&input.attrs);
     let for_properties = rename_all.map(|rule| rule.value);
-    for (ident, field) in named(cx, input) {
-        written.fields.push(read_field(cx, ident, field, for_keys, for_properties));
+    for (ident, field) in named(cx, what, input) {
+        written.fields.push(read_field(cx, what, ident, field, for_keys, for_properties));
     }
     written
 }
 
 /// The fields; a struct without braces has none.
-fn named<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<(Ident, &'a syn::Field)> {
+fn named<'a>(cx: &Ctxt, what: What, input: &'a DeriveInput) -> Vec<(Ident, &'a syn::Field)> {
     let tokens = match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Unnamed(unnamed) => unnamed.to_token_stream(),
@@ -91,12 +117,13 @@ fn named<'a>(cx: &Ctxt, input: &'a DeriveInput) -> Vec<(Ident, &'a syn::Field)> 
         Data::Union(data) => data.union_token.to_token_stream(),
     };
     let help = format!("such as `struct {} {{ weight: f64 }}`", input.ident);
-    cx.error_help(tokens, "a connection is a struct with named fields", help);
+    cx.error_help(tokens, format_args!("{} is a struct with named fields", what.one()), help);
     Vec::new()
 }
 
 fn read_field(
     cx: &Ctxt,
+    what: What,
     ident: Ident,
     field: &syn::Field,
     for_keys: Option<RenameRule>,
@@ -110,6 +137,10 @@ fn read_field(
         ident,
         rename: None,
         skip: None,
+        index: None,
+        with: None,
+        flatten: None,
+        serdes_flatten: serde_names::flatten(&field.attrs).is_some(),
         default: None,
         serdes_default: serde_names::default(&field.attrs),
     };
@@ -117,8 +148,11 @@ fn read_field(
         match item.key.to_string().as_str() {
             "rename" => keep(cx, &mut written.rename, given::text(cx, item)),
             "skip" => keep(cx, &mut written.skip, given::flag(cx, item)),
+            "index" => keep(cx, &mut written.index, given::flag(cx, item)),
+            "with" => keep(cx, &mut written.with, given::path(cx, item)),
+            "flatten" => keep(cx, &mut written.flatten, given::flag(cx, item)),
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
-            _ => given::unknown(cx, &names::CONNECTION_FIELD, &item),
+            _ => given::unknown(cx, what.keys().1, &item),
         }
     }
     written

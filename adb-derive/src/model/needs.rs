@@ -1,8 +1,8 @@
 //! Bounds of generic models, taken from the types of their fields.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::{Generics, Ident, WhereClause, WherePredicate};
+use syn::WhereClause;
 
 use super::{
     expand::embedder,
@@ -10,26 +10,14 @@ use super::{
     meaning::{Embedding, Field, Model, Role, Skipped},
     written::ConnectionClass,
 };
+use crate::bounds;
 
 /// The model's own bounds, and one for each field whose type depends on a parameter.
 pub(crate) fn where_clause(model: &Model) -> Option<WhereClause> {
-    let parameters: Vec<&Ident> = parameters(&model.generics);
-    let bounds: Vec<WherePredicate> = model
-        .fields
-        .iter()
-        .flat_map(|field| needs(field).into_iter().chain(made::needs(field)))
-        .chain(model.skipped.iter().filter_map(default_of))
-        .filter(|(about, _)| mentions(about, |ident| parameters.contains(&ident)))
-        // A field of the model's own type: its bound is the impl itself, and the compiler would
-        // go round in circles proving one from the other.
-        .filter(|(about, _)| !mentions(about, |ident| *ident == model.ident || ident == "Self"))
-        .map(|(_, bound)| syn::parse_quote!(#bound))
-        .collect();
-    let mut generics = model.generics.clone();
-    if !bounds.is_empty() {
-        generics.make_where_clause().predicates.extend(bounds);
-    }
-    generics.where_clause
+    let fields =
+        model.fields.iter().flat_map(|field| needs(field).into_iter().chain(made::needs(field)));
+    let skipped = model.skipped.iter().filter_map(default_of);
+    bounds::extended(&model.generics, &model.ident, fields.chain(skipped)).where_clause
 }
 
 /// What the code for a field relies on: the types that each bound is about, and the bound.
@@ -39,6 +27,9 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
     match &field.role {
         Role::Id => vec![on_type(quote!(#ty: _adb::IdProperty))],
         Role::Stored { .. } => vec![on_type(quote!(#ty: _adb::Field))],
+        // The functions say which type they take; there is no bound for that.
+        Role::Converted { .. } => Vec::new(),
+        Role::Flattened { .. } => vec![on_type(quote!(#ty: _adb::Properties))],
         Role::Children { class: ConnectionClass::Text(_), .. } => vec![
             on_type(quote!(#ty: _adb::Children)),
             on_type(quote!(<#ty as _adb::Children>::Edge: _adb::PlainEdge)),
@@ -58,7 +49,7 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
         }
         Role::Label => vec![on_type(quote!(#ty: _adb::LabelField))],
         Role::Embedding(embedding) => {
-            let Embedding { from, set } = &**embedding;
+            let Embedding { from, label, set } = &**embedding;
             let (embedder, set_bound) = embedder(set);
             let mut needs = vec![
                 on_type(quote!(#ty: _adb::EmbeddingField)),
@@ -68,6 +59,10 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
                     quote!(#embedder: _adb::Produces<<#ty as _adb::EmbeddingField>::Vector>),
                 ),
             ];
+            if let Some(label) = label {
+                let ty = &label.ty;
+                needs.push((quote!(#ty), quote!(#ty: _adb::LabelField)));
+            }
             if let Some(from) = from {
                 let ty = &from.ty;
                 needs.push((quote!(#ty), quote!(#ty: _adb::EmbedSource)));
@@ -86,17 +81,4 @@ fn default_of(skipped: &Skipped) -> Option<(TokenStream, TokenStream)> {
     let ty = &skipped.ty;
     let is_given = skipped.default.is_some();
     (!is_given).then(|| (ty.to_token_stream(), quote!(#ty: _adb::SkippedField)))
-}
-
-fn parameters(generics: &Generics) -> Vec<&Ident> {
-    let types = generics.type_params().map(|p| &p.ident);
-    types.chain(generics.const_params().map(|p| &p.ident)).collect()
-}
-
-pub(crate) fn mentions(tokens: &TokenStream, which: impl Fn(&Ident) -> bool + Copy) -> bool {
-    tokens.clone().into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => which(&ident),
-        TokenTree::Group(group) => mentions(&group.stream(), which),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
 }
