@@ -286,7 +286,8 @@ proptest! {
             assert_eq!(numbers(&by_struct), numbers(&by_model), "{by_struct}\n{by_model}");
             let failed = |r: &Report| r.failures.iter().map(|f| f.at.row).collect::<Vec<_>>();
             assert_eq!(failed(&by_struct), failed(&by_model), "{by_struct}\n{by_model}");
-            // Rows of one id differ, and which of them is first is no matter of theirs.
+            // Of rows with one id, which is first is no matter of theirs; and one whose picture is
+            // missing can go in once another has brought the object.
             let mut ids: Vec<&Json> = rows.iter().map(|row| &row["mealId"]).collect();
             ids.sort_by_key(|id| id.as_u64());
             ids.dedup();
@@ -294,10 +295,10 @@ proptest! {
                 let content_a = content(&*a, model).await;
                 assert_eq!(&content_a, &content(&*b, model).await);
                 assert!(by_struct.added == 0 || content_a.len() as u64 > by_struct.added);
+                // Either continues what the other began.
+                let again = ingest(&a, JsonSource::by_model(&file, model).unwrap()).await;
+                assert_eq!((again.added, again.objects_added, again.connections_added), (0, 0, 0));
             }
-            // Either continues what the other began.
-            let again = ingest(&a, JsonSource::by_model(&file, model).unwrap()).await;
-            assert_eq!((again.added, again.objects_added, again.connections_added), (0, 0, 0));
         });
     }
 }
