@@ -56,6 +56,7 @@ const _: () = {
                         property: "dish_id",
                         doc: "",
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "name",
@@ -63,6 +64,7 @@ const _: () = {
                         property: "name",
                         doc: "What it is called.",
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "cuisine",
@@ -83,6 +85,7 @@ const _: () = {
                                 true,
                             )
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "photo",
@@ -90,6 +93,7 @@ const _: () = {
                         property: "url",
                         doc: "",
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -109,6 +113,7 @@ const _: () = {
                                 optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "ingredients",
@@ -123,9 +128,14 @@ const _: () = {
                                 relation: _adb::Relation::Connection("HasIngredient"),
                                 edge: &[],
                                 many: <Vec<Ingredient> as _adb::Children>::MANY,
-                                model: <Vec<Ingredient> as _adb::Children>::schema,
+                                optional: <Vec<Ingredient> as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Vec<Ingredient> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                 ],
             }

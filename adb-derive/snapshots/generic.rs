@@ -36,7 +36,10 @@ const _: () = {
                         key: "type",
                         property: "type",
                         doc: "",
-                        role: _adb::FieldRole::Id(<&'a str as _adb::IdProperty>::ID_TYPE),
+                        role: _adb::FieldRole::Id(
+                            <&'a str as _adb::IdProperty>::ID_TYPE,
+                        ),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "held",
@@ -51,9 +54,14 @@ const _: () = {
                                 relation: _adb::Relation::Connection("Holds"),
                                 edge: &[],
                                 many: <Vec<T> as _adb::Children>::MANY,
-                                model: <Vec<T> as _adb::Children>::schema,
+                                optional: <Vec<T> as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Vec<T> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "next",
@@ -70,11 +78,16 @@ const _: () = {
                                 many: <Option<
                                     Box<Holder<'a, T, N>>,
                                 > as _adb::Children>::MANY,
-                                model: <Option<
+                                optional: <Option<
                                     Box<Holder<'a, T, N>>,
-                                > as _adb::Children>::schema,
+                                > as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Option<Box<Holder<'a, T, N>>> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -93,6 +106,7 @@ const _: () = {
                                 optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                 ],
             }

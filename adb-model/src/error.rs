@@ -69,6 +69,14 @@ pub enum ModelErrorKind {
         /// The set's name.
         set: &'static str,
     },
+    /// Children that are to be made, in a graph that is written without them.
+    #[error(
+        "its children have not been made by `{maker}`: ingest the row with that maker, or give the children; `Option<Vec<…>>` can say that there are none"
+    )]
+    NotMade {
+        /// The maker's name.
+        maker: &'static str,
+    },
     /// A stored object that lacks what a field needs.
     #[error(
         "the object in the database has no `{property}`; make the field an `Option`, or give it a `default`"

@@ -3,9 +3,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    Blob, EmbedInput, Embedding, Image, MediaSource, ModelSchema, ObjectKind, Property, Record, SetSpec, Video,
+    Blob, EmbedInput, Embedding, Image, MediaSource, ModelSchema, ObjectKind, Property, Record,
+    SetSpec, Value, Video,
     error::{ModelError, ModelErrorKind},
-    graph::{GraphBuilder, NodeId, Relation},
+    graph::{Entered, GraphBuilder, NodeId, Relation},
     schema::FieldKind,
 };
 
@@ -130,6 +131,21 @@ macro_rules! media_fields {
     )*};
 }
 media_fields!(Image, Video, Blob);
+
+/// A field's value as it is stored, if it is one: what a row is filled up with that lacks it.
+pub fn default_of<T: Field>(value: &T, at: FieldPlace) -> Option<Value> {
+    let mut graph = GraphBuilder::new();
+    let id = vec![("", Value::Bool(true))];
+    let (Entered::New(node) | Entered::Known(node)) =
+        graph.enter(ObjectKind::Entity, at.model, id).ok()?;
+    value.add(&mut graph, node, at).ok()?;
+    let graph = graph.finish();
+    match graph.nodes() {
+        // Media of an entity would be a second node.
+        [node] => node.properties.first().map(|(_, value)| value.clone()),
+        _ => None,
+    }
+}
 
 /// An absent value is left out.
 impl<T: Field> Field for Option<T> {
@@ -410,6 +426,8 @@ pub trait Children: Sized {
     type Edge;
     /// Whether there can be more than one.
     const MANY: bool;
+    /// Whether there need not be any.
+    const OPTIONAL: bool = false;
     /// The children's schema.
     #[must_use]
     fn schema() -> &'static ModelSchema {
@@ -460,6 +478,7 @@ impl<T: Children> Children for Option<T> {
     type Model = T::Model;
     type Edge = T::Edge;
     const MANY: bool = T::MANY;
+    const OPTIONAL: bool = true;
     fn add(
         &self,
         graph: &mut GraphBuilder,

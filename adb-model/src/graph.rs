@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
+    FieldPlace, Geometry, MakeInput, MediaSource, ObjectKind, Rect, SetSpec, Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -17,6 +17,9 @@ pub const USER_TYPE: &str = "user_type";
 /// The property that identifies objects which no field of the user's does: descriptors, and the
 /// images of entities.
 pub const OBJECT_ID: &str = "adb_id";
+/// The property that says which fields' children a maker has made, and which maker: `faces=…`, with
+/// commas between. What it names is not made again.
+pub const MADE: &str = "adb_made";
 /// The property that identifies objects which are what their blob is: its hash, as [`content_id`]
 /// makes it.
 pub const CONTENT_ID: &str = "adb_sha256";
@@ -92,6 +95,8 @@ pub struct Node {
     pub typed: bool,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
+    /// What the database is known to say of children that were made: [`MADE`].
+    pub made_before: Option<String>,
     /// Whether its identity is the hash of a blob that has not been read.
     pending: bool,
     /// The node, and the field of it, that it belongs to: its identity is made from both.
@@ -169,11 +174,29 @@ pub struct Edge {
     pub edge_id: Uuid,
 }
 
+/// Children that are still to be made: see [`ChildMaker`](crate::ChildMaker).
+#[derive(Debug, Clone)]
+pub struct ToMake {
+    /// The object that they hang on.
+    pub owner: NodeId,
+    /// The field that declares them.
+    pub at: FieldPlace,
+    /// How they are joined to it.
+    pub relation: Relation,
+    /// The maker's name.
+    pub maker: &'static str,
+    /// What to make them from.
+    pub input: MakeInput,
+}
+
 /// Nodes and edges of one value; the root is first, a node comes before what hangs on it.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    to_make: Vec<ToMake>,
+    /// How many nodes the database has been asked for.
+    pub(crate) probed: usize,
 }
 
 impl Graph {
@@ -193,6 +216,33 @@ impl Graph {
     #[must_use]
     pub fn root(&self) -> Option<&Node> {
         self.nodes.first()
+    }
+
+    /// Children that are still to be made.
+    #[must_use]
+    pub fn to_make(&self) -> &[ToMake] {
+        &self.to_make
+    }
+
+    /// Opens the graph again, for children that are still to be made: see
+    /// [`GraphBuilder::next_to_make`].
+    #[must_use]
+    pub fn reopen(self) -> GraphBuilder {
+        GraphBuilder {
+            edge_ids: self.edges.iter().map(|e| e.edge_id).collect(),
+            graph: self,
+            ..GraphBuilder::default()
+        }
+    }
+
+    /// Says that the database holds a node, and what that says of children that were made: these
+    /// are not made again.
+    pub(crate) fn mark_made(&mut self, node: NodeId, made: &str) {
+        self.to_make.retain(|task| {
+            let is_made = |m: &str| m.split_once('=').is_some_and(|(f, _)| f == task.at.field);
+            task.owner != node || !made.split(',').any(is_made)
+        });
+        self.nodes[node.0].made_before = Some(made.to_owned());
     }
 
     /// Says that the database holds a node already.
@@ -457,6 +507,7 @@ impl GraphBuilder {
             container: None,
             label: None,
             exists: false,
+            made_before: None,
             pending: false,
             part_of: None,
         });
@@ -508,6 +559,46 @@ impl GraphBuilder {
             self.property(holder, name, Value::String(origin));
         }
         self.graph.nodes[holder.0].media = Some(media.clone());
+    }
+
+    /// Notes children that a maker is to make.
+    pub fn to_make(&mut self, task: ToMake) {
+        self.graph.to_make.push(task);
+    }
+
+    /// Takes out one thing that is still to be made. Its children are to be added next; that ends
+    /// in [`GraphBuilder::made`].
+    ///
+    /// Children without an id of their own get one from the owner's identity, the field and their
+    /// number, so that making them anew makes the same objects.
+    pub fn next_to_make(&mut self) -> Option<ToMake> {
+        let task = self.graph.to_make.pop()?;
+        let owner = &self.graph.nodes[task.owner.0];
+        let suffix = owner.kind.command_suffix();
+        let name = spell([suffix, &owner.class, &owner.identity.text(), task.at.field]);
+        self.row = Some(Uuid::new_v5(&MADE_NAMESPACE, name.as_bytes()));
+        self.rows_entered = 0;
+        Some(task)
+    }
+
+    /// Notes on the owner that its children have been made.
+    pub fn made(&mut self, task: &ToMake) {
+        let owner = &mut self.graph.nodes[task.owner.0];
+        let place = match owner.properties.iter().position(|(name, _)| *name == MADE) {
+            Some(place) => place,
+            None => {
+                let before = owner.made_before.clone().unwrap_or_default();
+                owner.properties.push((MADE, Value::String(before)));
+                owner.properties.len() - 1
+            }
+        };
+        if let (_, Value::String(made)) = &mut owner.properties[place] {
+            if !made.is_empty() {
+                made.push(',');
+            }
+            // Writing to a String can't fail.
+            let _ = write!(made, "{}={}", task.at.field, task.maker);
+        }
     }
 
     /// Says where a part lies in its container.
@@ -699,6 +790,9 @@ fn spell<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 /// Ours alone; changing it would double every edge of every database.
 const EDGE_NAMESPACE: Uuid = Uuid::from_u128(0x8c0f_55b1_2b0d_4d9e_9a4c_6d1e_0a7b_3f21);
 
+/// Ours alone; changing it would double every child that a maker made and that has no id.
+const MADE_NAMESPACE: Uuid = Uuid::from_u128(0xb1d6_4f0e_7c35_4a8b_9e62_05d7_4e1f_c3a8);
+
 /// Ours alone; changing it would double every object whose id comes from its row.
 const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x5e7b_0c52_90aa_4d0f_8d2b_3f41_77c1_a9d6);
 
@@ -831,5 +925,79 @@ mod tests {
         assert_eq!(graph.blob_bytes(), 5 + 512 * 4);
         graph.mark_existing(dish);
         assert_eq!(graph.blob_bytes(), 512 * 4);
+    }
+
+    /// A page whose chunks and pictures are still to be made.
+    fn page(row: u128) -> Graph {
+        let mut builder = GraphBuilder::for_row(Uuid::from_u128(row));
+        let owner = node(&mut builder, ObjectKind::Entity, "Page", 1);
+        for field in ["pictures", "chunks"] {
+            builder.to_make(ToMake {
+                owner,
+                at: FieldPlace { model: "Page", field, property: field },
+                relation: Relation::Connection("Has"),
+                maker: "splitter",
+                input: MakeInput::Text("one two".into()),
+            });
+        }
+        builder.finish()
+    }
+
+    /// Makes two chunks for each thing that is to be made.
+    fn make(graph: Graph) -> Graph {
+        let mut builder = graph.reopen();
+        while let Some(task) = builder.next_to_make() {
+            for _ in 0..2 {
+                let Entered::New(child) = builder.enter_row(ObjectKind::Entity, "Chunk").unwrap()
+                else {
+                    unreachable!("each is another")
+                };
+                builder.relate(task.owner, child, task.relation, Vec::new());
+            }
+            builder.made(&task);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn made_children_have_ids_of_their_owner_field_and_number() {
+        let ids = |row| {
+            let graph = make(page(row));
+            graph.nodes()[1..].iter().map(|n| n.identity.text()).collect::<Vec<_>>()
+        };
+        let mut first = ids(1);
+        assert_eq!(first, ids(2), "the row is no part of them");
+        first.sort();
+        first.dedup();
+        assert_eq!(first.len(), 4);
+        let graph = make(page(1));
+        assert_eq!(graph.edges().len(), 4);
+        let made = Value::from("chunks=splitter,pictures=splitter");
+        assert_eq!(graph.nodes()[0].properties, [(MADE, made)]);
+    }
+
+    #[test]
+    fn what_was_made_before_is_not_made_again_and_what_was_not_is_noted() {
+        let mut graph = page(1);
+        let root = graph.node_ids().next().unwrap();
+        graph.mark_existing(root);
+        graph.mark_made(root, "chunks=other");
+        let left: Vec<&str> = graph.to_make().iter().map(|task| task.at.field).collect();
+        assert_eq!(left, ["pictures"]);
+        let graph = make(graph);
+        let mut lowering = crate::Lowering::new();
+        lowering.push(&graph).unwrap();
+        let request = lowering.finish();
+        let text = std::str::from_utf8(&request.commands).unwrap();
+        let note = r#"{"UpdateEntity":{"ref":1,"properties":{"adb_made":"chunks=other,pictures=splitter"}}}"#;
+        assert!(text.contains(note), "{text}");
+        assert!(text.starts_with(r#"[{"FindEntity":{"_ref":1,"with_class":"Page""#), "{text}");
+    }
+
+    #[test]
+    fn a_graph_is_not_written_before_its_children_are_made() {
+        let error = crate::Lowering::new().push(&page(1)).unwrap_err();
+        assert_eq!(error.place(), "Page.pictures");
+        assert!(error.to_string().contains("have not been made by `splitter`"), "{error}");
     }
 }

@@ -23,6 +23,7 @@ mod field;
 mod geometry;
 pub mod graph;
 mod lower;
+mod make;
 mod media;
 mod part;
 pub mod probe;
@@ -55,17 +56,25 @@ pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
-    media_of_kind,
+    default_of, media_of_kind,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
     TimeSpan,
 };
-pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation, ToMake};
 pub use lower::Lowering;
+pub use make::{
+    AnyMaker, ChildMaker, MadeChildren, MakeError, MakeInput, MakeSource, MakerInput, MakerProbe,
+    MakerSource, MediaFile, OpenMedia, Picture, Pixels, Reads, SameChild, SameInput, WithDefault,
+    Without,
+};
 pub use media::{Blob, Image, MediaSource, Video};
 pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
 pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
-pub use schema::{FieldKind, FieldRole, FieldSchema, Inside, KindFault, ModelSchema, ObjectKind};
+pub use schema::{
+    FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema, ObjectKind,
+    SchemaRef,
+};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

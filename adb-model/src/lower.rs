@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value,
     error::{ModelError, ModelErrorKind},
-    graph::{EDGE_ID, USER_TYPE, vector_bytes},
+    graph::{EDGE_ID, MADE, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
 };
 
@@ -66,7 +66,8 @@ impl Lowering {
     /// that are known to exist are found instead of added, and take no blob.
     ///
     /// # Errors
-    /// When an image has not been read, or a vector is missing; the request is then unchanged.
+    /// When an image has not been read, a vector is missing, or children have not been made; the
+    /// request is then unchanged.
     pub fn push(&mut self, graph: &Graph) -> Result<Range<usize>, ModelError> {
         let (start, json_len, blobs_len) = (self.commands, self.json.len(), self.blobs.len());
         let first_ref = self.next_ref;
@@ -90,6 +91,9 @@ impl Lowering {
     }
 
     fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
+        if let Some(task) = graph.to_make().first() {
+            return Err(task.at.error(ModelErrorKind::NotMade { maker: task.maker }));
+        }
         // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
         let base = self.next_ref;
         let mut edges_at: Vec<Vec<&Edge>> = vec![Vec::new(); graph.nodes().len()];
@@ -192,6 +196,22 @@ impl Lowering {
         self.json.extend_from_slice(b"true");
         self.key("constraints");
         self.identity(node);
+        self.close();
+        self.note_made(node, reference(base, id));
+    }
+
+    /// Children were made of an object that was there before them: that is written on it.
+    fn note_made(&mut self, node: &Node, reference: u32) {
+        let Some((_, made)) = node.properties.iter().find(|(name, _)| *name == MADE) else {
+            return;
+        };
+        self.open("Update", node.kind.command_suffix());
+        self.int("ref", reference);
+        self.key("properties");
+        self.json.push(b'{');
+        self.key(MADE);
+        made.write_json(&mut self.json);
+        self.json.push(b'}');
         self.close();
     }
 

@@ -1,12 +1,14 @@
 //! Asking the database which objects of some graphs it holds already, before any picture is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
-    Request, Value, database::ask, graph::USER_TYPE,
+    Request, Value,
+    database::ask,
+    graph::{MADE, USER_TYPE},
 };
 
 /// What the database has of one graph.
@@ -19,10 +21,12 @@ pub struct Found {
 }
 
 /// Marks, in each graph, the roots and descriptors that the database holds already: they take no
-/// blob then, and need no embedding. Answers what was found of each root.
+/// blob then, and need no embedding. Children that it says were made before are not made again.
+/// Answers what was found of each root.
 ///
 /// One request for all graphs: a `Find…` for each class (and set) among them, by the ids in
-/// question.
+/// question. A graph that has grown since it was probed is asked for what is new; of its root
+/// nothing is found then.
 ///
 /// # Errors
 /// When the database can't be asked.
@@ -31,6 +35,9 @@ pub async fn mark_existing(
     graphs: &mut [&mut Graph],
 ) -> Result<Vec<Found>, DbError> {
     let groups = group(graphs);
+    for graph in graphs.iter_mut() {
+        graph.probed = graph.nodes().len();
+    }
     let mut found = vec![Found::default(); graphs.len()];
     if groups.is_empty() {
         return Ok(found);
@@ -42,6 +49,9 @@ pub async fn mark_existing(
             let Some(id) = group.id_of(object) else { continue };
             for &(g, node) in group.members.get(&id).into_iter().flatten() {
                 graphs[g].mark_existing(node);
+                if let Some(made) = object.get(MADE).and_then(Json::as_str) {
+                    graphs[g].mark_made(node, made);
+                }
                 if node.index() == 0 {
                     let difference = difference(&graphs[g].nodes()[0], object);
                     found[g] = Found { exists: true, difference };
@@ -52,13 +62,16 @@ pub async fn mark_existing(
     Ok(found)
 }
 
-/// Roots and descriptors, by what one Find command can ask for.
+/// Roots, descriptors and owners of children that are to be made, by what one Find command can ask
+/// for.
 fn group(graphs: &[&mut Graph]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (g, graph) in graphs.iter().enumerate() {
-        for (id, node) in graph.node_ids().zip(graph.nodes()) {
+        let makers: HashSet<NodeId> = graph.to_make().iter().map(|task| task.owner).collect();
+        for (id, node) in graph.node_ids().zip(graph.nodes()).skip(graph.probed) {
             let set = node.descriptor.as_ref().map(|d| d.set.name);
-            if id.index() > 0 && set.is_none() {
+            let makes = makers.contains(&id);
+            if id.index() > 0 && set.is_none() && !makes {
                 continue;
             }
             let i = groups
@@ -79,7 +92,8 @@ fn group(graphs: &[&mut Graph]) -> Vec<Group> {
                     });
                     groups.len() - 1
                 });
-            for (name, _) in &node.properties {
+            let made = makes.then_some(&MADE);
+            for name in node.properties.iter().map(|(name, _)| name).chain(made) {
                 if !groups[i].list.contains(name) {
                     groups[i].list.push(name);
                 }

@@ -1,8 +1,13 @@
 //! Schemas: what a model looks like, without a value of it.
 
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{SetSpec, ValueType, graph::Relation};
+use crate::{AnyMaker, SetSpec, Value, ValueType, graph::Relation};
 
 /// What an object is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -123,6 +128,8 @@ pub struct FieldSchema {
     pub doc: &'static str,
     /// What it is.
     pub role: FieldRole,
+    /// What serde puts there when a row lacks it, as far as that is one value.
+    pub default: Option<fn() -> Option<Value>>,
     /// The field that holds it, if it is one of a flattened struct.
     pub inside: Option<Inside>,
 }
@@ -185,9 +192,58 @@ pub enum FieldRole {
         edge: &'static [FieldSchema],
         /// Whether there can be more than one.
         many: bool,
+        /// Whether a row may leave them out.
+        optional: bool,
         /// Their model.
-        model: fn() -> &'static ModelSchema,
+        model: SchemaRef,
+        /// Who makes them, if the row does not bring them.
+        made: Option<MadeBy>,
     },
+}
+
+/// A child's schema, which may refer back to its parent's: it is looked up when it is asked for.
+#[derive(Clone, Copy)]
+pub enum SchemaRef {
+    /// Of a struct.
+    Declared(fn() -> &'static ModelSchema),
+    /// Of a document.
+    Loaded(&'static OnceLock<ModelSchema>),
+}
+
+impl SchemaRef {
+    /// The schema.
+    ///
+    /// # Panics
+    /// When a document's schemas are looked at before all of them are there: only
+    /// [`Document::load`](crate::document::Document::load) holds such.
+    #[must_use]
+    pub fn get(self) -> &'static ModelSchema {
+        match self {
+            SchemaRef::Declared(schema) => schema(),
+            #[expect(clippy::expect_used, reason = "stated above")]
+            SchemaRef::Loaded(schema) => schema.get().expect("all schemas of a document are made"),
+        }
+    }
+}
+
+/// Its name alone: models can refer to each other in cycles.
+impl fmt::Debug for SchemaRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SchemaRef").field(&self.get().name).finish()
+    }
+}
+
+/// Who makes children that the row does not bring.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeBy {
+    /// The maker's name.
+    pub maker: &'static str,
+    /// The Rust name of the field that they are made from.
+    pub from: &'static str,
+    /// Whether an empty list in a row stands; otherwise it is one to be filled.
+    pub empty_stands: bool,
+    /// The maker itself, if it needs nothing to be made.
+    pub by_default: fn() -> Option<Arc<dyn AnyMaker>>,
 }
 
 impl FieldRole {
@@ -288,7 +344,7 @@ impl FieldSchema {
     /// A field that has one name everywhere.
     #[must_use]
     pub const fn named(name: &'static str, role: FieldRole) -> Self {
-        Self { name, key: name, property: name, doc: "", role, inside: None }
+        Self { name, key: name, property: name, doc: "", role, default: None, inside: None }
     }
 }
 
@@ -334,7 +390,7 @@ impl ModelSchema {
         while next < found.len() {
             for field in found[next].fields {
                 if let FieldRole::Children { model, .. } = field.role {
-                    let child = model();
+                    let child = model.get();
                     if !found.iter().any(|m| m.is(child)) {
                         found.push(child);
                     }
@@ -361,10 +417,48 @@ impl ModelSchema {
         sets
     }
 
+    /// Whether vectors of these objects are made from their own part of the picture that they lie
+    /// in: that picture must be at hand.
+    #[must_use]
+    pub const fn embeds_its_region(&self) -> bool {
+        // Iterators can't be used in constants yet.
+        let mut i = 0;
+        while i < self.fields.len() {
+            if let FieldRole::Embedding { from: Some(from), .. } = self.fields[i].role {
+                let mut k = 0;
+                while k < self.fields.len() {
+                    let is_geometry = matches!(self.fields[k].role, FieldRole::Geometry(_));
+                    if is_geometry && same(self.fields[k].name, from) {
+                        return true;
+                    }
+                    k += 1;
+                }
+            }
+            i += 1;
+        }
+        false
+    }
+
     fn is(&self, other: &ModelSchema) -> bool {
         std::ptr::eq(self, other)
             || (self.class == other.class && self.kind == other.kind && self.name == other.name)
     }
+}
+
+/// Whether two texts are equal, for constants.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -376,7 +470,14 @@ mod tests {
     const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
 
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
-        FieldRole::Children { relation: Relation::Connection("Has"), edge: &[], many: false, model }
+        FieldRole::Children {
+            relation: Relation::Connection("Has"),
+            edge: &[],
+            many: false,
+            optional: false,
+            model: SchemaRef::Declared(model),
+            made: None,
+        }
     }
 
     static DISH: ModelSchema = ModelSchema {
@@ -385,8 +486,14 @@ mod tests {
         kind: ObjectKind::Image,
         fields: &[
             FieldSchema::named("id", FieldRole::Id(ValueType::Int)),
-            FieldSchema::named("look", FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false }),
-            FieldSchema::named("smell", FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false }),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
+            FieldSchema::named(
+                "smell",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
             FieldSchema::named("part", child(|| &PART)),
         ],
         ..ModelSchema::BARE
@@ -395,7 +502,10 @@ mod tests {
         name: "Part",
         class: "Part",
         fields: &[
-            FieldSchema::named("look", FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false }),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false },
+            ),
             FieldSchema::named("part", child(|| &PART)),
             FieldSchema::named("dish", child(|| &DISH)),
         ],

@@ -57,9 +57,9 @@ pub use connect::{ConnectError, connect};
 pub mod prelude {
     pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
     pub use adb_model::{
-        AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
-        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Properties, Property, Rect, TimeFraction,
-        TimeOffset, TimeSpan, Video,
+        AsJson, Blob, ChildMaker, Connection, DataModel, Database, DescriptorSet, Embedder,
+        Embedding, FractionSpan, FrameNumber, FrameSpan, Image, Linked, MakeError, MediaFile,
+        Picture, Polygon, Properties, Property, Rect, TimeFraction, TimeOffset, TimeSpan, Video,
     };
 
     pub use crate::presets::*;
@@ -74,13 +74,14 @@ pub mod presets {
 #[doc(hidden)]
 pub mod __macro {
     pub use adb_model::{
-        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, ConvertedColumn,
-        DataModel, DescriptorModel, DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField,
-        Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema, FrameModel,
-        GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, Metric, ModelError,
-        ModelSchema, NodeId, ObjectKind, PlainEdge, Produces, Properties, Property, PropertyField,
-        Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField, Value, ValueError,
-        ValueType, clash, clash_of, graph::Entered, media_of_kind, with_is_optional, with_property,
-        with_read, with_value,
+        Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection,
+        ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EmbedSource, EmbedderSpec,
+        EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema,
+        FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, MadeBy,
+        MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NodeId, ObjectKind,
+        PlainEdge, Produces, Properties, Property, PropertyField, Record, RegionModel, Relation,
+        SameChild, SameEdge, SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value,
+        ValueError, ValueType, WithDefault, Without, clash, clash_of, default_of, graph::Entered,
+        media_of_kind, with_is_optional, with_property, with_read, with_value,
     };
 }

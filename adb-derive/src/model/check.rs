@@ -29,6 +29,9 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         default_has_something_to_fill(cx, field);
         parts_are_in_their_container(cx, model, field);
         label_is_on_a_part(cx, model, field);
+        a_maker_has_something_to_make(cx, field);
+        a_maker_and_what_it_reads_go_together(cx, field);
+        names_a_field(cx, model, field.from.as_ref());
         if let Some(embed) = &field.embed {
             names_a_field(cx, model, embed.value.from.as_ref());
             names_a_field(cx, model, embed.value.label.as_ref());
@@ -126,14 +129,17 @@ fn a_descriptor_has_one_vector(cx: &Ctxt, model: &WrittenModel) {
     if model.kind() != Kind::Descriptor {
         return;
     }
-    let mut vectors = model.fields.iter().filter(|f| f.skip.is_none()).filter_map(|f| {
-        f.embed.as_ref().map(|embed| (f, embed))
-    });
+    let mut vectors = model
+        .fields
+        .iter()
+        .filter(|f| f.skip.is_none())
+        .filter_map(|f| f.embed.as_ref().map(|embed| (f, embed)));
     let Some((first, embed)) = vectors.next() else {
         if !model.unread && model.fields.iter().all(|f| !f.unread) {
             let help = "add the field that is its vector: `#[adb(embed(from = text, set = Texts))] \
                         meaning: Embedding<512>`";
-            let message = format!("`{}` is a descriptor, and has no field with `embed`", model.ident);
+            let message =
+                format!("`{}` is a descriptor, and has no field with `embed`", model.ident);
             cx.error_help(&model.ident, message, help);
         }
         return;
@@ -161,10 +167,8 @@ fn a_descriptor_has_one_label(cx: &Ctxt, model: &WrittenModel) {
 fn one_label(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
     let Some(label) = embed.label.as_ref() else { return };
     if model.kind() == Kind::Descriptor {
-        let help = format!(
-            "mark the field, and leave this out: `#[adb(label)] {}: …`",
-            label.value
-        );
+        let help =
+            format!("mark the field, and leave this out: `#[adb(label)] {}: …`", label.value);
         cx.error_help(&label.key, "a descriptor's label is a field with `label`", help);
     }
 }
@@ -254,7 +258,11 @@ fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
         cx.error_help(&rename.key, "`rename` names a property, and this is a connection", help);
     } else if field.is_flattened() {
         let help = "the names are those of the struct's fields";
-        cx.error_help(&rename.key, "`rename` names a property, and this is a flattened struct", help);
+        cx.error_help(
+            &rename.key,
+            "`rename` names a property, and this is a flattened struct",
+            help,
+        );
     } else if field.skip.is_some() {
         let help = "take one of them away";
         cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);
@@ -412,19 +420,54 @@ fn label_is_on_a_part(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
     }
 }
 
+/// What a maker makes is children.
+fn a_maker_has_something_to_make(cx: &Ctxt, field: &WrittenField) {
+    let key = field.by.as_ref().map(|by| &by.key).or(field.from.as_ref().map(|from| &from.key));
+    let Some(key) = key else { return };
+    if field.connect.is_some() || !field.parts.is_empty() || field.unread {
+        return;
+    }
+    let message = format!("`{key}` says who makes children, and this field has none");
+    let help = if field.embed.is_some() {
+        "what an embedding is made from stands inside: `embed(from = …)`".to_owned()
+    } else {
+        "say how they are joined to this object: `regions`, `clips`, `frames` or `connect = \"…\"`"
+            .to_owned()
+    };
+    cx.error_help(key, message, help);
+}
+
+fn a_maker_and_what_it_reads_go_together(cx: &Ctxt, field: &WrittenField) {
+    if field.unread {
+        return;
+    }
+    match (&field.from, &field.by) {
+        (Some(from), None) if field.embed.is_none() => {
+            let help = format!("name the maker: `from = {}, by = Maker`", from.value);
+            cx.error_help(&from.key, "`from` needs `by`: who makes the children", help);
+        }
+        (None, Some(by)) => {
+            let maker = by.value.to_token_stream();
+            let help = format!("name the field: `from = field, by = {maker}`");
+            cx.error_help(&by.key, "`by` needs `from`: what the children are made from", help);
+        }
+        _ => {}
+    }
+}
+
 fn names_a_field(cx: &Ctxt, model: &WrittenModel, given: Option<&Given<Ident>>) {
-    let Some(from) = given else { return };
-    if model.field(&from.value).is_some() {
+    let Some(Given { value: from, .. }) = given else { return };
+    if model.field(from).is_some() {
         return;
     }
     let fields: Vec<String> = model.fields.iter().map(|f| f.ident.unraw().to_string()).collect();
     let fields = || fields.iter().map(String::as_str);
-    let message = format!("`{}` has no field `{}`", model.ident, from.value);
-    match names::nearest(&from.value.to_string(), fields(), &[]) {
-        Some(meant) => cx.error_help(&from.value, message, format_args!("did you mean `{meant}`?")),
+    let message = format!("`{}` has no field `{from}`", model.ident);
+    match names::nearest(&from.to_string(), fields(), &[]) {
+        Some(meant) => cx.error_help(from, message, format_args!("did you mean `{meant}`?")),
         None => {
             let help = format!("its fields are {}", names::list(fields()));
-            cx.error_help(&from.value, message, help);
+            cx.error_help(from, message, help);
         }
     }
 }

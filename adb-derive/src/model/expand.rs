@@ -10,6 +10,7 @@ use syn::{Type, spanned::Spanned};
 use super::{
     columns::Columns,
     kind::{About, Kind, Parts},
+    made,
     meaning::{Embedding, Field, Model, Role, Set, Source},
     needs, read,
     written::ConnectionClass,
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     converted,
     flattened::{self, Flattened, Listed},
+    properties::expand::in_a_function,
     respan::{located, respan},
     set::expand::spec,
 };
@@ -26,6 +28,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let schema = schema(model);
     let build = build(model);
     let check = check_when_declared(model);
+    let frames = made::regions_have_a_picture(model);
     let (params, args, _) = model.generics.split_for_impl();
     let bounds = needs::where_clause(model);
     let columns = Columns::of(model);
@@ -58,6 +61,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             #(#markers)*
 
             #check
+            #frames
         };
     }
 }
@@ -70,7 +74,7 @@ fn schema(model: &Model) -> TokenStream {
         .iter()
         .map(|field| match flattened(field) {
             Some(flattened) => Listed::Flattened(flattened),
-            None => Listed::Own(field_schema(field)),
+            None => Listed::Own(field_schema(model, field)),
         })
         .collect();
     let fields = flattened::list(&listed);
@@ -218,9 +222,10 @@ fn kind(model: &Model) -> TokenStream {
     quote!(_adb::ObjectKind::#variant)
 }
 
-fn field_schema(field: &Field) -> TokenStream {
+fn field_schema(model: &Model, field: &Field) -> TokenStream {
     let Field { name, key, property, doc, .. } = field;
     let role = role(field);
+    let default = default(model, field);
     quote! {
         _adb::FieldSchema {
             name: #name,
@@ -228,8 +233,30 @@ fn field_schema(field: &Field) -> TokenStream {
             property: #property,
             doc: #doc,
             role: #role,
+            default: #default,
             inside: ::core::option::Option::None,
         }
+    }
+}
+
+/// What a row is filled up with that lacks the field, where serde does that.
+fn default(model: &Model, field: &Field) -> TokenStream {
+    match (&field.role, &field.serdes_default) {
+        (Role::Stored { .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            quote! {
+                ::core::option::Option::Some(|| {
+                    let __value: #ty = #default;
+                    _adb::default_of::<#ty>(&__value, #at)
+                })
+            }
+        }
+        (Role::Converted { with, .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            let value = converted::value(ty, with, &quote!(&__value), &at);
+            in_a_function(ty, default, &value)
+        }
+        _ => quote!(::core::option::Option::None),
     }
 }
 
@@ -306,7 +333,7 @@ fn role(field: &Field) -> TokenStream {
                     (check, quote!(<#edge as _adb::Properties>::FIELDS))
                 }
             };
-            children(ty, &check, &relation, &edge)
+            children(field, &check, &relation, &edge)
         }
         Role::Parts { what, span } => {
             let marker = format_ident!("{}", what.marker());
@@ -315,7 +342,7 @@ fn role(field: &Field) -> TokenStream {
             check.extend(quote_spanned! {located(*span)=>
                 let () = <#model as _adb::#marker>::CHECKED;
             });
-            children(ty, &check, &relation(field), &quote!(&[]))
+            children(field, &check, &relation(field), &quote!(&[]))
         }
         Role::Label => quote! {
             _adb::FieldRole::Label { optional: <#ty as _adb::LabelField>::OPTIONAL }
@@ -336,18 +363,27 @@ fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
 }
 
 fn children(
-    ty: &Type,
+    field: &Field,
     check: &TokenStream,
     relation: &TokenStream,
     edge: &TokenStream,
 ) -> TokenStream {
+    let ty = &field.ty;
+    // serde's default fills what a row lacks; without it, only an `Option` may be absent.
+    let optional = match &field.serdes_default {
+        Some(_) => quote!(true),
+        None => quote!(<#ty as _adb::Children>::OPTIONAL),
+    };
+    let made = made::schema(field);
     quote! {{
         #check
         _adb::FieldRole::Children {
             relation: #relation,
             edge: #edge,
             many: <#ty as _adb::Children>::MANY,
-            model: <#ty as _adb::Children>::schema,
+            optional: #optional,
+            model: _adb::SchemaRef::Declared(<#ty as _adb::Children>::schema),
+            made: #made,
         }
     }}
 }
@@ -430,9 +466,8 @@ fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
     let ids: Vec<TokenStream> = ids.collect();
     if model.content_id {
         let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
-        let media = stored.map(|Field { ident, ty, .. }| {
-            quote!(<#ty as _adb::Field>::media(&self.#ident))
-        });
+        let media =
+            stored.map(|Field { ident, ty, .. }| quote!(<#ty as _adb::Field>::media(&self.#ident)));
         return quote! {
             __graph.enter_content(#kind, #class, _adb::media_of_kind(#kind, [#(#media),*]))?
         };
@@ -467,7 +502,11 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
         Role::Embedding(embedding) => add_embedding(field, embedding, &at),
         Role::Children { .. } | Role::Parts { .. } => {
             let relation = relation(field);
-            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;)
+            let make = made::statement(field, &at, &relation);
+            quote! {
+                <#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;
+                #make
+            }
         }
         Role::Label => quote! {
             if let ::core::option::Option::Some(__label) =

@@ -46,7 +46,17 @@ pub(crate) struct Field {
     pub(crate) doc: String,
     /// What it is when the object lacks it.
     pub(crate) default: Option<TokenStream>,
+    /// What serde makes it when a row lacks it.
+    pub(crate) serdes_default: Option<TokenStream>,
     pub(crate) role: Role,
+    /// Who makes its children, if the row does not bring them.
+    pub(crate) made: Option<Made>,
+}
+
+/// `from = field, by = Maker`.
+pub(crate) struct Made {
+    pub(crate) from: Source,
+    pub(crate) by: Type,
 }
 
 pub(crate) enum Role {
@@ -86,7 +96,7 @@ pub(crate) struct Embedding {
     pub(crate) set: Set,
 }
 
-/// The field that vectors are made from, or labelled by.
+/// The field that vectors or children are made from, or vectors labelled by.
 pub(crate) struct Source {
     /// As `from = …` or `label = …` has it.
     pub(crate) named: Ident,
@@ -124,7 +134,7 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
             .map(|f| Skipped {
                 ident: f.ident.clone(),
                 ty: f.ty.clone(),
-                default: default(f, written.default.as_ref()),
+                default: default(f, written.default.as_ref(), true),
             })
             .collect(),
     })
@@ -156,6 +166,12 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
     } else {
         Role::Stored { index: written.index.as_ref().map(|i| i.key.span()) }
     };
+    let made = match (&written.from, &written.by) {
+        (Some(from), Some(by)) => {
+            Some(Made { from: source(model, &from.value)?, by: by.value.clone() })
+        }
+        _ => None,
+    };
     Some(Field {
         ident: written.ident.clone(),
         ty: written.ty.clone(),
@@ -163,15 +179,22 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         key: written.key.clone(),
         property: written.property(),
         doc: written.doc.clone(),
-        default: default(written, model.default.as_ref()),
+        default: default(written, model.default.as_ref(), true),
+        serdes_default: default(written, model.default.as_ref(), false),
         role,
+        made,
     })
 }
 
-/// What fills a field that an object lacks: our `default` before serde's, the field's before the
-/// struct's.
-fn default(field: &WrittenField, of_struct: Option<&Option<Path>>) -> Option<TokenStream> {
-    let own = field.default.as_ref().map(|d| &d.value).or(field.serdes_default.as_ref());
+/// What fills a field that an object lacks: our `default`, if it counts, before serde's; the field's
+/// before the struct's.
+fn default(
+    field: &WrittenField,
+    of_struct: Option<&Option<Path>>,
+    ours_counts: bool,
+) -> Option<TokenStream> {
+    let ours = field.default.as_ref().filter(|_| ours_counts).map(|d| &d.value);
+    let own = ours.or(field.serdes_default.as_ref());
     let ident = &field.ident;
     match (own, of_struct) {
         (Some(Some(path)), _) => Some(quote!(#path())),

@@ -4,6 +4,7 @@ mod check;
 mod columns;
 mod expand;
 mod kind;
+mod made;
 mod meaning;
 mod needs;
 mod read;

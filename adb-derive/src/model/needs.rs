@@ -6,6 +6,7 @@ use syn::WhereClause;
 
 use super::{
     expand::embedder,
+    made,
     meaning::{Embedding, Field, Model, Role, Skipped},
     written::ConnectionClass,
 };
@@ -13,7 +14,8 @@ use crate::bounds;
 
 /// The model's own bounds, and one for each field whose type depends on a parameter.
 pub(crate) fn where_clause(model: &Model) -> Option<WhereClause> {
-    let fields = model.fields.iter().flat_map(needs);
+    let fields =
+        model.fields.iter().flat_map(|field| needs(field).into_iter().chain(made::needs(field)));
     let skipped = model.skipped.iter().filter_map(default_of);
     bounds::extended(&model.generics, &model.ident, fields.chain(skipped)).where_clause
 }

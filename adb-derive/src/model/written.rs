@@ -62,6 +62,10 @@ pub(crate) struct WrittenField {
     /// serde's.
     pub(crate) serdes_default: Option<Option<Path>>,
     pub(crate) embed: Option<Given<WrittenEmbed>>,
+    /// The field that a maker makes children from.
+    pub(crate) from: Option<Given<Ident>>,
+    /// That maker.
+    pub(crate) by: Option<Given<Type>>,
     /// Whether some attribute could not be read.
     pub(crate) unread: bool,
 }
@@ -276,6 +280,8 @@ fn read_field(
         default: None,
         serdes_default: serde_names::default(&field.attrs),
         embed: None,
+        from: None,
+        by: None,
         unread: false,
     };
     for item in attr::items(cx, &field.attrs) {
@@ -290,6 +296,8 @@ fn read_field(
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
             "connect" => keep(cx, &mut written.connect, read_connect(cx, item)),
             "embed" => keep(cx, &mut written.embed, read_embed(cx, item)),
+            "from" => keep(cx, &mut written.from, given::field(cx, item)),
+            "by" => keep(cx, &mut written.by, given::ty(cx, item)),
             key => match Parts::ALL.into_iter().find(|parts| parts.key() == key) {
                 Some(what) => read_parts(cx, &mut written.parts, what, item),
                 None => given::unknown(cx, &names::FIELD, &item),

@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Generics, ext::IdentExt, spanned::Spanned};
+use syn::{Generics, Type, ext::IdentExt, spanned::Spanned};
 
 use super::{
     What,
@@ -21,7 +21,7 @@ pub(crate) fn expand(written: &Written) -> TokenStream {
     let listed: Vec<Listed<'_>> = stored()
         .map(|field| match flattened(field) {
             Some(flattened) => Listed::Flattened(flattened),
-            None => Listed::Own(schema(field)),
+            None => Listed::Own(schema(written, field)),
         })
         .collect();
     let fields = flattened::list(&listed);
@@ -167,7 +167,7 @@ fn flattened(field: &WrittenField) -> Option<Flattened<'_>> {
     })
 }
 
-fn schema(field: &WrittenField) -> TokenStream {
+fn schema(written: &Written, field: &WrittenField) -> TokenStream {
     let WrittenField { ty, key, doc, .. } = field;
     let (name, property) = (field.ident.unraw().to_string(), field.property());
     let indexed = field.index.is_some();
@@ -181,6 +181,21 @@ fn schema(field: &WrittenField) -> TokenStream {
             }
         },
     };
+    let default = match &field.serdes_default {
+        Some(default) => {
+            let default = match default {
+                Some(path) => quote!(#path()),
+                None => quote!(::core::default::Default::default()),
+            };
+            let at = place(written, field);
+            let value = match &field.with {
+                Some(with) => converted::value(ty, &with.value, &quote!(&__value), &at),
+                None => quote!(<#ty as _adb::PropertyField>::value(&__value, #at)?),
+            };
+            in_a_function(ty, &default, &value)
+        }
+        None => quote!(::core::option::Option::None),
+    };
     quote! {
         _adb::FieldSchema {
             name: #name,
@@ -188,8 +203,20 @@ fn schema(field: &WrittenField) -> TokenStream {
             property: #property,
             doc: #doc,
             role: #role,
+            default: #default,
             inside: ::core::option::Option::None,
         }
+    }
+}
+
+/// The default's value as a function that a constant can hold; `value` makes one of `__value`.
+pub(crate) fn in_a_function(ty: &Type, default: &TokenStream, value: &TokenStream) -> TokenStream {
+    quote! {
+        ::core::option::Option::Some(|| {
+            let __value: #ty = #default;
+            let __stored = (|| ::core::result::Result::<_, _adb::ModelError>::Ok(#value))();
+            __stored.ok().flatten()
+        })
     }
 }
 

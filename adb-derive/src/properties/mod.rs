@@ -2,7 +2,7 @@
 
 mod check;
 mod columns;
-mod expand;
+pub(crate) mod expand;
 mod written;
 
 use proc_macro2::TokenStream;

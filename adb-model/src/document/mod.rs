@@ -2,14 +2,20 @@
 //! without compiling.
 
 mod json_schema;
+mod loaded;
 mod mermaid;
 mod row;
+mod unknown;
 
-pub use row::LoadedModel;
+pub use loaded::LoadedModel;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
-use crate::{Engine, FieldRole, FieldSchema, Metric, ModelSchema, ObjectKind, Relation, ValueType};
+use crate::{
+    Engine, FieldRole, FieldSchema, MadeBy, Metric, ModelSchema, ObjectKind, Relation, Value,
+    ValueType,
+};
 
 /// The version of the document's form that this code writes and reads.
 pub const VERSION: u32 = 1;
@@ -86,6 +92,9 @@ pub struct Field {
     /// What it is.
     #[serde(flatten)]
     pub role: Role,
+    /// What is there when a row lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Json>,
 }
 
 /// What a field is: [`FieldRole`] as data.
@@ -150,9 +159,28 @@ pub enum Role {
         edge: Vec<Field>,
         /// Whether there can be more than one.
         many: bool,
+        /// Whether a row may leave them out.
+        #[serde(default)]
+        optional: bool,
         /// The name of their model.
         model: String,
+        /// Who makes them, if the row does not bring them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<Made>,
     },
+}
+
+/// [`MadeBy`] as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The maker's name: whoever reads rows must have one that is called so.
+    pub by: String,
+    /// The field that they are made from.
+    pub from: String,
+    /// Whether an empty list in a row stands; otherwise it is one to be filled.
+    #[serde(default)]
+    pub empty_stands: bool,
 }
 
 /// [`Relation`] as data.
@@ -264,6 +292,24 @@ impl Document {
                             at(field)
                         ));
                     }
+                    Role::Children { made: Some(made), .. }
+                        if model.fields.iter().all(|f| f.name != made.from) =>
+                    {
+                        return Err(format!(
+                            "{} is made from `{}`, which is no field",
+                            at(field),
+                            made.from
+                        ));
+                    }
+                    Role::Children { relation: RelationDocument::Part, model: child, .. }
+                        if model.kind == ObjectKind::Frame
+                            && self.model(child).is_some_and(Model::embeds_its_region) =>
+                    {
+                        return Err(format!(
+                            "{}: the regions of a frame have no picture that `{child}` could be embedded from",
+                            at(field)
+                        ));
+                    }
                     Role::Embedding { set, .. } if self.set(set).is_none() => {
                         return Err(format!(
                             "{} names the set `{set}`, which is not in it",
@@ -294,6 +340,14 @@ impl Document {
     }
 }
 
+/// What rows are filled up with, if it is the same for each: a new id is not, and a date may be
+/// today's. Rows must bring such a field when they are read by the document.
+fn constant(default: fn() -> Option<Value>) -> Option<Json> {
+    let value = default()?;
+    let is_constant = !matches!(value, Value::Date(_)) && default().as_ref() == Some(&value);
+    is_constant.then(|| value.to_json())
+}
+
 impl Model {
     fn of(schema: &ModelSchema) -> Self {
         Self {
@@ -305,6 +359,17 @@ impl Model {
             untyped: schema.untyped,
             content_id: schema.content_id,
         }
+    }
+
+    /// As [`ModelSchema::embeds_its_region`].
+    fn embeds_its_region(&self) -> bool {
+        self.fields.iter().any(|field| match &field.role {
+            Role::Embedding { from: Some(from), .. } => {
+                let mut sources = self.fields.iter().filter(|f| f.name == *from);
+                sources.any(|f| matches!(f.role, Role::Geometry { .. }))
+            }
+            _ => false,
+        })
     }
 
     /// What the macro asks of a model of this kind, as far as graphs rely on it.
@@ -321,9 +386,7 @@ impl Model {
 
     /// The field that is the object's own blob.
     fn own_media(&self) -> Option<&Field> {
-        self.fields
-            .iter()
-            .find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
+        self.fields.iter().find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
     }
 }
 
@@ -339,19 +402,23 @@ impl Field {
             property: schema.property.to_owned(),
             doc: schema.doc.to_owned(),
             role: Role::of(&schema.role),
+            default: schema.default.and_then(constant),
         }
     }
 
     /// Whether a source may leave it out.
     #[must_use]
     pub fn is_optional(&self) -> bool {
+        if self.default.is_some() {
+            return true;
+        }
         match &self.role {
             Role::Id { .. } | Role::Geometry { .. } => false,
             Role::Property { optional, .. }
             | Role::Media { optional, .. }
             | Role::Label { optional } => *optional,
             Role::Embedding { .. } => true,
-            Role::Children { many, .. } => *many,
+            Role::Children { optional, .. } => *optional,
         }
     }
 }
@@ -372,7 +439,7 @@ impl Role {
                 label: label.map(str::to_owned),
                 optional,
             },
-            FieldRole::Children { relation, edge, many, model } => Role::Children {
+            FieldRole::Children { relation, edge, many, optional, model, made } => Role::Children {
                 relation: match relation {
                     Relation::Connection(class) => RelationDocument::Connection(class.to_owned()),
                     Relation::Reversed(class) => RelationDocument::Reversed(class.to_owned()),
@@ -380,7 +447,13 @@ impl Role {
                 },
                 edge: edge.iter().map(Field::of).collect(),
                 many,
-                model: model().name.to_owned(),
+                optional,
+                model: model.get().name.to_owned(),
+                made: made.map(|MadeBy { maker, from, empty_stands, .. }| Made {
+                    by: maker.to_owned(),
+                    from: from.to_owned(),
+                    empty_stands,
+                }),
             },
         }
     }

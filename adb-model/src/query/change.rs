@@ -196,7 +196,7 @@ fn find_owned(
             }
             FieldRole::Media { kind, .. } if kind != schema.kind => (kind, None),
             FieldRole::Children { relation: crate::Relation::Part, model, .. } => {
-                let part = model();
+                let part = model.get();
                 (part.kind, Some(part))
             }
             _ => continue,

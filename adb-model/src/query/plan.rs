@@ -176,7 +176,7 @@ impl Commands {
         for field in schema.fields {
             let (kind, relation, child) = match field.role {
                 FieldRole::Children { relation, model, .. } if shape.depth > 0 => {
-                    let child = model();
+                    let child = model.get();
                     (child.kind, relation, Some(child))
                 }
                 FieldRole::Media { kind, .. } if schema.kind != kind => {
