@@ -21,7 +21,7 @@ use std::{
 
 use adb_engine::Engine;
 use adb_model::{Request, graph::vector_bytes};
-use rows::{Noise, done, rows, schema};
+use rows::{Noise, done, rows, schema, used};
 use serde_json::json;
 
 /// What one append of the measure of the disk is.
@@ -91,18 +91,6 @@ async fn send(engine: &Arc<Engine>, way: &Way, requests: Vec<Request>) -> f64 {
         task.await.unwrap();
     }
     (way.per_request * way.requests) as f64 / start.elapsed().as_secs_f64()
-}
-
-/// What this process has used so far: microseconds of processors, and bytes written. Nothing where
-/// the system does not say.
-fn used() -> [f64; 2] {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
-    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok());
-    // A tick is a hundredth of a second.
-    [(ticks(11) + ticks(12)) * 10_000.0, written.unwrap_or_default()]
 }
 
 /// The best, and the median.

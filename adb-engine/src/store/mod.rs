@@ -117,6 +117,8 @@ impl Store {
             let found = format::inspect(&conn)?;
             length::check(&conn, directory)?;
             durable(&conn, directory.settings)?;
+            // A copy that SQLite's VACUUM INTO made has another mode.
+            conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             distrusting(&conn, settle_log(&conn))?;
             let log_pages = Arc::new(AtomicI64::default());
             let noted = log_pages.clone();
