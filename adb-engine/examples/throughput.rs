@@ -1,6 +1,7 @@
 //! How many rows a second go in, beside what the disk can do:
-//! `cargo run --release -p adb-engine --example throughput -- DIRECTORY [ROUNDS]`. The directory
-//! should be new, and on the disk that is meant.
+//! `cargo run --release -p adb-engine --example throughput -- DIRECTORY [ROUNDS [BYTES]]`. The
+//! directory should be new, and on the disk that is meant; BYTES of blobs and more in a commit go to
+//! packs (0: always; a large number: never).
 //!
 //! A row is a picture of 20 kB with 40 properties, a vector of 512 numbers, an entity and the
 //! connections between them. The ways of sending take turns; of each the best round counts, and the
@@ -20,7 +21,7 @@ use std::{
 
 use adb_engine::Engine;
 use adb_model::{Request, graph::vector_bytes};
-use rows::{Noise, done, rows, schema};
+use rows::{Noise, done, rows, schema, used};
 use serde_json::json;
 
 /// What one append of the measure of the disk is.
@@ -92,18 +93,6 @@ async fn send(engine: &Arc<Engine>, way: &Way, requests: Vec<Request>) -> f64 {
     (way.per_request * way.requests) as f64 / start.elapsed().as_secs_f64()
 }
 
-/// What this process has used so far: microseconds of processors, and bytes written. Nothing where
-/// the system does not say.
-fn used() -> [f64; 2] {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-    let ticks = |i: usize| fields.get(i).and_then(|f| f.parse::<f64>().ok()).unwrap_or_default();
-    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
-    let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse().ok());
-    // A tick is a hundredth of a second.
-    [(ticks(11) + ticks(12)) * 10_000.0, written.unwrap_or_default()]
-}
-
 /// The best, and the median.
 fn summary(mut rates: Vec<f64>) -> (f64, f64) {
     rates.sort_by(f64::total_cmp);
@@ -115,9 +104,13 @@ async fn main() {
     let mut args = std::env::args().skip(1);
     let path = std::path::PathBuf::from(args.next().expect("a directory for the database"));
     let rounds: usize = args.next().map_or(3, |n| n.parse().unwrap());
-    let only: Option<usize> = args.next().map(|n| n.parse().unwrap());
+    let pack_from: Option<usize> = args.next().map(|n| n.parse().unwrap());
     std::fs::create_dir_all(&path).unwrap();
-    let engine = Arc::new(Engine::open(path.join("db")).unwrap());
+    let mut options = Engine::options();
+    if let Some(bytes) = pack_from {
+        options = options.pack_sizes(bytes, 256 << 20);
+    }
+    let engine = Arc::new(options.open(path.join("db")).unwrap());
     done(&engine, schema()).await;
     let mut noise = Noise(1);
     let mut next = 0;
@@ -126,9 +119,6 @@ async fn main() {
     for _ in 0..rounds {
         disk.push(appends(&path));
         for (i, way) in WAYS.iter().enumerate() {
-            if only.is_some_and(|only| only != i) {
-                continue;
-            }
             let first = if way.known { next - way.per_request * way.requests } else { next };
             let requests: Vec<Request> = (0..way.requests)
                 .map(|r| {
@@ -146,9 +136,6 @@ async fn main() {
     let (best, median) = summary(disk);
     println!("append of {APPEND} bytes and sync: {best:>7.0}/s, median {median:.0}");
     for ((way, rates), used) in WAYS.iter().zip(rates).zip(uses) {
-        if rates.is_empty() {
-            continue;
-        }
         let (best_rate, median_rate) = summary(rates);
         println!(
             "{:>4} rows a request, {:>2} clients{}{}: {best_rate:>7.0} rows/s, median {median_rate:.0}; {:.2} of the appends; {:.0} µs of processors and {:.0} kB written a row",

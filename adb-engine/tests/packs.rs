@@ -196,7 +196,8 @@ async fn packs_that_were_cut_taken_away_or_exchanged() {
     drop(engine);
 
     fs::write(&pack, &whole).unwrap();
-    let engine = options().open(dir.path()).unwrap();
+    // One reader, which looks at the files no more once it has begun.
+    let engine = options().readers(std::num::NonZero::<usize>::MIN).open(dir.path()).unwrap();
     assert_eq!(find(&engine, json!({})).await.unwrap().len(), 5);
     // While it is open.
     fs::write(&pack, &whole[..30_000]).unwrap();
@@ -258,6 +259,35 @@ async fn what_deleted_blobs_took_is_given_back() {
     assert!(report.is_sound() && !db.path().join("adb-000777.pack").exists(), "{report}");
     let again = db.engine.reclaim().await.unwrap();
     assert_eq!(again.files, 0, "{again:?}");
+}
+
+/// The database first, by SQLite's own means; then the packs, which only grow.
+#[tokio::test]
+async fn a_copy_that_is_made_while_somebody_writes() {
+    let db = database();
+    add(&db.engine, 0..6).await;
+    let copy = tempfile::tempdir().unwrap();
+    let file = copy.path().join("adb.sqlite");
+    let reader = rusqlite::Connection::open(db.path().join("adb.sqlite")).unwrap();
+    reader.execute("VACUUM INTO ?", [file.to_str().unwrap()]).unwrap();
+    add(&db.engine, 6..30).await;
+    for pack in packs(db.path()) {
+        fs::copy(&pack, copy.path().join(pack.file_name().unwrap())).unwrap();
+    }
+    let engine = options().open(copy.path()).unwrap();
+    assert_eq!(find(&engine, json!({})).await.unwrap(), [0, 1, 2, 3, 4, 5]);
+    // It goes on by itself, beside what the copied packs have of the other one's later blobs.
+    add(&engine, 100..130).await;
+    engine.reclaim().await.unwrap();
+    assert_eq!(find(&engine, json!({})).await.unwrap().len(), 36);
+    let report = Engine::verify(copy.path()).unwrap();
+    assert!(report.is_sound(), "{report}");
+    let mode = reader.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+    assert_eq!(mode.unwrap(), "wal");
+    let copied = rusqlite::Connection::open(file).unwrap();
+    let mode = copied.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+    assert_eq!(mode.unwrap(), "wal");
+    assert_eq!(find(&db.engine, json!({})).await.unwrap().len(), 30);
 }
 
 /// Rows that belong together, and one of them is gone.

@@ -33,8 +33,7 @@ impl RawFile {
         {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let make =
-            || OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let make = || OpenOptions::new().read(true).write(true).create_new(true).open(path);
         let file = match &watched {
             None => make()?,
             Some((disk, name)) => {

@@ -38,9 +38,9 @@ use pack::{
     files::{PackFiles, SystemFiles},
 };
 
-/// What a connection keeps of the database's pages, at most. SQLite's own measure of 2 MB is too
-/// small for the indexes that a row goes into.
-const CACHE_KIB: i64 = 64 << 10;
+/// KiB of the database's pages that the writer keeps: SQLite's own 2 MB are too few for the indexes
+/// that a row goes into.
+const WRITER_CACHE: i64 = 64 << 10;
 /// Statements kept ready for each connection.
 const STATEMENT_CACHE: usize = 512;
 /// Pages in the write-ahead log before they are moved to the database (64 MB).
@@ -117,6 +117,8 @@ impl Store {
             let found = format::inspect(&conn)?;
             length::check(&conn, directory)?;
             durable(&conn, directory.settings)?;
+            // A copy that SQLite's VACUUM INTO made has another mode.
+            conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             distrusting(&conn, settle_log(&conn))?;
             let log_pages = Arc::new(AtomicI64::default());
             let noted = log_pages.clone();
@@ -129,6 +131,8 @@ impl Store {
                 format::upgrade(&conn, from)?;
             }
             pack::check_files(&conn, directory.root())?;
+            // In KiB.
+            conn.pragma_update(None, "cache_size", -WRITER_CACHE)?;
             let tail = PackWriter::new(&conn, directory.root(), directory.settings)?;
             Ok(Self { tail: Some(tail), ..Self::over(conn, directory, log_pages)? })
         };
@@ -163,7 +167,6 @@ impl Store {
         directory: &Directory,
         log_pages: Arc<AtomicI64>,
     ) -> Result<Self, ErrorKind> {
-        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let catalog = Arc::new(Catalog::read(&conn)?);
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
         let inserts = HashMap::new();
