@@ -22,8 +22,8 @@ EFFORTS = [(20, None, None), (20, 64, None), (20, 64, 3), (20, 128, 5), (50, 256
 
 
 def main():
-    commands = {"ingest": ingest, "knn-build": knn_build, "knn": knn, "images-build": images_build,
-                "images": images, "growth": growth}
+    commands = {"ingest": ingest, "knn-build": knn_build, "knn": knn, "blobs-build": blobs_build,
+                "blobs": blobs, "growth": growth}
     options = shared.arguments(*commands)
     commands[options.command](options)
 
@@ -227,7 +227,7 @@ def knn(options):
 
 # Pictures
 
-def images_build(options):
+def blobs_build(options):
     noise = shared.noise(options.data)
     for column in ("binary", "blob"):
         options.column, table = column, None
@@ -239,7 +239,7 @@ def images_build(options):
         index_vectors(table)
 
 
-def images(options):
+def blobs(options):
     queries = shared.queries(options.data, FACE)
     expected = shared.truth(options.data, options.rows, FACE)[0]
     tables = {column: lancedb.connect(options.work / column).open_table("rows")

@@ -2,6 +2,7 @@
 //! one, takes turns with the peers, and makes tables of what all of them print.
 #![allow(clippy::print_stdout, reason = "it is a program for a terminal")]
 
+mod blobs;
 mod client;
 mod commit;
 mod data;
@@ -9,7 +10,6 @@ mod disk;
 mod face;
 mod figure;
 mod growth;
-mod images;
 mod ingest;
 mod knn;
 mod memory;
@@ -37,10 +37,10 @@ enum Command {
     Bandwidth(memory::Bandwidth),
     /// Opens a database and asks once.
     Open(open::Open),
-    /// Makes the database that `images` searches.
-    ImagesBuild(images::Build),
+    /// Makes the database that `blobs` searches.
+    BlobsBuild(blobs::Build),
     /// Pictures of the nearest neighbours, in one request.
-    Images(images::Images),
+    Blobs(blobs::Blobs),
     /// Time and bytes for each row while a database grows.
     Growth(growth::Growth),
 }
@@ -58,8 +58,8 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Command::Open(command) => command.run(),
-        Command::ImagesBuild(command) => command.run(),
-        Command::Images(command) => command.run(),
+        Command::BlobsBuild(command) => command.run(),
+        Command::Blobs(command) => command.run(),
         Command::Growth(command) => command.run(),
     }
 }

@@ -46,7 +46,7 @@ impl Build {
 
 /// Searches, and takes the pictures in the same request.
 #[derive(Args)]
-pub(crate) struct Images {
+pub(crate) struct Blobs {
     #[arg(long)]
     data: PathBuf,
     #[arg(long)]
@@ -55,7 +55,7 @@ pub(crate) struct Images {
     rows: usize,
 }
 
-impl Images {
+impl Blobs {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         let client = Client::open(&self.db)?;
         let queries = queries(&self.data, DIMENSIONS)?;
