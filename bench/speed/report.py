@@ -34,7 +34,9 @@ class Figures:
         return statistics.median(recalls) if recalls else None
 
     def best(self, key):
-        """The variant with the best median of those with enough recall; else of the one with most."""
+        """The variant with the best median of those with enough recall; else the one with most."""
+        # A percentile is that of the variant that is best in the middle.
+        key = (*key[:2], "ms p50") if (*key[:2], "ms p50") in self.values else key
         variants = list(self.values[key])
         recall = {variant: self.recall(key, variant) for variant in variants}
         enough = [v for v in variants if recall[v] is None or recall[v] >= ENOUGH]
@@ -94,6 +96,8 @@ def tables(title, session, ratios):
             continue
         best = figures.best(key)
         for variant in variants:
+            if unit == "ms p99" and variant != best:
+                continue
             recall = figures.recall(key, variant)
             name = f"{case}: {variant}" if variant else case
             if len(variants) > 1 and variant == best:

@@ -83,9 +83,9 @@ def knn(session, sizes):
             session.adb("knn", "--data", session.data, "--db", db, *size, "--cases", cases, **how)
 
     for _ in session.rounds(session.options.rounds or 3):
-        ours("exact,batch")
+        ours("exact,bandwidth,batch")
         session.peer("faiss", "search", *size)
-        ours("exact,batch", suffix=", 1 core", cores=1)
+        ours("exact,bandwidth,batch", suffix=", 1 core", cores=1)
         session.peer("faiss", "search", *size, suffix=", 1 core", cores=1)
         ours("hnsw,overhead")
         if graph:

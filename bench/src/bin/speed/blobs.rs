@@ -39,7 +39,7 @@ impl Build {
             let vectors = vectors.bytes(first, BATCH.min(self.rows - first))?;
             client.ask(face::request(first, &vectors, &pictures, Shape::Plain))?;
         }
-        client.wait_for_indexes();
+        client.settle()?;
         Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     path::Path,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -98,10 +97,8 @@ impl Client {
     }
 
     /// Waits until what has been committed is in the indexes of its sets.
-    pub(crate) fn wait_for_indexes(&self) {
-        while !self.engine.indexes_caught_up() {
-            thread::sleep(Duration::from_millis(5));
-        }
+    pub(crate) fn settle(&self) -> anyhow::Result<()> {
+        Ok(self.runtime.block_on(self.engine.settle_indexes())?)
     }
 }
 

@@ -60,19 +60,26 @@ impl Growth {
                 }
             }
             let waited = Instant::now();
-            client.wait_for_indexes();
+            client.settle()?;
             let waited = waited.elapsed();
             self.search(&client, &query)?;
             let case = format!("{mark} vectors, {}", self.index.name());
             let more = json!({"rows": mark});
             figure::print(&case, "µs/row", last.each(), more.clone());
             figure::print(&case, "µs/row since the last size", all.each(), more.clone());
-            figure::print(&case, "s until indexed", waited.as_secs_f64(), more.clone());
+            if self.index == Index::Hnsw {
+                figure::print(&case, "s until indexed", waited.as_secs_f64(), more.clone());
+            }
             let bytes = resident().saturating_sub(before) as f64 / mark as f64;
             figure::print(&case, "B/row in memory", bytes, more.clone());
             let bytes = on_disk(&self.db)? as f64 / mark as f64;
             figure::print(&case, "B/row on disk", bytes, more);
         }
+        // Closing moves the log into the database.
+        drop(client);
+        let bytes = on_disk(&self.db)? as f64 / first as f64;
+        let case = format!("{first} vectors, {}, closed", self.index.name());
+        figure::print(&case, "B/row on disk", bytes, json!({"rows": first}));
         Ok(())
     }
 

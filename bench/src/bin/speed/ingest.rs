@@ -92,7 +92,7 @@ impl Ingest {
             let stored = start.elapsed();
             done.store(true, Ordering::Relaxed);
             failed?;
-            client.wait_for_indexes();
+            client.settle()?;
             let times = Times { stored, indexed: start.elapsed(), latencies };
             let searches = match searcher.map(thread::ScopedJoinHandle::join) {
                 None => Vec::new(),

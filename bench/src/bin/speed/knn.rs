@@ -57,7 +57,7 @@ impl Build {
             client.ask(add(first, vectors.bytes(first, count)?, count))?;
         }
         let stored = start.elapsed();
-        client.wait_for_indexes();
+        client.settle()?;
         let rate = |time: Duration| self.rows as f64 / time.as_secs_f64();
         let more = json!({"rows": self.rows});
         figure::print("build", "rows/s", rate(stored), more.clone());
@@ -105,8 +105,10 @@ pub(crate) struct Knn {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Case {
-    /// All vectors are compared; memory's bandwidth is measured right after.
+    /// All vectors are compared.
     Exact,
+    /// How fast memory can be read.
+    Bandwidth,
     /// 256 searches in one request.
     Batch,
     /// Through the graph.
@@ -130,15 +132,13 @@ impl Knn {
         let start = Instant::now();
         session.client.ask(nearest(SET, Index::Flat, &session.queries[0]))?;
         figure::print("first search", "ms", figure::milliseconds(start.elapsed()), json!({}));
-        session.client.wait_for_indexes();
+        session.client.settle()?;
         let bytes = memory::resident().saturating_sub(before) as f64 / self.rows as f64;
         figure::print("opened", "B/row in memory", bytes, json!({}));
         for case in &self.cases {
             match case {
-                Case::Exact => {
-                    session.one_by_one("exact", 0, |q| nearest(SET, Index::Flat, q))?;
-                    memory::print_bandwidth();
-                }
+                Case::Exact => session.one_by_one("exact", 0, |q| nearest(SET, Index::Flat, q))?,
+                Case::Bandwidth => memory::print_bandwidth(),
                 Case::Batch => session.together()?,
                 Case::Hnsw => session.one_by_one("hnsw", 0, |q| nearest(SET, Index::Hnsw, q))?,
                 Case::Filtered => {

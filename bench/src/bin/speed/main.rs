@@ -33,8 +33,6 @@ enum Command {
     KnnBuild(knn::Build),
     /// Nearest neighbours: exact, in batches, through an index, filtered.
     Knn(knn::Knn),
-    /// How fast memory can be read.
-    Bandwidth(memory::Bandwidth),
     /// Opens a database and asks once.
     Open(open::Open),
     /// Makes the database that `blobs` searches.
@@ -53,10 +51,6 @@ fn main() -> anyhow::Result<()> {
         Command::Commit(command) => command.run(),
         Command::KnnBuild(command) => command.run(),
         Command::Knn(command) => command.run(),
-        Command::Bandwidth(command) => {
-            command.run();
-            Ok(())
-        }
         Command::Open(command) => command.run(),
         Command::BlobsBuild(command) => command.run(),
         Command::Blobs(command) => command.run(),

@@ -3,7 +3,6 @@
 use std::{fs, hint::black_box, path::Path, thread, time::Instant};
 
 use adb_bench::cores;
-use clap::Args;
 use serde_json::json;
 
 use crate::figure;
@@ -12,17 +11,7 @@ use crate::figure;
 const BYTES: usize = 512 << 20;
 const ROUNDS: usize = 5;
 
-/// How fast memory can be read, by one thread and by all.
-#[derive(Args)]
-pub(crate) struct Bandwidth {}
-
-impl Bandwidth {
-    pub(crate) fn run(&self) {
-        print_bandwidth();
-    }
-}
-
-/// Prints gigabytes a second: the best of some rounds, since this is a limit.
+/// Prints how fast memory can be read, by one thread and by all, in gigabytes a second: the best of some rounds, since this is a limit.
 pub(crate) fn print_bandwidth() {
     let words = vec![1_u64; BYTES / 8];
     let mut counts = vec![1, cores()];

@@ -43,7 +43,7 @@ impl Open {
         let found = &answers[0]["FindDescriptor"]["entities"];
         ensure!(found[0]["row"] == last && found[9].is_object(), "{last} is not first in {found}");
         let (second, ..) = client.time(nearest(&queries[1]))?;
-        client.wait_for_indexes();
+        client.settle()?;
         let ready = start.elapsed();
         let more = json!({"rows": self.rows});
         for (case, time) in [
