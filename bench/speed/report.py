@@ -112,5 +112,6 @@ def tables(title, session, ratios):
         lines.append(f"| {ratio.what} | {ratio.aim} | {three(found) if found else '- | - | -'} |")
     if session.failures:
         lines += ["", "Failed:", ""]
-        lines += [f"- {side}: {' '.join(why.split())}" for side, why in session.failures]
+        # What fails in every round is told once.
+        lines += [f"- {side}: {' '.join(why.split())}" for side, why in dict.fromkeys(session.failures)]
     return "\n".join(lines) + "\n"

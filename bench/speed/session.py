@@ -76,12 +76,7 @@ class Session:
     def _machine(self):
         peers = {}
         if self.python:
-            try:
-                done = self._execute(self._peer_command("versions"), None, 120)
-                peers = json.loads(done.stdout.strip().splitlines()[-1])
-            except (ValueError, IndexError, OSError, subprocess.TimeoutExpired) as error:
-                self._fail("peers", f"versions.py: {error}")
-                self.python = None
+            peers = self._versions()
         return {
             "cpu": cpu_name(), "cores": len(os.sched_getaffinity(0)),
             "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
@@ -89,6 +84,21 @@ class Session:
             "file_system": file_system(self.work), "python": platform.python_version(),
             "speed": digest(self.speed), "commit": commit(), "load_before": load(), "peers": peers,
         }
+
+    def _versions(self):
+        """What the peers are; without an answer there are none."""
+        command = self._peer_command("versions")
+        try:
+            done = self._execute(command, None, 120)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            why = str(error)
+        else:
+            if done.returncode == 0:
+                return json.loads(done.stdout.strip().splitlines()[-1])
+            why = tail(done.stderr)
+        self._fail("peers", f"{' '.join(command)}: {why}")
+        self.python = None
+        return {}
 
     # Running
 
