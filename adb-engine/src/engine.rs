@@ -266,6 +266,17 @@ impl Engine {
         answered.recv().await.map_err(|_| closed())?
     }
 
+    /// Waits until the indexes of all descriptor sets hold every vector that is committed now.
+    ///
+    /// Searches need no such wait: what an index lacks is scanned. It is for those who measure. So
+    /// far every set is searched exactly, whatever its engine, and there is nothing to wait for.
+    ///
+    /// # Errors
+    /// If an index can't be made.
+    pub fn settle_indexes(&self) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
