@@ -24,6 +24,7 @@ pub mod graph;
 mod lower;
 mod media;
 mod part;
+mod place_column;
 pub mod probe;
 pub mod query;
 mod record;
@@ -59,6 +60,7 @@ pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, R
 pub use lower::Lowering;
 pub use media::{Blob, Image, MediaSource, Video};
 pub use part::{ClipModel, FrameModel, RegionModel};
+pub use place_column::{ClockText, Microseconds};
 pub use record::Record;
 pub use schema::{FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

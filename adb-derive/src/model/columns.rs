@@ -70,6 +70,7 @@ impl<'m> Columns<'m> {
                     let relation = relation(field);
                     quote!(#ident: _adb::Link::new(#relation))
                 }
+                Role::Label => quote!(#ident: _adb::Column::new("_label")),
                 _ => quote!(#ident: _adb::Column::new(#property)),
             }
         });
@@ -82,10 +83,10 @@ impl<'m> Columns<'m> {
         }
     }
 
-    /// Vectors and labels are not searched through columns.
+    /// Vectors are not searched through columns.
     fn each(&self) -> impl Iterator<Item = &'m Field> {
         let fields = self.model.fields.iter();
-        fields.filter(|f| !matches!(f.role, Role::Embedding(_) | Role::Label))
+        fields.filter(|f| !matches!(f.role, Role::Embedding(_)))
     }
 
     /// Whether no column would mention the model's parameters.
