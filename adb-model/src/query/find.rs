@@ -261,7 +261,11 @@ impl<M: DataModel> Find<M> {
         Ok(last(&answers)?.get(key).and_then(|values| values.get(property)?.as_f64()))
     }
 
-    pub(super) async fn aggregate(self, db: &dyn Database, results: Json) -> Result<Vec<Json>, QueryError> {
+    pub(super) async fn aggregate(
+        self,
+        db: &dyn Database,
+        results: Json,
+    ) -> Result<Vec<Json>, QueryError> {
         let mut commands = Commands::new(self.dialect);
         let mut body = Map::new();
         body.insert("results".to_owned(), results);
