@@ -81,7 +81,10 @@ impl Pair {
         self.ids.compare(&engine, &reference).map_err(told)?;
         self.ids.compare(&census.0, &census.1).map_err(|what| {
             let (own, other) = &census;
-            format!("afterwards, {what}\nengine: {own:?}\nreference: {other:?}\nafter:\n{}", self.log)
+            format!(
+                "afterwards, {what}\nengine: {own:?}\nreference: {other:?}\nafter:\n{}",
+                self.log
+            )
         })?;
         Ok(match engine {
             Response::Done { answers, .. } => Some(answers),
@@ -186,7 +189,11 @@ impl Seen {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} requests, {} of them refused; commands answered:", self.asked, self.refused)?;
+        writeln!(
+            f,
+            "{} requests, {} of them refused; commands answered:",
+            self.asked, self.refused
+        )?;
         for (name, (all, some)) in &self.commands {
             writeln!(f, "  {name}: {all}, {some} with a result")?;
         }

@@ -283,7 +283,8 @@ pub async fn ensure_in<'e>(
 
 /// `indexes` of GetIndexes: by target, class and property, or a flat list.
 async fn found_indexes(db: &dyn Database) -> Result<Json, DbError> {
-    let (answers, _) = ask(db, Request::json(&json!([{"GetIndexes": {"kind": "ordered"}}]))).await?;
+    let (answers, _) =
+        ask(db, Request::json(&json!([{"GetIndexes": {"kind": "ordered"}}]))).await?;
     Ok(Answer::at(&answers, 0)?.get("indexes").cloned().unwrap_or_default())
 }
 

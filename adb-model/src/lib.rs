@@ -26,6 +26,7 @@ mod lower;
 mod make;
 mod media;
 mod part;
+mod place_column;
 pub mod probe;
 mod properties;
 pub mod query;
@@ -71,6 +72,7 @@ pub use make::{
 };
 pub use media::{Blob, Image, MediaSource, Video};
 pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
+pub use place_column::{ClockText, Microseconds};
 pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
 pub use schema::{

@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::{
-    Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value,
+    Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value, ValueError,
     error::{ModelError, ModelErrorKind},
     graph::{EDGE_ID, MADE, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
@@ -142,6 +142,7 @@ impl Lowering {
             write_display(&mut self.json, &value);
         }
         if let Some(label) = &node.label {
+            check_label(node, label)?;
             self.text("label", label);
         }
         self.key("properties");
@@ -350,6 +351,16 @@ fn is_an_end(graph: &Graph, id: NodeId) -> bool {
     let owns = |node: &Node| node.descriptor.as_ref().is_some_and(|d| d.owner == Some(id));
     graph.edges().iter().any(|edge| edge.src == id || edge.dst == id)
         || graph.nodes().iter().any(|node| !node.exists && owns(node))
+}
+
+/// Refuses the word that databases show where there is no label: it would not come back.
+fn check_label(node: &Node, label: &str) -> Result<(), ModelError> {
+    if label != "None" {
+        return Ok(());
+    }
+    let expected = "label: databases show that word where there is none";
+    let fault = ValueError::Unexpected { expected, found: format!("{label:?}") };
+    Err(ModelError::new(node.class.clone(), fault.into()))
 }
 
 fn reference(base: u32, node: NodeId) -> u32 {

@@ -185,7 +185,8 @@ fn commands_of_a_search_in_a_shared_set() {
     let mut text = String::new();
     for dialect in [Dialect::Classic, Dialect::Expression] {
         let near = || Drink::find().dialect(dialect).nearest::<Tastes>(asked(), 5);
-        for request in [near().request(&HERE).unwrap(), near().among_own().request(&HERE).unwrap()] {
+        for request in [near().request(&HERE).unwrap(), near().among_own().request(&HERE).unwrap()]
+        {
             text.push_str(&shown(&request));
             text.push('\n');
         }

@@ -89,6 +89,7 @@ impl<'m> Columns<'m> {
                     quote!(#ident: #column)
                 }
                 Role::Flattened { .. } => quote!(#ident: <#ty as _adb::Properties>::columns()),
+                Role::Label => quote!(#ident: _adb::Column::new("_label")),
                 _ => quote!(#ident: _adb::Column::new(#property)),
             }
         });
@@ -101,10 +102,10 @@ impl<'m> Columns<'m> {
         }
     }
 
-    /// Vectors and labels are not searched through columns.
+    /// Vectors are not searched through columns.
     fn each(&self) -> impl Iterator<Item = &'m Field> {
         let fields = self.model.fields.iter();
-        fields.filter(|f| !matches!(f.role, Role::Embedding(_) | Role::Label))
+        fields.filter(|f| !matches!(f.role, Role::Embedding(_)))
     }
 
     /// Whether no column would mention the model's parameters.

@@ -63,9 +63,7 @@ fn compare(
     }
     // Any other comparison with what is absent is false.
     let Some(left) = left else { return false };
-    let equal = |one: &Value| {
-        one.fitting(left.kind()).is_some_and(|one| left.order(&one).is_eq())
-    };
+    let equal = |one: &Value| one.fitting(left.kind()).is_some_and(|one| left.order(&one).is_eq());
     let right = match right {
         Right::Null => return false,
         Right::List(list) if op == "in" => return list.iter().any(equal),

@@ -244,9 +244,8 @@ impl Run<'_> {
                 let value = self.state.property(item, key)?;
                 match order {
                     Order::Sequence(values) => {
-                        let same = |one: &Value| {
-                            one.kind() == value.kind() && one.order(&value).is_eq()
-                        };
+                        let same =
+                            |one: &Value| one.kind() == value.kind() && one.order(&value).is_eq();
                         values.iter().position(same).map(|i| Value::Int(i as i64))
                     }
                     _ => Some(value),
@@ -282,8 +281,7 @@ impl Run<'_> {
             let Some(reference) = reference else { return Ok(None) };
             Ok(Some(self.ends(reference)?.items.iter().map(|item| item.object).collect()))
         };
-        let (within, src, dst) =
-            (named(select.within)?, named(select.src)?, named(select.dst)?);
+        let (within, src, dst) = (named(select.within)?, named(select.src)?, named(select.dst)?);
         let edges = if kind == Kind::Connection { state.edges() } else { Vec::new() };
         let all: Vec<Item> = match kind {
             Kind::Connection => edges
@@ -302,7 +300,9 @@ impl Run<'_> {
             let object = &state.objects[&item.object];
             let holds = |name: &str| state.property(*item, name);
             let text = |name: &str, wanted: &Option<String>| {
-                wanted.as_ref().is_none_or(|wanted| holds(name) == Some(Value::Text(wanted.clone())))
+                wanted
+                    .as_ref()
+                    .is_none_or(|wanted| holds(name) == Some(Value::Text(wanted.clone())))
             };
             select.class.as_ref().is_none_or(|class| state.class(*item) == *class)
                 && text("_name", &select.name)

@@ -78,14 +78,12 @@ fn micros(text: &str) -> Option<i64> {
     parts.push(seconds);
     let [hours, minutes, seconds] = parts[..] else { return None };
     let number = |text: &str, most: usize| {
-        let digits = !text.is_empty()
-            && text.len() <= most
-            && text.chars().all(|c| c.is_ascii_digit());
+        let digits =
+            !text.is_empty() && text.len() <= most && text.chars().all(|c| c.is_ascii_digit());
         if digits { text.parse::<i64>().ok() } else { None }
     };
     let below_sixty = |text| number(text, 2).filter(|n| *n < 60);
-    let seconds =
-        number(hours, 6)? * 3600 + below_sixty(minutes)? * 60 + below_sixty(seconds)?;
+    let seconds = number(hours, 6)? * 3600 + below_sixty(minutes)? * 60 + below_sixty(seconds)?;
     Some(seconds * 1_000_000 + number(&fraction, 6)?)
 }
 

@@ -22,10 +22,21 @@ pub(crate) enum Command {
     Delete(Kind, Target),
     Classify(String, Near),
     Overlap(u64, Other),
-    CreateIndex { index: Index, newer: bool },
+    CreateIndex {
+        index: Index,
+        newer: bool,
+    },
     RemoveIndex(Index),
-    GetIndexes { target: Option<String>, class: Option<String>, property: Option<String>, kind: Option<String> },
-    GetSchema { entities: bool, connections: bool },
+    GetIndexes {
+        target: Option<String>,
+        class: Option<String>,
+        property: Option<String>,
+        kind: Option<String>,
+    },
+    GetSchema {
+        entities: bool,
+        connections: bool,
+    },
     GetStatus,
 }
 
@@ -660,9 +671,7 @@ fn batch(json: Json) -> Result<Batch, Wrong> {
     match (size, pieces, id, range) {
         (None, None, None, None) => Ok(Batch::Totals),
         (Some(size), None, id, None) if size > 0 => Ok(Batch::Size(size, id.unwrap_or(0))),
-        (None, Some(pieces), id, None) if pieces > 0 => {
-            Ok(Batch::Pieces(pieces, id.unwrap_or(0)))
-        }
+        (None, Some(pieces), id, None) if pieces > 0 => Ok(Batch::Pieces(pieces, id.unwrap_or(0))),
         (None, None, None, Some(Json::Array(ends))) if ends.len() == 2 => {
             match (ends[0].as_u64(), ends[1].as_u64()) {
                 (Some(start), Some(end)) => Ok(Batch::Range(start, end)),

@@ -105,11 +105,7 @@ impl<'a> Run<'a> {
         Ok(items)
     }
 
-    pub(crate) fn define(
-        &mut self,
-        reference: Option<u64>,
-        named: Named,
-    ) -> Result<(), Wrong> {
+    pub(crate) fn define(&mut self, reference: Option<u64>, named: Named) -> Result<(), Wrong> {
         let Some(reference) = reference else { return Ok(()) };
         match self.references.insert(reference, Some(named)) {
             None => Ok(()),

@@ -93,9 +93,10 @@ impl Run<'_> {
     pub(crate) fn grouped(&self, reached: &Reached, items: &[Item], listed: &[Json]) -> Json {
         let mut groups: Map<String, Json> = Map::new();
         for (source, _) in &reached.pairs {
-            let members = items.iter().zip(listed).filter(|(item, _)| {
-                reached.pairs.contains(&(*source, item.object))
-            });
+            let members = items
+                .iter()
+                .zip(listed)
+                .filter(|(item, _)| reached.pairs.contains(&(*source, item.object)));
             let members: Vec<Json> = members.map(|(_, json)| json.clone()).collect();
             if !members.is_empty() {
                 groups.insert(self.state.unique_id(Item::of(*source)), Json::Array(members));

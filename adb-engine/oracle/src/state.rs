@@ -289,9 +289,8 @@ impl State {
                 _ => {}
             }
         }
-        self.system_property(item.object, object, name).or_else(|| {
-            object.properties.get(name).cloned()
-        })
+        self.system_property(item.object, object, name)
+            .or_else(|| object.properties.get(name).cloned())
     }
 
     fn system_property(&self, number: u64, object: &Object, name: &str) -> Option<Value> {

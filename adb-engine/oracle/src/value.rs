@@ -74,7 +74,8 @@ impl Value {
             Value::Bool(b) => json!(b),
             Value::Json(json) => json.clone(),
             Value::Date(micros) => {
-                let at = Timestamp::from_microsecond(*micros).unwrap_or(Timestamp::UNIX_EPOCH);
+                let (second, rest) = (micros / 1_000_000, (micros % 1_000_000) as i32);
+                let at = Timestamp::new(second, rest * 1000).unwrap_or(Timestamp::UNIX_EPOCH);
                 json!({"_date": format!("{}+00:00", TimeZone::UTC.to_datetime(at))})
             }
         }

@@ -126,13 +126,7 @@ fn join(class: &Class, terms: &[Expr], with: &str, empty: bool, avoid: &[i64]) -
     }
 }
 
-fn compare(
-    class: &Class,
-    property: &str,
-    op: Op,
-    operand: &Operand,
-    avoid: &[i64],
-) -> Condition {
+fn compare(class: &Class, property: &str, op: Op, operand: &Operand, avoid: &[i64]) -> Condition {
     if property == "_uniqueid" {
         return unique_id(class, op, operand);
     }

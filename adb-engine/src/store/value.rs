@@ -154,7 +154,8 @@ fn date_micros(text: &str) -> Option<i64> {
 }
 
 fn date_text(micros: i64) -> String {
-    match Timestamp::from_microsecond(micros) {
+    // `from_microsecond` knows nothing of the last second.
+    match Timestamp::new(micros / 1_000_000, (micros % 1_000_000) as i32 * 1000) {
         Ok(at) => at.display_with_offset(Offset::UTC).to_string(),
         Err(_) => micros.to_string(),
     }
@@ -183,6 +184,10 @@ mod tests {
             date_text(date_micros("2021-07-01T00:00:00.25").unwrap()),
             "2021-07-01T00:00:00.25+00:00"
         );
+        for at in [Timestamp::MIN, Timestamp::MAX] {
+            let text = date_text(at.as_microsecond());
+            assert_eq!(date_micros(&text), Some(at.as_microsecond()), "{text}");
+        }
         assert_eq!(date_micros("yesterday"), None);
     }
 

@@ -22,7 +22,11 @@ impl Ids {
     }
 
     /// What differs, in words.
-    pub(crate) fn compare(&mut self, engine: &Response, reference: &Response) -> Result<(), String> {
+    pub(crate) fn compare(
+        &mut self,
+        engine: &Response,
+        reference: &Response,
+    ) -> Result<(), String> {
         match (engine, reference) {
             (Response::Refused(a), Response::Refused(b)) => {
                 match (a.status, a.command) == (b.status, b.command) {
@@ -50,7 +54,11 @@ impl Ids {
         let differ = || Err(format!("{a} and {b}"));
         match (a, b) {
             (Json::String(x), Json::String(y)) if is_id(x) && is_id(y) => {
-                if self.pair(x, y) { Ok(()) } else { differ() }
+                if self.pair(x, y) {
+                    Ok(())
+                } else {
+                    differ()
+                }
             }
             (Json::Number(x), Json::Number(y)) if own => {
                 let (x, y) = (x.as_f64().unwrap_or(f64::NAN), y.as_f64().unwrap_or(f64::NAN));

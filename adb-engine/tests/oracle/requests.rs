@@ -107,7 +107,8 @@ impl<'t> Draw<'t> {
             0..3 => {
                 let class = self.tape.below(3);
                 body["class"] = json!(CLASSES[class]);
-                properties.insert("u".to_owned(), [json!(7), json!("a"), json!(true)][class].clone());
+                properties
+                    .insert("u".to_owned(), [json!(7), json!("a"), json!(true)][class].clone());
                 "Entity"
             }
             3 => "Image",
@@ -149,7 +150,10 @@ impl<'t> Draw<'t> {
                 body["image_ref"] = json!(of("Image").last().map(|(n, _)| n));
                 match kind {
                     "Polygon" => body["polygons"] = json!([[[0, 0], [10, 0], [10, 10]]]),
-                    _ => body["rectangle"] = json!({"x": self.tape.below(3), "y": 1, "width": 4, "height": 3}),
+                    _ => {
+                        body["rectangle"] =
+                            json!({"x": self.tape.below(3), "y": 1, "width": 4, "height": 3})
+                    }
                 }
             }
             _ => {}
@@ -741,9 +745,8 @@ impl<'t> Draw<'t> {
                 1 => json!({"key": key, "order": "ascending"}),
                 2 => json!({"key": key, "order": "descending"}),
                 3 if key != "_create_txn" => {
-                    let values: Vec<Json> = (0..1 + draw.tape.below(3))
-                        .map(|_| draw.constant(key))
-                        .collect();
+                    let values: Vec<Json> =
+                        (0..1 + draw.tape.below(3)).map(|_| draw.constant(key)).collect();
                     json!({"key": key, "sequence": values})
                 }
                 _ => json!({"key": key}),
@@ -954,12 +957,8 @@ impl<'t> Draw<'t> {
 const SIDES: [f32; 4] = [0.0, 1.0, 2.0, -1.0];
 const MOMENTS: [&str; 4] = ["00:00:01", "00:00:00.5", "00:01:05.250001", "10:00:00"];
 const FRACTIONS: [f64; 4] = [0.5, 0.0, 0.300_000_000_000_000_04, 1.0];
-const SYSTEM_EDGES: [&str; 4] = [
-    "_DescriptorSetToDescriptor",
-    "_BoundingBoxToImage",
-    "_DescriptorConnection",
-    "_ClipToVideo",
-];
+const SYSTEM_EDGES: [&str; 4] =
+    ["_DescriptorSetToDescriptor", "_BoundingBoxToImage", "_DescriptorConnection", "_ClipToVideo"];
 
 fn labelled(kind: &str) -> bool {
     matches!(kind, "Descriptor" | "BoundingBox" | "Polygon" | "Clip" | "Frame")

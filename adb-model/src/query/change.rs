@@ -14,6 +14,9 @@ use crate::{
     graph::{USER_TYPE, part_class},
 };
 
+/// The property as which a label is found; a parameter of its own sets it.
+const LABEL: &str = "_label";
+
 /// Objects that one request deletes at most: the list of their ids is part of it.
 const AT_ONCE: usize = 1000;
 
@@ -41,10 +44,12 @@ impl<M: DataModel> Find<M> {
         let schema = M::SCHEMA;
         let mut properties = Map::new();
         let mut removed = Vec::new();
+        let mut label = None;
         for set in set(M::columns()) {
             let value = set.value.map_err(|e| ModelError::new(set.property, e.into()))?;
             settable(schema, set.property, value.is_some())?;
             match value {
+                Some(value) if set.property == LABEL => label = Some(value.to_json()),
                 Some(value) => {
                     properties.insert(set.property.to_owned(), value.to_json());
                 }
@@ -59,6 +64,9 @@ impl<M: DataModel> Find<M> {
         }
         if !removed.is_empty() {
             change["remove_props"] = json!(removed);
+        }
+        if let Some(label) = label {
+            change["label"] = label;
         }
         // Update commands know constraints and no connections: those are followed first.
         let constraint = match target.edges.is_empty() {
@@ -121,6 +129,12 @@ fn settable(
     to_a_value: bool,
 ) -> Result<(), ModelError> {
     let fault = |kind| Err(ModelError::new(schema.name, kind));
+    if property == LABEL && !to_a_value {
+        return fault(ModelErrorKind::Fixed { property, why: "a label can be changed, not taken" });
+    }
+    if property.starts_with('_') && property != LABEL {
+        return fault(ModelErrorKind::Fixed { property, why: "it says where the object lies" });
+    }
     let Some(field) = schema.fields.iter().find(|f| f.property == property) else {
         return Ok(());
     };

@@ -2,6 +2,7 @@
 
 mod change;
 mod find;
+mod groups;
 mod nearest;
 mod plan;
 
@@ -11,6 +12,7 @@ use crate::{Accepts, DbError, EmbedError, Image, ensure::EnsureError, error::Mod
 
 pub use change::Deleted;
 pub use find::Find;
+pub use groups::Groups;
 pub use nearest::{Hit, Nearest};
 
 /// Why a search has no answer.

@@ -289,8 +289,8 @@ async fn answered<M: DataModel>(
             });
         }
     };
-    let found = read_set(set.name, &Answer::at(&answers, plan.set)?)
-        .ok_or(QueryError::NoSet(set.name))?;
+    let found =
+        read_set(set.name, &Answer::at(&answers, plan.set)?).ok_or(QueryError::NoSet(set.name))?;
     if let Some(filler) = filler {
         check_filler(&found, &filler)?;
     }
