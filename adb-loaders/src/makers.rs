@@ -105,7 +105,7 @@ impl Makers {
             let run = || maker.make_into(source, &task, &mut builder);
             let made = catch_unwind(AssertUnwindSafe(run))
                 .unwrap_or_else(|panic| Err(format!("it panicked: {}", said(&*panic)).into()));
-            let read = file.and_then(|file| file.read());
+            let read = file.and_then(MediaInput::read);
             if let Some((origin, bytes)) = read {
                 media.0.insert(origin, bytes);
             }

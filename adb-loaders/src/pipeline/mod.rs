@@ -290,6 +290,8 @@ fn spawn_makers(
         let (rx, tx) = (probed.clone(), made_tx.clone());
         workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
     }
+    // Only the workers hold it, so that it closes when they are gone.
+    drop(probed);
     workers.spawn(probe::run(context.clone(), made_rx, asked_tx, Asked::Again));
     asked_rx
 }
