@@ -24,3 +24,10 @@ pub use error::{Error, ErrorKind, StoreError};
 pub use media::fetch::{FetchError, Fetcher};
 #[cfg(feature = "fetch")]
 pub use media::http::HttpFetcher;
+
+/// For the fuzz target of the parser: the refusal of a request that does not parse.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_only(request: &adb_model::Request) -> Option<adb_model::Refusal> {
+    request::parse(request).err()
+}
