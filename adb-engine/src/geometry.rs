@@ -139,7 +139,7 @@ pub(crate) fn pieces(rings: &[Ring]) -> Vec<Ring> {
     rings
         .iter()
         .flat_map(|ring| {
-            let mesh = vec![ring.clone()].triangulate_as::<i64>();
+            let mesh = [ring.clone()].triangulate_as::<i64>();
             mesh.into_delaunay().to_convex_polygons()
         })
         .collect()
@@ -230,7 +230,7 @@ mod tests {
             [0.0, 2.0],
         ];
         assert_eq!(hull(&ring), [[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [1.0, 4.0], [0.0, 4.0]]);
-        let pieces = pieces(&[ring.clone()]);
+        let pieces = pieces(std::slice::from_ref(&ring));
         assert!(pieces.len() >= 2);
         close(pieces.iter().map(|piece| area(piece)).sum(), area(&ring));
         for piece in &pieces {

@@ -189,10 +189,10 @@ mod http {
             "/to-other" => say(&redirect("http://elsewhere.invalid/".to_owned())),
             "/in-circles" => say(&redirect("/in-circles".to_owned())),
             "/nowhere" => {
-                say("HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                say("HTTP/1.1 302 Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             }
             "/announces" => {
-                say("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\nconnection: close\r\n\r\n")
+                say("HTTP/1.1 200 OK\r\ncontent-length: 99999999\r\nconnection: close\r\n\r\n");
             }
             "/floods" => {
                 say("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
@@ -206,13 +206,13 @@ mod http {
                 }
             }
             "/breaks" => {
-                say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\nconnection: close\r\n\r\nhalf")
+                say("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\nconnection: close\r\n\r\nhalf");
             }
             "/busy" => say(
                 "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
             ),
             _ => {
-                say("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone")
+                say("HTTP/1.1 404 Not Found\r\ncontent-length: 4\r\nconnection: close\r\n\r\nnone");
             }
         }
     }

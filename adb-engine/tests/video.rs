@@ -2,6 +2,7 @@
 //! ffmpeg these tests say so and pass; what the engine does then is tested with programs that only
 //! claim to be it.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 mod common;
 
