@@ -98,7 +98,8 @@ impl Options {
         self
     }
 
-    /// How many threads read; as many as the machine has cores (2 to 8) unless told.
+    /// How many threads read; as many as the machine has cores (2 to 8) unless told. As many make
+    /// ready what is to be stored (fetching, pictures, videos).
     #[must_use]
     pub fn readers(mut self, readers: NonZero<usize>) -> Self {
         self.readers = Some(readers);

@@ -60,11 +60,15 @@ impl Shape {
         }
     }
 
-    fn contours(&self) -> Vec<Ring> {
+    /// The rings; of a box only what lies within these bounds, since it may be of any size, and the
+    /// grid on which shapes are laid over each other has to hold both.
+    fn contours(&self, [left, top, width, height]: [f64; 4]) -> Vec<Ring> {
         match self {
             Shape::Rings { rings, .. } => rings.clone(),
             Shape::Box([x, y, w, h]) => {
-                vec![vec![[*x, *y], [x + w, *y], [x + w, y + h], [*x, y + h]]]
+                let (x0, x1) = (x.max(left), (x + w).min(left + width));
+                let (y0, y1) = (y.max(top), (y + h).min(top + height));
+                vec![vec![[x0, y0], [x1, y0], [x1, y1], [x0, y1]]]
             }
         }
     }
@@ -74,8 +78,8 @@ impl Shape {
 pub(crate) fn overlap(a: &Shape, b: &Shape) -> f64 {
     let mut shared = shared_by_boxes(a.bounds(), b.bounds());
     if shared > 0.0 && !matches!((a, b), (Shape::Box(_), Shape::Box(_))) {
-        let common = a.contours().overlay_as::<i64>(
-            &b.contours(),
+        let common = a.contours(b.bounds()).overlay_as::<i64>(
+            &b.contours(a.bounds()),
             OverlayRule::Intersect,
             FillRule::EvenOdd,
         );
@@ -139,7 +143,7 @@ pub(crate) fn pieces(rings: &[Ring]) -> Vec<Ring> {
     rings
         .iter()
         .flat_map(|ring| {
-            let mesh = vec![ring.clone()].triangulate_as::<i64>();
+            let mesh = [ring.clone()].triangulate_as::<i64>();
             mesh.into_delaunay().to_convex_polygons()
         })
         .collect()
@@ -215,6 +219,11 @@ mod tests {
         let huge = Shape::rings(vec![square(-1e38, -1e38, 2e38)]);
         close(overlap(&huge, &huge), 1.0);
         assert!((0.0..1e-6).contains(&overlap(&huge, &large)));
+        let endless = Shape::Box([-1e308, -1e308, f64::MAX, f64::MAX]);
+        for shape in [&huge, &spiked, &endless] {
+            assert!((0.0..1e-6).contains(&overlap(&endless, shape)));
+            assert!((0.0..1e-6).contains(&overlap(shape, &endless)));
+        }
     }
 
     #[test]
@@ -230,7 +239,7 @@ mod tests {
             [0.0, 2.0],
         ];
         assert_eq!(hull(&ring), [[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [1.0, 4.0], [0.0, 4.0]]);
-        let pieces = pieces(&[ring.clone()]);
+        let pieces = pieces(std::slice::from_ref(&ring));
         assert!(pieces.len() >= 2);
         close(pieces.iter().map(|piece| area(piece)).sum(), area(&ring));
         for piece in &pieces {

@@ -29,3 +29,10 @@ pub use store::compact::Reclaimed;
 #[doc(hidden)]
 pub use store::pack::files::{PackFile, PackFiles};
 pub use verify::{Problem, Report};
+
+/// For the fuzz target of the parser: the refusal of a request that does not parse.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_only(request: &adb_model::Request) -> Option<adb_model::Refusal> {
+    request::parse(request).err()
+}

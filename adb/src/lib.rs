@@ -44,6 +44,8 @@ mod modelling {}
 
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
+#[cfg(feature = "engine")]
+pub use adb_engine as engine;
 #[cfg(feature = "loaders")]
 pub use adb_loaders as loaders;
 #[cfg(feature = "loaders")]

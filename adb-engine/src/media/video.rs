@@ -76,7 +76,9 @@ impl Facts {
             (rate.is_finite() && rate > 0.0).then_some(rate)
         };
         let fps = rate("avg_frame_rate").or_else(|| rate("r_frame_rate"))?;
-        let frames = number(stream.get("nb_read_packets")).filter(|n| *n >= 1.0)?;
+        let frames = number(stream.get("nb_read_packets"));
+        // Nobody counts further; it leaves room for sums.
+        let frames = frames.filter(|n| (1.0..1e15).contains(n))?;
         let seconds = number(stream.get("duration"))
             .or_else(|| number(json.get("format").and_then(|f| f.get("duration"))))
             .filter(|s| s.is_finite() && *s > 0.0)
