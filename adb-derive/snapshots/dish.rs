@@ -58,6 +58,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "name",
@@ -66,6 +67,7 @@ const _: () = {
                         doc: "What it is called.",
                         was: &[],
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "cuisine",
@@ -87,6 +89,7 @@ const _: () = {
                                 true,
                             )
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "photo",
@@ -95,6 +98,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -118,6 +122,7 @@ const _: () = {
                                 class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "ingredients",
@@ -133,9 +138,14 @@ const _: () = {
                                 relation: _adb::Relation::Connection("HasIngredient"),
                                 edge: &[],
                                 many: <Vec<Ingredient> as _adb::Children>::MANY,
-                                model: <Vec<Ingredient> as _adb::Children>::schema,
+                                optional: <Vec<Ingredient> as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Vec<Ingredient> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                 ],
             }

@@ -37,8 +37,10 @@ const _: () = {
                         key: "type",
                         property: "type",
                         doc: "",
-                        was: &[],
-                        role: _adb::FieldRole::Id(<&'a str as _adb::IdProperty>::ID_TYPE),
+                        role: _adb::FieldRole::Id(
+                            <&'a str as _adb::IdProperty>::ID_TYPE,
+                        ),
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "held",
@@ -54,9 +56,14 @@ const _: () = {
                                 relation: _adb::Relation::Connection("Holds"),
                                 edge: &[],
                                 many: <Vec<T> as _adb::Children>::MANY,
-                                model: <Vec<T> as _adb::Children>::schema,
+                                optional: <Vec<T> as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Vec<T> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "next",
@@ -74,11 +81,16 @@ const _: () = {
                                 many: <Option<
                                     Box<Holder<'a, T, N>>,
                                 > as _adb::Children>::MANY,
-                                model: <Option<
+                                optional: <Option<
                                     Box<Holder<'a, T, N>>,
-                                > as _adb::Children>::schema,
+                                > as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Option<Box<Holder<'a, T, N>>> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -99,6 +111,7 @@ const _: () = {
                                 class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                     },
                 ],
             }

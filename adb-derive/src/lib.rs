@@ -1,17 +1,20 @@
-//! The macros of adb: [`DataModel`], [`DescriptorSet`], [`Connection`] and [`Property`]. Use them through the facade, package
-//! `adb-rs`, which has what their output names.
+//! The macros of adb: [`DataModel`], [`DescriptorSet`], [`Connection`], [`Properties`] and
+//! [`Property`]. Use them through the facade, package `adb-rs`, which has what their output names.
 //!
 #![doc = include_str!("../attributes.md")]
 
 mod attr;
+mod bounds;
 mod case;
-mod connection;
+mod converted;
 mod ctxt;
 mod declaration;
+mod flattened;
 mod given;
 mod krate;
 mod model;
 mod names;
+mod properties;
 mod property;
 mod respan;
 mod serde_names;
@@ -20,6 +23,8 @@ mod set;
 mod snapshots;
 
 use proc_macro::TokenStream;
+
+use properties::What;
 
 /// Makes a struct a data model: what its objects are in the database, and how a value becomes
 /// them.
@@ -106,7 +111,40 @@ pub fn descriptor_set(input: TokenStream) -> TokenStream {
 /// The keys of `#[adb(…)]` are described with [`DataModel`], under "On a connection".
 #[proc_macro_derive(Connection, attributes(adb))]
 pub fn connection(input: TokenStream) -> TokenStream {
-    connection::derive(input.into()).into()
+    properties::derive(What::Connection, input.into()).into()
+}
+
+/// Makes a struct a list of properties that data models take in with `#[adb(flatten)]`: its fields
+/// become properties of their objects, as serde's `flatten` has it with the keys of a row.
+///
+/// ```
+/// use adb::prelude::*;
+///
+/// #[derive(Properties)]
+/// struct Nutrition {
+///     kcal: f64,
+///     #[adb(index)]
+///     vegan: Option<bool>,
+/// }
+///
+/// #[derive(DataModel)]
+/// struct Dish {
+///     #[adb(id)]
+///     name: String,
+///     #[adb(flatten)]
+///     nutrition: Nutrition,
+/// }
+///
+/// let dish = Dish { name: "dal".into(), nutrition: Nutrition { kcal: 150.0, vegan: None } };
+/// assert_eq!(dish.graph()?.nodes()[0].properties, [("kcal", 150.0.into())]);
+/// let _ = Dish::find().filter(|d| d.nutrition.kcal.lt(200.0));
+/// # Ok::<_, adb::ModelError>(())
+/// ```
+///
+/// The keys of `#[adb(…)]` are described with [`DataModel`], under "On a list of properties".
+#[proc_macro_derive(Properties, attributes(adb))]
+pub fn properties(input: TokenStream) -> TokenStream {
+    properties::derive(What::Properties, input.into()).into()
 }
 
 /// Makes a type one property: an enum whose variants have no fields is stored as text, a struct

@@ -27,14 +27,17 @@ pub(crate) const STRUCT: Keys = Keys {
         "frame",
         "bounding_box",
         "polygon",
+        "descriptor",
         "class",
         "row_id",
+        "content_id",
+        "untyped",
         "rename_all",
         "convention",
         "crate",
     ],
     serdes: &["deny_unknown_fields"],
-    later: &["untyped", "was"],
+    later: &["was"],
     synonyms: &[
         ("name", "class"),
         ("table", "class"),
@@ -45,6 +48,9 @@ pub(crate) const STRUCT: Keys = Keys {
         ("box", "bounding_box"),
         ("rectangle", "bounding_box"),
         ("file", "blob"),
+        ("vector", "descriptor"),
+        ("hash", "content_id"),
+        ("sha256", "content_id"),
     ],
 };
 
@@ -52,11 +58,26 @@ pub(crate) const STRUCT: Keys = Keys {
 pub(crate) const FIELD: Keys = Keys {
     place: "on a field",
     known: &[
-        "id", "index", "rename", "was", "embed", "connect", "regions", "clips", "frames", "label",
-        "default", "skip",
+        "id",
+        "index",
+        "rename",
+        "was",
+        "embed",
+        "connect",
+        "regions",
+        "clips",
+        "frames",
+        "descriptors",
+        "from",
+        "by",
+        "label",
+        "flatten",
+        "with",
+        "default",
+        "skip",
     ],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["flatten", "with"],
+    later: &[],
     synonyms: &[
         ("key", "id"),
         ("renamed_from", "was"),
@@ -75,6 +96,13 @@ pub(crate) const FIELD: Keys = Keys {
         ("vector", "embed"),
         ("boxes", "regions"),
         ("polygons", "regions"),
+        ("maker", "by"),
+        ("source", "from"),
+        ("vectors", "descriptors"),
+        ("chunks", "descriptors"),
+        ("inline", "flatten"),
+        ("embedded", "flatten"),
+        ("convert", "with"),
     ],
 };
 
@@ -102,12 +130,25 @@ pub(crate) const CONNECTION: Keys = Keys {
     synonyms: &[("name", "class"), ("type", "class")],
 };
 
+/// `#[adb(…)]` on a list of properties.
+pub(crate) const PROPERTIES: Keys = Keys {
+    place: "on a list of properties",
+    known: &["rename_all", "crate"],
+    serdes: &["deny_unknown_fields"],
+    later: &[],
+    synonyms: &[],
+};
+
+/// `#[adb(…)]` on a field of a list of properties.
+pub(crate) const PROPERTIES_FIELD: Keys =
+    Keys { place: "on a field of a list of properties", ..CONNECTION_FIELD };
+
 /// `#[adb(…)]` on a connection's field.
 pub(crate) const CONNECTION_FIELD: Keys = Keys {
     place: "on a field of a connection",
-    known: &["rename", "was", "default", "skip"],
+    known: &["rename", "was", "index", "with", "flatten", "default", "skip"],
     serdes: &["alias", "skip_serializing_if"],
-    later: &["index", "with"],
+    later: &[],
     synonyms: &[("name", "rename"), ("property", "rename"), ("ignore", "skip")],
 };
 
@@ -132,7 +173,7 @@ pub(crate) const VARIANT: Keys = Keys {
 /// `embed(…)`.
 pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
-    known: &["from", "set", "embedder", "metric", "engine", "class"],
+    known: &["from", "set", "embedder", "metric", "engine", "class", "label"],
     later: &[],
     serdes: &[],
     synonyms: &[

@@ -1,127 +1,151 @@
-//! How many rows a second go in, and how long a search takes: `cargo run --release -p adb-engine
-//! --example throughput -- DIRECTORY`. The directory should be on the disk that is meant, and new.
+//! How many rows a second go in, beside what the disk can do:
+//! `cargo run --release -p adb-engine --example throughput -- DIRECTORY [ROUNDS [BYTES]]`. The
+//! directory should be new, and on the disk that is meant; BYTES of blobs and more in a commit go to
+//! packs (0: always; a large number: never).
+//!
+//! A row is a picture of 20 kB with 40 properties, a vector of 512 numbers, an entity and the
+//! connections between them. The ways of sending take turns; of each the best round counts, and the
+//! median stands beside it.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for a terminal")]
 
+#[path = "common/rows.rs"]
+mod rows;
+
 use std::{
+    fs::File,
+    os::unix::fs::FileExt as _,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use adb_engine::Engine;
-use adb_model::{Database, Request, graph::vector_bytes};
-use bytes::Bytes;
-use serde_json::{Value as Json, json};
+use adb_model::{Request, graph::vector_bytes};
+use rows::{Noise, done, rows, schema, used};
+use serde_json::json;
 
-const DIMENSIONS: usize = 512;
-const PROPERTIES: usize = 40;
-const IMAGE_BYTES: usize = 20_000;
+/// What one append of the measure of the disk is.
+const APPEND: usize = 4096;
 
-/// Numbers that look random and are the same on every run.
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        self.0 >> 33
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        (0..DIMENSIONS).map(|_| (self.next() % 2000) as f32 / 1000.0 - 1.0).collect()
-    }
-
-    fn image(&mut self) -> Bytes {
-        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
-        bytes.extend((0..IMAGE_BYTES).map(|_| self.next() as u8));
-        bytes.into()
-    }
+/// A way of sending rows.
+#[derive(Clone, Copy)]
+struct Way {
+    per_request: i64,
+    requests: i64,
+    clients: usize,
+    /// Whether every object is guarded, as a loader does that may have sent it before.
+    guarded: bool,
+    /// Whether all of it is there already.
+    known: bool,
 }
 
-/// Image, descriptor, entity, connection: all guarded, as a loader sends them.
-fn rows(first: i64, n: i64, noise: &mut Noise) -> Request {
-    let mut commands: Vec<Json> = Vec::new();
-    let mut blobs = Vec::new();
-    for i in first..first + n {
-        let reference = 3 * (i - first) + 1;
-        let mut properties = json!({"id": i, "user_type": "Face"});
-        for p in 2..PROPERTIES {
-            properties[format!("attribute_{p}")] = json!(noise.next().is_multiple_of(2));
-        }
-        let guard =
-            |key: &str, value: Json| json!({key: ["==", value], "user_type": ["==", "Face"]});
-        commands.push(json!({"AddImage": {"_ref": reference, "properties": properties, "if_not_found": guard("id", json!(i))}}));
-        blobs.push(noise.image());
-        let look = format!("Face/{i}/look");
-        commands.push(json!({"AddDescriptor": {"set": "faces", "connect": {"ref": reference},
-            "properties": {"adb_id": look, "user_type": "Face"}, "if_not_found": guard("adb_id", json!(look))}}));
-        blobs.push(vector_bytes(&noise.vector()));
-        let person = i % 1000;
-        commands.push(json!({"AddEntity": {"_ref": reference + 1, "class": "Person",
-            "properties": {"id": person}, "if_not_found": {"id": ["==", person]}}}));
-        commands.push(json!({"AddConnection": {"class": "shows", "src": reference, "dst": reference + 1,
-            "properties": {"edge_id": i.to_string()}, "if_not_found": {"edge_id": ["==", i.to_string()]}}}));
-    }
-    Request::new(json!(commands).to_string(), blobs)
+const fn way(per_request: i64, requests: i64, clients: usize) -> Way {
+    Way { per_request, requests, clients, guarded: false, known: false }
 }
 
-async fn done(engine: &Engine, request: Request) -> Vec<Json> {
-    engine.execute(request).await.unwrap().done().unwrap().0
+const WAYS: [Way; 9] = [
+    way(1, 1000, 1),
+    way(1, 2000, 32),
+    way(10, 200, 1),
+    way(100, 40, 1),
+    way(100, 40, 4),
+    way(1000, 5, 1),
+    way(1000, 8, 2),
+    Way { guarded: true, ..way(100, 40, 4) },
+    Way { guarded: true, known: true, ..way(100, 40, 4) },
+];
+
+/// Appends of 4 KB a second, each with a sync, as a log has it.
+fn appends(directory: &Path) -> f64 {
+    let path = directory.join("appends");
+    let file = File::create(&path).unwrap();
+    let start = Instant::now();
+    let count = 500;
+    for i in 0..count {
+        file.write_all_at(&[i as u8; APPEND], (i * APPEND) as u64).unwrap();
+        file.sync_data().unwrap();
+    }
+    let rate = count as f64 / start.elapsed().as_secs_f64();
+    std::fs::remove_file(path).unwrap();
+    rate
+}
+
+async fn send(engine: &Arc<Engine>, way: &Way, requests: Vec<Request>) -> f64 {
+    let (send, receive) = async_channel::bounded(requests.len());
+    for request in requests {
+        send.send(request).await.unwrap();
+    }
+    send.close();
+    let start = Instant::now();
+    let tasks: Vec<_> = (0..way.clients)
+        .map(|_| {
+            let (engine, receive) = (engine.clone(), receive.clone());
+            tokio::spawn(async move {
+                while let Ok(request) = receive.recv().await {
+                    done(&engine, request).await;
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    (way.per_request * way.requests) as f64 / start.elapsed().as_secs_f64()
+}
+
+/// The best, and the median.
+fn summary(mut rates: Vec<f64>) -> (f64, f64) {
+    rates.sort_by(f64::total_cmp);
+    (rates.last().copied().unwrap_or_default(), rates[rates.len() / 2])
 }
 
 #[tokio::main]
 async fn main() {
-    let path = std::env::args().nth(1).expect("a directory for the database");
-    let engine = Arc::new(Engine::open(path).unwrap());
-    done(&engine, Request::json(&json!([
-        {"AddDescriptorSet": {"name": "faces", "dimensions": DIMENSIONS, "metric": "CS"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Image", "property_key": "id"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Image", "property_key": "user_type"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Descriptor", "property_key": "adb_id"}},
-        {"CreateIndex": {"index_type": "entity", "class": "_Descriptor", "property_key": "user_type"}},
-        {"CreateIndex": {"index_type": "entity", "class": "Person", "property_key": "id"}},
-        {"CreateIndex": {"index_type": "connection", "class": "shows", "property_key": "edge_id"}},
-    ])))
-    .await;
+    let mut args = std::env::args().skip(1);
+    let path = std::path::PathBuf::from(args.next().expect("a directory for the database"));
+    let rounds: usize = args.next().map_or(3, |n| n.parse().unwrap());
+    let pack_from: Option<usize> = args.next().map(|n| n.parse().unwrap());
+    std::fs::create_dir_all(&path).unwrap();
+    let mut options = Engine::options();
+    if let Some(bytes) = pack_from {
+        options = options.pack_sizes(bytes, 256 << 20);
+    }
+    let engine = Arc::new(options.open(path.join("db")).unwrap());
+    done(&engine, schema()).await;
     let mut noise = Noise(1);
     let mut next = 0;
-    for (per_request, requests, clients, known) in [
-        (1, 2000, 1, false),
-        (1, 4000, 32, false),
-        (100, 50, 1, false),
-        (100, 100, 4, false),
-        // All of it is there already: what a second run costs that asks nothing before.
-        (100, 100, 1, true),
-    ] {
-        let first = if known { 0 } else { next };
-        let prepared: Vec<Request> =
-            (0..requests).map(|r| rows(first + r * per_request, per_request, &mut noise)).collect();
-        if !known {
-            next += requests * per_request;
-        }
-        let (send, receive) = async_channel::bounded(requests as usize);
-        for request in prepared {
-            send.send(request).await.unwrap();
-        }
-        send.close();
-        let start = Instant::now();
-        let tasks: Vec<_> = (0..clients)
-            .map(|_| {
-                let (engine, receive) = (engine.clone(), receive.clone());
-                tokio::spawn(async move {
-                    while let Ok(request) = receive.recv().await {
-                        done(&engine, request).await;
-                    }
+    let (mut disk, mut rates) = (Vec::new(), vec![Vec::new(); WAYS.len()]);
+    let mut uses = vec![[0.0; 2]; WAYS.len()];
+    for _ in 0..rounds {
+        disk.push(appends(&path));
+        for (i, way) in WAYS.iter().enumerate() {
+            let first = if way.known { next - way.per_request * way.requests } else { next };
+            let requests: Vec<Request> = (0..way.requests)
+                .map(|r| {
+                    rows(first + r * way.per_request, way.per_request, way.guarded, &mut noise)
                 })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap();
+                .collect();
+            next = first + way.per_request * way.requests;
+            let before = used();
+            rates[i].push(send(&engine, way, requests).await);
+            let after = used();
+            let rows = (way.per_request * way.requests) as f64;
+            uses[i] = [0, 1].map(|u| uses[i][u] + (after[u] - before[u]) / rows / rounds as f64);
         }
-        let seconds = start.elapsed().as_secs_f64();
+    }
+    let (best, median) = summary(disk);
+    println!("append of {APPEND} bytes and sync: {best:>7.0}/s, median {median:.0}");
+    for ((way, rates), used) in WAYS.iter().zip(rates).zip(uses) {
+        let (best_rate, median_rate) = summary(rates);
         println!(
-            "{per_request:>4} {} rows a request, {clients:>2} clients: {:>7.0} requests/s, {:>7.0} rows/s",
-            if known { "known" } else { "new" },
-            requests as f64 / seconds,
-            (requests * per_request) as f64 / seconds
+            "{:>4} rows a request, {:>2} clients{}{}: {best_rate:>7.0} rows/s, median {median_rate:.0}; {:.2} of the appends; {:.0} µs of processors and {:.0} kB written a row",
+            way.per_request,
+            way.clients,
+            if way.guarded { ", guarded" } else { "" },
+            if way.known { ", all known" } else { "" },
+            best_rate / best,
+            used[0],
+            used[1] / 1000.0
         );
     }
     let mut times: Vec<Duration> = Vec::new();

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
-    store::Settings,
+    store::{Settings, pack},
 };
 
 /// Everything that must not be lost.
@@ -65,8 +65,8 @@ impl Directory {
             // Another process has made it since.
             _ if directory.has_database() => Ok(directory),
             Others::None => Ok(directory),
-            Others::LogOnly => Err(fail(ErrorKind::Damaged(format!(
-                "`{DATABASE_FILE}` is gone, and its log is still there"
+            Others::Remains => Err(fail(ErrorKind::Damaged(format!(
+                "`{DATABASE_FILE}` is gone, and its log or its packs are still there"
             )))),
             Others::Foreign => Err(fail(ErrorKind::NotOurs)),
         }
@@ -101,8 +101,11 @@ impl Directory {
             if name == LOCK_FILE || UNFINISHED_FILES.contains(&&*name) {
                 continue;
             }
-            if name.strip_prefix(DATABASE_FILE).is_some_and(|rest| rest.starts_with('-')) {
-                others = Others::LogOnly;
+            let of_sqlite = |rest: &str| rest.starts_with('-');
+            if name.strip_prefix(DATABASE_FILE).is_some_and(of_sqlite)
+                || pack::number(&name).is_some()
+            {
+                others = Others::Remains;
             } else {
                 return Ok(Others::Foreign);
             }
@@ -187,8 +190,8 @@ impl Directory {
 /// What a directory without a database holds.
 enum Others {
     None,
-    /// What SQLite keeps beside a database.
-    LogOnly,
+    /// What is kept beside a database.
+    Remains,
     Foreign,
 }
 
@@ -208,7 +211,7 @@ fn make_durable_dir(path: &Path) -> std::io::Result<()> {
 }
 
 /// Makes what was made or renamed in a directory last.
-fn sync_directory(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
     if cfg!(unix) {
         File::open(path)?.sync_all()?;
     }

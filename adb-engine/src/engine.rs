@@ -17,11 +17,15 @@ use async_channel::Sender;
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
+    media::{Media, fetch::Fetcher},
     request,
-    store::{Settings, Store},
+    store::{Settings, Store, compact::Reclaimed, pack::files::PackFiles},
     vectors::cache::VectorCache,
+    verify::{Report, verify},
     worker::{
-        Job,
+        Job, Task, Unprepared, Work,
+        preparer::Preparer,
+        queue::Queue,
         reader::Reader,
         writer::{Open, Writer},
     },
@@ -71,6 +75,7 @@ pub struct Options {
     readers: Option<NonZero<usize>>,
     response_limit: usize,
     settings: Settings,
+    media: Media,
 }
 
 impl Default for Options {
@@ -80,6 +85,7 @@ impl Default for Options {
             readers: None,
             response_limit: RESPONSE_LIMIT,
             settings: Settings::default(),
+            media: Media::new(RESPONSE_LIMIT),
         }
     }
 }
@@ -92,7 +98,8 @@ impl Options {
         self
     }
 
-    /// How many threads read; as many as the machine has cores (2 to 8) unless told.
+    /// How many threads read; as many as the machine has cores (2 to 8) unless told. As many make
+    /// ready what is to be stored (fetching, pictures, videos).
     #[must_use]
     pub fn readers(mut self, readers: NonZero<usize>) -> Self {
         self.readers = Some(readers);
@@ -103,6 +110,39 @@ impl Options {
     #[must_use]
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.response_limit = bytes;
+        self
+    }
+
+    /// Where the programs `ffmpeg` and `ffprobe` are, which the pictures of videos need; they are
+    /// looked for in PATH unless told. They are run when a request asks for what only they can do,
+    /// on a temporary file, without a shell and without the network.
+    #[must_use]
+    pub fn ffmpeg(mut self, ffmpeg: impl Into<PathBuf>, ffprobe: impl Into<PathBuf>) -> Self {
+        self.media.ffmpeg = ffmpeg.into();
+        self.media.ffprobe = ffprobe.into();
+        self
+    }
+
+    /// How long those programs may work for one request; two minutes unless told.
+    #[must_use]
+    pub fn video_time_limit(mut self, limit: Duration) -> Self {
+        self.media.time_limit = limit;
+        self
+    }
+
+    /// How many bytes one image, blob or video may have that is fetched or made anew; 256 MB unless
+    /// told.
+    #[must_use]
+    pub fn media_limit(mut self, bytes: usize) -> Self {
+        self.media.size_limit = bytes;
+        self
+    }
+
+    /// Who fetches what `url` of AddImage, AddBlob and AddVideo names; such commands are refused
+    /// unless told.
+    #[must_use]
+    pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
+        self.media.fetcher = Some(fetcher);
         self
     }
 
@@ -119,6 +159,24 @@ impl Options {
         self.settings.vfs = Some(vfs);
         self.settings.write_anew = write_anew;
         self.settings.checkpoint_pages = checkpoint_pages;
+        self
+    }
+
+    /// For the tests of durability: reaches packs in this way.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_files(mut self, files: &'static dyn PackFiles) -> Self {
+        self.settings.pack_files = files;
+        self
+    }
+
+    /// For tests and measurements: the blobs of a commit that has so many bytes of them go into
+    /// packs, and those have about this length.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn pack_sizes(mut self, from_bytes: usize, pack_bytes: u64) -> Self {
+        self.settings.pack_from = from_bytes;
+        self.settings.pack_bytes = pack_bytes;
         self
     }
 
@@ -173,6 +231,53 @@ impl Engine {
         Options::default()
     }
 
+    /// Looks at everything in a database, which may be open meanwhile, also for writing: the
+    /// structure of its files, every checksum, and whether rows that belong together are there.
+    ///
+    /// # Errors
+    /// If there is no database, or one that cannot even be opened; see [`ErrorKind`]. All else that
+    /// is wrong stands in the report.
+    ///
+    /// ```
+    /// use adb_engine::Engine;
+    ///
+    /// # let dir = tempfile::tempdir().unwrap();
+    /// let engine = Engine::open(dir.path())?;
+    /// let report = Engine::verify(engine.path())?;
+    /// assert!(report.is_sound(), "{report}");
+    /// # Ok::<(), adb_engine::Error>(())
+    /// ```
+    pub fn verify(path: impl AsRef<Path>) -> Result<Report, Error> {
+        verify(path.as_ref())
+    }
+
+    /// Gives the space of deleted blobs back, as far as they are in packs: packs that are a quarter
+    /// empty or more are written anew, those that nothing names are removed. Writes wait meanwhile,
+    /// reads do not.
+    ///
+    /// # Errors
+    /// As of a request that writes; what was moved until then stays moved. Nothing is lost.
+    pub async fn reclaim(&self) -> Result<Reclaimed, DbError> {
+        if self.read_only {
+            return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
+        }
+        let (answer, answered) = async_channel::bounded(1);
+        let closed = || DbError::from(self.core.directory.error(ErrorKind::Closed));
+        self.core.writes.send(Task::Reclaim(answer)).await.map_err(|_| closed())?;
+        answered.recv().await.map_err(|_| closed())?
+    }
+
+    /// Waits until the indexes of all descriptor sets hold every vector that is committed now.
+    ///
+    /// Searches need no such wait: what an index lacks is scanned. It is for those who measure. So
+    /// far every set is searched exactly, whatever its engine, and there is nothing to wait for.
+    ///
+    /// # Errors
+    /// If an index can't be made.
+    pub fn settle_indexes(&self) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -192,7 +297,7 @@ impl fmt::Debug for Engine {
 impl Database for Engine {
     fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
         Box::pin(async move {
-            let commands = match request::parse(&request) {
+            let mut commands = match request::parse(&request) {
                 Ok(commands) => commands,
                 Err(refusal) => return Ok(Response::Refused(refusal)),
             };
@@ -200,13 +305,27 @@ impl Database for Engine {
             if writes && self.read_only {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
-            let queue = if writes { &self.core.writes } else { &self.core.reads };
+            let prepares = writes && commands.iter_mut().any(|c| c.command.unprepared().is_some());
             let (answer, answered) = async_channel::bounded(1);
-            let job = Job { commands, blobs: request.blobs, answer };
-            if queue.send(job).await.is_err() {
+            let work = Work { commands, blobs: request.blobs };
+            let (sent, kept) = if prepares {
+                let unprepared = Unprepared { work, answer };
+                (self.core.preparations.send(unprepared).await.is_ok(), None)
+            } else {
+                let work = Arc::new(work);
+                let job = Job { work: work.clone(), answer };
+                let sent = match writes {
+                    true => self.core.writes.send(Task::Request(job)).await.is_ok(),
+                    false => self.core.reads.send(job).await.is_ok(),
+                };
+                (sent, Some(work))
+            };
+            if !sent {
                 return Err(self.core.directory.error(ErrorKind::Closed).into());
             }
-            match answered.recv().await {
+            let answered = answered.recv().await;
+            drop(kept);
+            match answered {
                 Ok(answer) => answer,
                 Err(_) => {
                     let gone = self.core.directory.error(ErrorKind::Closed);
@@ -221,8 +340,11 @@ impl Database for Engine {
 struct Core {
     directory: Directory,
     reads: Sender<Job>,
-    writes: Sender<Job>,
+    writes: Sender<Task>,
+    /// Writes that need work before their transaction.
+    preparations: Sender<Unprepared>,
     readers: Vec<JoinHandle<()>>,
+    preparers: Vec<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -245,30 +367,53 @@ impl Core {
         }
         let (reads, read_jobs) = async_channel::bounded(QUEUE);
         let (writes, write_jobs) = async_channel::bounded(QUEUE);
+        let (preparations, preparation_jobs) = async_channel::bounded(QUEUE);
         let directory = directory.clone();
-        let mut core =
-            Self { directory: directory.clone(), reads, writes, readers: Vec::new(), writer: None };
+        let mut core = Self {
+            directory: directory.clone(),
+            reads,
+            writes,
+            preparations,
+            readers: Vec::new(),
+            preparers: Vec::new(),
+            writer: None,
+        };
         let vectors = Arc::new(VectorCache::default());
+        let media = Arc::new(options.media.clone());
         let (lock, open) = writer.unzip();
         let writer = Writer {
             directory: directory.clone(),
             vectors: vectors.clone(),
+            media: media.clone(),
             response_limit: options.response_limit,
             lock,
             open,
+            queue: Queue::new(write_jobs),
+            careful: 0,
             distrusted: None,
         };
-        core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
+        core.writer = Some(core.spawn("adb-writer", move || writer.work())?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),
                 vectors: vectors.clone(),
+                media: media.clone(),
                 response_limit: options.response_limit,
                 store: reader.take(),
             };
             let jobs = read_jobs.clone();
             let thread = core.spawn("adb-reader", move || reader.work(&jobs))?;
             core.readers.push(thread);
+            let preparer = Preparer {
+                directory: directory.clone(),
+                vectors: vectors.clone(),
+                media: media.clone(),
+                writes: core.writes.clone(),
+                store: None,
+            };
+            let jobs = preparation_jobs.clone();
+            let thread = core.spawn("adb-preparer", move || preparer.work(&jobs))?;
+            core.preparers.push(thread);
         }
         Ok(core)
     }
@@ -292,6 +437,10 @@ impl Drop for Core {
         for reader in self.readers.drain(..) {
             // A panic has been answered where it happened.
             let _ = reader.join();
+        }
+        self.preparations.close();
+        for preparer in self.preparers.drain(..) {
+            let _ = preparer.join();
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {

@@ -41,7 +41,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match &*self.kind {
             ErrorKind::Store(e) => e.is_busy(),
-            ErrorKind::BeingMade { .. } => true,
+            ErrorKind::BeingMade { .. } | ErrorKind::Overtaken => true,
             _ => false,
         }
     }
@@ -160,6 +160,31 @@ pub enum ErrorKind {
         "the store is damaged: {0}; keep the directory as it is, and restore a copy of it elsewhere"
     )]
     Damaged(String),
+    /// Another request deleted, meanwhile, what `if_not_found` had found.
+    #[error(
+        "an object that `if_not_found` had found was deleted while the request was on its way, and what is to be stored instead was not made ready; send the request again"
+    )]
+    Overtaken,
+    /// The bytes of one object are not what was stored.
+    #[error(
+        "the object {object} {why}; restore a copy of the directory, or delete the object and add it again (all others can be read)"
+    )]
+    DamagedObject {
+        /// Its `_uniqueid`.
+        object: String,
+        /// In what.
+        why: String,
+    },
+    /// A file of blobs could not be read or written.
+    #[error(
+        "the disk failed ({doing}: {source}); look after the disk, and send the request again once it works"
+    )]
+    Pack {
+        /// What was attempted.
+        doing: &'static str,
+        /// Why it failed.
+        source: std::io::Error,
+    },
     /// The engine's own fault; the request was not applied.
     #[error("adb failed where it must not, please report it: {0}")]
     Bug(String),

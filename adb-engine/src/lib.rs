@@ -11,11 +11,28 @@
 mod directory;
 mod engine;
 mod error;
+mod geometry;
+mod media;
 mod request;
 mod run;
 mod store;
 mod vectors;
+mod verify;
 mod worker;
 
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, StoreError};
+pub use media::fetch::{FetchError, Fetcher};
+#[cfg(feature = "fetch")]
+pub use media::http::HttpFetcher;
+pub use store::compact::Reclaimed;
+#[doc(hidden)]
+pub use store::pack::files::{PackFile, PackFiles};
+pub use verify::{Problem, Report};
+
+/// For the fuzz target of the parser: the refusal of a request that does not parse.
+#[doc(hidden)]
+#[must_use]
+pub fn parse_only(request: &adb_model::Request) -> Option<adb_model::Refusal> {
+    request::parse(request).err()
+}

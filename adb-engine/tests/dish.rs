@@ -7,7 +7,7 @@ use adb_model::{
     Children, ClipVitB16, DataModel, EmbedSource as _, Embedding, EmbeddingField,
     Engine as SetEngine, Field, FieldPlace, FieldRole, FieldSchema, GraphBuilder, IdProperty,
     Image, Lowering, Metric, ModelError, ModelSchema, NodeId, ObjectKind, Property, Record,
-    Relation, SetSpec, ValueType, ask,
+    Relation, SchemaRef, SetSpec, ValueType, ask,
     ensure::{Ensured, ensure},
     graph::Entered,
     probe::mark_existing,
@@ -41,9 +41,8 @@ impl DataModel for Ingredient {
         name: "Ingredient",
         class: "Ingredient",
         kind: ObjectKind::Entity,
-        convention: adb_model::Convention::Adb,
-        doc: "",
         fields: &[field("name", FieldRole::Id(ValueType::String))],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -77,8 +76,6 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        convention: adb_model::Convention::Adb,
-        doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
@@ -88,6 +85,7 @@ impl DataModel for Dish {
                 FieldRole::Embedding {
                     set: LETTERS,
                     from: Some("photo"),
+                    label: None,
                     optional: false,
                     class: None,
                 },
@@ -98,10 +96,13 @@ impl DataModel for Dish {
                     relation: Relation::Connection("HasIngredient"),
                     edge: &[],
                     many: true,
-                    model: || Ingredient::SCHEMA,
+                    optional: true,
+                    model: SchemaRef::Declared(|| Ingredient::SCHEMA),
+                    made: None,
                 },
             ),
         ],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -136,7 +137,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", was: &[], role }
+    FieldSchema::named(name, role)
 }
 
 fn dish(dish_id: u64, name: &str, look: [f32; 4], ingredients: &[&str]) -> Dish {

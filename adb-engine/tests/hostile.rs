@@ -23,6 +23,9 @@ fn samples() -> Vec<Json> {
             {"FindImage": {"_ref": 1, "limit": 1}},
             {"AddBoundingBox": {"image_ref": 1, "label": "dog", "rectangle": {"x": 0, "y": 0, "width": 1, "height": 1}}},
             {"AddPolygon": {"image_ref": 1, "label": "cat", "polygons": [[[0, 0], [1, 0], [1, 1]]]}},
+            {"FindPolygon": {"_ref": 3, "hulls": true, "decompositions": true}},
+            {"RegionIoU": {"roi_1": 3, "polygons": [[[0, 0], [1, 0], [1, 1]]]}},
+            {"GetSchema": {"ref": 3}},
             {"FindBoundingBox": {"_ref": 2, "image_ref": 1, "with_label": "dog", "in_rectangle": {"x": 0, "y": 0, "width": 9, "height": 9}, "areas": true, "coordinates": true, "blobs": true, "as_format": "jpg"}},
             {"FindPolygon": {"vertices": true, "bounds": true, "results": {"all_properties": true}}},
             {"RegionIoU": {"roi_1": 2, "roi_2": 2}},
@@ -359,8 +362,175 @@ async fn deep_nesting_and_wide_lists() {
         json!([{"AddImage": {"_ref": 1}}, {"AddPolygon": {"image_ref": 1, "polygons": [ring]}}]);
     let refusal = db.refused(polygon, vec![png(1)]).await;
     assert!(refusal.info.contains("more than 10000 corners"), "{}", refusal.info);
-    let huge = json!([{"FindEntity": {"limit": u64::MAX, "offset": u64::MAX, "uniqueids": true}}]);
-    assert_eq!(db.ask(huge).await[0]["FindEntity"]["returned"], 0);
+}
+
+#[tokio::test]
+async fn numbers_beyond_all_measure() {
+    let db = Db::new();
+    for request in samples() {
+        let blobs = blobs_of(&request);
+        db.ask_with(request, blobs).await;
+    }
+    let most = u64::MAX;
+    let query = || vec![vector(&[1.0, 2.0])];
+    for (find, blobs) in [
+        (json!({"FindEntity": {"limit": most, "offset": most, "uniqueids": true}}), vec![]),
+        (json!({"FindEntity": {"limit": most, "uniqueids": true}}), vec![]),
+        (
+            json!({"FindEntity": {"batch": {"batch_size": most, "batch_id": most}, "uniqueids": true}}),
+            vec![],
+        ),
+        (
+            json!({"FindEntity": {"batch": {"batches": most, "batch_id": 3}, "uniqueids": true}}),
+            vec![],
+        ),
+        (json!({"FindEntity": {"batch": {"range": [0, most]}, "uniqueids": true}}), vec![]),
+        (
+            json!({"FindDescriptor": {"set": "faces", "k_neighbors": most, "distances": true}}),
+            query(),
+        ),
+        (json!({"ClassifyDescriptor": {"set": "faces", "k_neighbors": most}}), query()),
+        (
+            json!({"FindBoundingBox": {"in_rectangle": {"x": -1e308, "y": -1e308, "width": 1e308, "height": 1e308}}}),
+            vec![],
+        ),
+    ] {
+        db.ask_with(json!([find]), blobs).await;
+    }
+    for (command, blobs) in [
+        (
+            json!({"FindDescriptorBatch": {"set": "faces", "n_descriptors": most, "k_neighbors": 1}}),
+            query(),
+        ),
+        (json!({"AddDescriptorSet": {"name": "x", "dimensions": most}}), vec![]),
+        (json!({"AddEntity": {"class": "C", "properties": {"n": most}}}), vec![]),
+        (json!({"AddEntity": {"class": "C", "_ref": most}}), vec![]),
+        (json!({"FindEntity": {"limit": 1e300}}), vec![]),
+        (json!({"FindEntity": {"limit": -1}}), vec![]),
+        (json!({"AddFrame": {"video_ref": 1, "time_offset": "999999999:00:00"}}), vec![]),
+    ] {
+        let before = contents(&db);
+        db.refused(json!([command]), blobs).await;
+        assert_eq!(contents(&db), before, "{command} left something");
+    }
+}
+
+#[tokio::test]
+async fn blobs_that_are_missing_or_too_many() {
+    let db = Db::new();
+    db.ask(json!([{"AddDescriptorSet": {"name": "faces", "dimensions": 2}}])).await;
+    let one = vector(&[1.0, 2.0]);
+    for command in [
+        json!({"AddImage": {}}),
+        json!({"AddBlob": {}}),
+        json!({"AddVideo": {}}),
+        json!({"AddDescriptor": {"set": "faces"}}),
+        json!({"FindDescriptor": {"set": "faces", "k_neighbors": 1}}),
+        json!({"FindDescriptorBatch": {"set": "faces", "k_neighbors": 1}}),
+        json!({"ClassifyDescriptor": {"set": "faces", "k_neighbors": 1}}),
+    ] {
+        let note = json!({"AddEntity": {"class": "Note"}});
+        let before = contents(&db);
+        let missing = db.refused(json!([note, command]), vec![]).await;
+        assert_eq!((missing.code.as_deref(), missing.command), (Some("blobs"), Some(1)));
+        let more = db.refused(json!([note, command]), vec![one.clone(); 2]).await;
+        assert_eq!(more.code.as_deref(), Some("blobs"), "{}", more.info);
+        let second = db.refused(json!([command, note, command]), vec![one.clone()]).await;
+        assert_eq!((second.code.as_deref(), second.command), (Some("blobs"), Some(2)));
+        assert_eq!(contents(&db), before, "{command} left something");
+    }
+    let none =
+        db.refused(json!([{"FindImage": {}}, {"AddEntity": {"class": "Note"}}]), vec![one]).await;
+    assert_eq!(none.code.as_deref(), Some("blobs"));
+}
+
+#[tokio::test]
+async fn vectors_that_are_none() {
+    let db = Db::new();
+    let add = json!({"AddDescriptor": {"set": "faces"}});
+    db.ask_with(
+        json!([{"AddDescriptorSet": {"name": "faces", "dimensions": 2, "metric": ["L2", "CS", "IP"]}}, add]),
+        vec![vector(&[1.0, 2.0])],
+    )
+    .await;
+    let before = contents(&db);
+    let wrong = [
+        vector(&[f32::NAN, 1.0]),
+        vector(&[1.0, f32::NAN]),
+        vector(&[f32::INFINITY, 1.0]),
+        vector(&[1.0, f32::NEG_INFINITY]),
+        vector(&[1.0]),
+        vector(&[1.0, 2.0, 3.0]),
+        Bytes::new(),
+        Bytes::from_static(b"1234567"),
+        Bytes::from_static(b"123456789"),
+    ];
+    for blob in wrong {
+        for command in [
+            add.clone(),
+            json!({"FindDescriptor": {"set": "faces", "k_neighbors": 1}}),
+            json!({"FindDescriptor": {"set": "faces", "k_neighbors": 1, "metric": "CS", "knn_first": false}}),
+            json!({"FindDescriptorBatch": {"set": "faces", "n_descriptors": 1, "k_neighbors": 1}}),
+            json!({"ClassifyDescriptor": {"set": "faces", "k_neighbors": 1}}),
+        ] {
+            let note = json!({"AddEntity": {"class": "Note"}});
+            let refusal = db.refused(json!([note, command]), vec![blob.clone()]).await;
+            assert_eq!(refusal.code.as_deref(), Some("bad_vector"), "{command}: {}", refusal.info);
+            assert_eq!(refusal.command, Some(1));
+        }
+    }
+    assert_eq!(contents(&db), before, "nothing is left");
+    // The largest and the smallest that there are; distances that no number holds are no numbers.
+    for extreme in [f32::MAX, f32::MIN_POSITIVE, -0.0] {
+        let both = vector(&[extreme, -extreme]);
+        let find = json!({"FindDescriptor": {"set": "faces", "k_neighbors": 9, "distances": true}});
+        db.ask_with(json!([add, find]), vec![both.clone(), both]).await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_types_in_every_place() {
+    let dir = tempfile::tempdir().unwrap();
+    // Some thousand requests, none of which has to outlive anything.
+    let engine = adb_engine::Engine::options().without_sync().open(dir.path()).unwrap();
+    for request in samples() {
+        let mut all = Vec::new();
+        paths(&request, "", &mut all);
+        // Every value of every sample, one after the other, is something else.
+        for path in all.iter().filter(|path| path.matches('/').count() > 1) {
+            for wrong in [json!([[]]), json!({"x": {}}), json!("x"), json!(-1.5)] {
+                let mut changed = request.clone();
+                *changed.pointer_mut(path).unwrap() = wrong;
+                let blobs = blobs_of(&changed);
+                let sent = Request::new(changed.to_string(), blobs);
+                let answer = engine.execute(sent).await;
+                assert!(answer.is_ok(), "{changed}: {answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_work_than_one_command_may_ask_for() {
+    let db = Db::new();
+    let ring: Vec<Json> = (0..9000)
+        .map(|i| {
+            let (sin, cos) = (f64::from(i) / 9000.0 * std::f64::consts::TAU).sin_cos();
+            json!([100.0 + 90.0 * cos, 100.0 + 90.0 * sin])
+        })
+        .collect();
+    let add = json!({"AddPolygon": {"image_ref": 1, "polygons": [ring]}});
+    let mut request = vec![json!({"AddImage": {"_ref": 1}})];
+    request.extend(std::iter::repeat_n(add, 40));
+    db.ask_with(json!(request), vec![png(1)]).await;
+    let iou = json!([{"FindPolygon": {"_ref": 1}}, {"RegionIoU": {"roi_1": 1, "roi_2": 1}}]);
+    let refusal = db.refused(iou, vec![]).await;
+    assert!(refusal.info.contains("more than are compared"), "{}", refusal.info);
+    let frames: Vec<u64> = (0..20_000).collect();
+    let refusal = db
+        .refused(json!([{"ExtractFrames": {"video_ref": 1, "frame_spec": frames}}]), vec![])
+        .await;
+    assert!(refusal.info.contains("more than 10000 frames"), "{}", refusal.info);
 }
 
 /// A PNG whose header promises far more pixels than it holds.
@@ -395,6 +565,14 @@ async fn bombs_are_not_unpacked() {
         assert_eq!(refusal.code.as_deref(), Some("bad_image"), "{}", refusal.info);
         db.ask(json!([{"DeleteImage": {}}])).await;
     }
+    // A JPEG promises as much in its own way.
+    let mut jpeg = std::io::Cursor::new(Vec::new());
+    image::GrayImage::new(8, 8).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+    let mut jpeg = jpeg.into_inner();
+    let frame = jpeg.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+    jpeg[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
+    let refusal = db.refused(json!([{"AddImage": {"format": "png"}}]), vec![jpeg.into()]).await;
+    assert!(refusal.info.contains("65535 × 65535 pixels is not worked on"), "{}", refusal.info);
     // Wide and flat, then tall: what lies between would be huge though both ends are small.
     let flat = image::GrayImage::new(60_000, 1);
     let mut bytes = std::io::Cursor::new(Vec::new());

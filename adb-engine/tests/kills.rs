@@ -9,6 +9,8 @@
     reason = "tests fail by panicking, and tell their parent by printing"
 )]
 
+#[path = "common/disk.rs"]
+mod disk;
 #[path = "common/groups.rs"]
 mod groups;
 
@@ -39,7 +41,8 @@ const ROUNDS_PER_DATABASE: usize = 10;
 fn child() {
     let first: i64 = std::env::var(FIRST).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let engine = Arc::new(Engine::open(std::env::var(DIRECTORY).unwrap()).unwrap());
+    let directory = std::env::var(DIRECTORY).unwrap();
+    let engine = Arc::new(disk::small_packs().open(directory).unwrap());
     runtime.block_on(async {
         engine.execute(groups::set()).await.unwrap().done().unwrap();
         let clients: Vec<_> = (0..CLIENTS)

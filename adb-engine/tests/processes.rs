@@ -325,7 +325,7 @@ fn directories_that_are_no_database_of_ours() {
     newer.pragma_update(None, "user_version", 7).unwrap();
     drop(newer);
     let text = open(&dir).to_string();
-    assert!(text.contains("format 7") && text.contains("up to 2"), "{text}");
+    assert!(text.contains("format 7") && text.contains("up to 3"), "{text}");
 }
 
 #[tokio::test]
@@ -346,8 +346,8 @@ fn the_file_is_as_the_format_says() {
     let conn = rusqlite::Connection::open(dir.path().join("adb.sqlite")).unwrap();
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0)).unwrap();
     assert_eq!(pragma("application_id"), 0x6164_6245);
-    assert_eq!(pragma("user_version"), 2);
-    assert_eq!(pragma("page_size"), 16384);
+    assert_eq!(pragma("user_version"), 3);
+    assert_eq!(pragma("page_size"), 8192);
     let mode: String = conn.pragma_query_value(None, "journal_mode", |r| r.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }

@@ -84,10 +84,74 @@ async fn overlaps_of_boxes() {
         .ask(iou(json!({"roi_1": 2, "rectangle": {"x": 50, "y": 50, "width": 1, "height": 1}})))
         .await;
     assert_eq!(answers[3]["RegionIoU"]["IoU"], json!([[0.0], [0.0]]));
-    for wrong in [json!({"roi_1": 1, "roi_2": 3}), json!({"roi_1": 1, "polygons": []})] {
-        let refusal = db.refused(iou(wrong), vec![]).await;
-        assert_eq!(refusal.code.as_deref(), Some("not_supported"), "{}", refusal.info);
+    // The cat's polygon has 50, of which its own box (16) covers x from 2 to 6, y from 2 to x.
+    let answers = db.ask(iou(json!({"roi_1": 2, "roi_2": 3}))).await;
+    let found: Vec<f64> = numbers(&answers[3]["RegionIoU"]["IoU"]);
+    let (dog, cat) = (2.0, 8.0);
+    for (found, expected) in
+        found.iter().zip([dog / (16.0 + 50.0 - dog), cat / (16.0 + 50.0 - cat)])
+    {
+        assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
     }
+    let answers = db.ask(iou(json!({"roi_1": 3, "polygons": [[[0, 0], [10, 0], [10, 10]]]}))).await;
+    assert!((numbers(&answers[3]["RegionIoU"]["IoU"])[0] - 1.0).abs() < 1e-6);
+    let mut older = iou(json!({"roi_1": 1, "roi_2": 2}));
+    older[3] = json!({"BoundingBoxIoU": {"roi_1": 1, "roi_2": 2}});
+    assert_eq!(db.ask(older).await[3]["BoundingBoxIoU"]["IoU"], json!([[1.0, 8.0 / 24.0]]));
+    for (wrong, says) in [
+        (json!({"roi_1": 1}), "one of `roi_2`"),
+        (json!({"roi_1": 1, "roi_2": 2, "polygons": [[[0, 0], [1, 0], [1, 1]]]}), "one of `roi_2`"),
+        (json!({"roi_1": 1, "polygons": []}), "array of rings"),
+        (
+            json!({"roi_1": 1, "polygons": [[[0, 0], [4, 4], [4, 0], [0, 4], [0, 1]]]}),
+            "crosses itself",
+        ),
+        (json!({"roi_1": 1, "polygons": [[[0, 0], [4, 4], [8, 8]]]}), "has no area"),
+        (json!({"roi_1": 4, "roi_2": 2}), "boxes and polygons only"),
+    ] {
+        let mut request = iou(wrong.clone());
+        request.as_array_mut().unwrap().insert(0, json!({"FindImage": {"_ref": 4}}));
+        let refusal = db.refused(request, vec![]).await;
+        assert!(refusal.info.contains(says), "{wrong}: {}", refusal.info);
+    }
+}
+
+fn numbers(rows: &Json) -> Vec<f64> {
+    rows.as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_f64().unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn hulls_and_decompositions() {
+    let db = Db::new();
+    // An L, and a square beside it.
+    let polygons =
+        json!(
+            [[[0, 0], [4, 0], [4, 1], [1, 1], [1, 4], [0, 4]], [[8, 8], [9, 8], [9, 9], [8, 9]],]
+        );
+    db.ask_with(
+        json!([{"AddImage": {"_ref": 1}}, {"AddPolygon": {"image_ref": 1, "polygons": polygons}}]),
+        vec![png(1)],
+    )
+    .await;
+    let found = db.find(json!({"FindPolygon": {"hulls": true, "decompositions": true}})).await;
+    assert_eq!(
+        found[0]["_hulls"],
+        json!([
+            [[0.0, 0.0], [4.0, 0.0], [4.0, 1.0], [1.0, 4.0], [0.0, 4.0]],
+            [[8.0, 8.0], [9.0, 8.0], [9.0, 9.0], [8.0, 9.0]],
+        ])
+    );
+    let pieces = found[0]["_decompositions"].as_array().unwrap();
+    assert_eq!(pieces.len(), 3, "the L is two, the square is one: {pieces:?}");
+    let listed = db.find(json!({"FindPolygon": {"results": {"list": ["_hulls"]}}})).await;
+    assert_eq!(listed[0]["_hulls"], found[0]["_hulls"]);
+    let all = db.find(json!({"FindPolygon": {"results": {"all_properties": true}}})).await;
+    assert!(all[0].get("_hulls").is_none());
 }
 
 #[tokio::test]
@@ -174,10 +238,6 @@ async fn a_video_its_frames_and_its_clips() {
     );
     assert_eq!(of(5, "FindBoundingBox"), json!([{"_label": "ball"}]));
     assert_eq!(of(6, "FindVideo"), json!([{"id": 3}]));
-    for kind in ["Frame", "Clip", "BoundingBox"] {
-        let refusal = db.refused(json!([{format!("Find{kind}"): {"blobs": true}}]), vec![]).await;
-        assert_eq!(refusal.code.as_deref(), Some("no_decoder"), "{}", refusal.info);
-    }
     let update = json!([{"UpdateFrame": {"with_label": "start", "time_fraction": 0.5}},
         {"FindFrame": {"with_label": "start", "results": {"list": ["_frame_number", "_time_fraction"]}}}]);
     let answers = db.ask(update).await;
@@ -241,7 +301,6 @@ async fn parts_that_make_no_sense_are_refused() {
             json!({"FindBoundingBox": {"image_ref": 1, "is_connected_to": {"ref": 1}}}),
             "exclude each other",
         ),
-        (json!({"FindPolygon": {"hulls": true}}), "not supported yet"),
     ] {
         let request = json!([
             {"FindImage": {"_ref": 1, "limit": 1}}, {"FindImage": {"_ref": 2}},

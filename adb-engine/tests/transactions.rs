@@ -121,16 +121,17 @@ async fn refusals_name_command_and_cause() {
         ),
         (json!({"Frobnicate": {}}), "command 1 (Frobnicate): there is no such command"),
         (
-            json!({"ExtractFrames": {}}),
-            "command 1 (ExtractFrames): this command is not supported yet",
+            json!({"Authenticate": {}}),
+            "command 1 (Authenticate): sessions and users are a server's",
         ),
+        (json!({"ExtractFrames": {}}), "command 1 (ExtractFrames): `video_ref` is missing"),
         (
-            json!({"FindVideo": {"operations": []}}),
-            "command 1 (FindVideo): the parameter `operations` is not supported yet",
+            json!({"CreateIndex": {"target": "entity", "class": "C", "property": "p", "kind": "trigram"}}),
+            "an index of kind `trigram` is not supported yet",
         ),
         (
             json!({"FindEntity": {"results": {"blob": true}}}),
-            "the parameter `results.blob` is not supported yet",
+            "`results.blob` is of an edition of the language that is long past",
         ),
         (
             json!({"AddEntity": {"class": "C", "propertis": {}}}),

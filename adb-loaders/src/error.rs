@@ -33,6 +33,28 @@ pub enum ErrorKind {
         /// What is wrong.
         message: String,
     },
+    /// A model declares children that nobody makes.
+    #[error(
+        "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"
+    )]
+    NoMaker {
+        /// The maker's name.
+        maker: String,
+        /// Model and field.
+        field: String,
+        /// The makers that there are.
+        known: String,
+    },
+    /// A maker bears the name that a model means, and makes or reads something else.
+    #[error("the maker `{maker}` is not the one that {field} means: {fault}")]
+    OtherMaker {
+        /// The maker's name.
+        maker: String,
+        /// Model and field.
+        field: String,
+        /// What does not fit.
+        fault: String,
+    },
     /// Model and database don't fit.
     #[error(transparent)]
     Ensure(EnsureError),

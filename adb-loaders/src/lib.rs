@@ -1,12 +1,14 @@
 //! Sources, embedders and the pipeline that brings records into any [`adb_model::Database`].
 //!
 //! ```text
-//! source → graph → probe → media → decode → embed → pack → write → report
+//! source → graph → probe → make children → media → decode → embed → pack → write → report
 //! ```
-//! [`Ingest`] runs it; [`source::JsonSource`] reads JSON and JSON Lines.
+//! [`Ingest`] runs it; [`JsonSource`] reads JSON and JSON Lines, [`CsvSource`] CSV: as a
+//! struct, or by a [document](adb_model::document) without compiling.
 
 pub mod embedders;
 mod error;
+mod makers;
 mod media;
 pub mod pipeline;
 mod retry;
@@ -17,4 +19,6 @@ pub mod terminal;
 pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
 pub use pipeline::{Ingest, Options, Progress, Report, RowFailure, Stop};
-pub use source::{JsonSource, RowPlace, Source, SourceRow};
+pub use source::{
+    CsvSource, FromJson, JsonSource, LoadedRow, RowPlace, Source, SourceRow, ToGraph,
+};

@@ -38,6 +38,15 @@ impl MediaRoot {
         self
     }
 
+    /// Where a file lies; nothing for what is no file.
+    #[must_use]
+    pub fn path(&self, media: &MediaSource) -> Option<PathBuf> {
+        match media {
+            MediaSource::Path(path) => Some(self.dir.join(path)),
+            _ => None,
+        }
+    }
+
     /// The encoded bytes of an image, a video or another file.
     ///
     /// # Errors

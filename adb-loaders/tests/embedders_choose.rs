@@ -207,21 +207,17 @@ impl World {
             name: "Dish",
             class: "Dish",
             kind: adb_model::ObjectKind::Image,
-            convention: adb_model::Convention::Adb,
-            doc: "",
-            fields: &[adb_model::FieldSchema {
-                name: "look",
-                key: "look",
-                property: "look",
-                doc: "",
-                was: &[],
-                role: adb_model::FieldRole::Embedding {
+            fields: &[adb_model::FieldSchema::named(
+                "look",
+                adb_model::FieldRole::Embedding {
                     set: DISHES,
                     from: None,
+                    label: None,
                     optional: false,
                     class: None,
                 },
-            }],
+            )],
+            ..adb_model::ModelSchema::BARE
         };
         ensure(&self.db, &SCHEMA, |_| Some(chosen.embedder.identity())).await.unwrap();
     }

@@ -5,8 +5,8 @@ use std::{collections::HashMap, fmt};
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
-    SetSpec, ValueType,
+    Answer, Database, DbError, EmbedderIdentity, FieldRole, FieldSchema, ModelSchema, ObjectKind,
+    Relation, Request, SetSpec, ValueType,
     database::ask,
     ensure::{EnsureError, FilledBy, Index, check_filler, check_shape, indexes, inspect_set},
 };
@@ -179,38 +179,55 @@ fn check_types(
     schema: &Answer<'_>,
     differences: &mut Vec<Difference>,
 ) {
-    let mut seen: HashMap<(&str, &str), (&'static str, &'static str)> = HashMap::new();
-    for model in models {
-        let class = class_of(model);
-        for field in model.fields {
-            let Some(value_type) = stored_type(&field.role) else { continue };
-            let own = value_type.database_name();
-            let property = field.property;
-            match seen.get(&(class, property)) {
-                Some(first) if first.1 != own => {
-                    differences.push(Difference::ModelsDisagree {
-                        class: class.to_owned(),
-                        property,
-                        first: *first,
-                        second: (model.name, own),
-                    });
-                    continue;
-                }
-                Some(_) => continue,
-                None => seen.insert((class, property), (model.name, own)),
-            };
-            if let Some((_, database)) = property_entry(schema, "entities", class, property)
-                && database != own
-            {
-                differences.push(Difference::PropertyType {
+    let mut seen: HashMap<(&str, &str, &str), (&'static str, &'static str)> = HashMap::new();
+    for (model, part, class, field) in models.iter().flat_map(|model| stored_fields(model)) {
+        let Some(value_type) = stored_type(&field.role) else { continue };
+        let own = value_type.database_name();
+        let property = field.property;
+        match seen.get(&(part, class, property)) {
+            Some(first) if first.1 != own => {
+                differences.push(Difference::ModelsDisagree {
                     class: class.to_owned(),
                     property,
-                    model: own,
-                    database,
+                    first: *first,
+                    second: (model.name, own),
                 });
+                continue;
             }
+            Some(_) => continue,
+            None => seen.insert((part, class, property), (model.name, own)),
+        };
+        if let Some((_, database)) = property_entry(schema, part, class, property)
+            && database != own
+        {
+            differences.push(Difference::PropertyType {
+                class: class.to_owned(),
+                property,
+                model: own,
+                database,
+            });
         }
     }
+}
+
+/// A model's fields and those of its connections, each with the part of a schema and the class that
+/// its property is in.
+fn stored_fields(
+    model: &'static ModelSchema,
+) -> Vec<(&'static ModelSchema, &'static str, &'static str, &'static FieldSchema)> {
+    let mut fields = Vec::new();
+    for field in model.fields {
+        fields.push((model, "entities", class_of(model), field));
+        if let FieldRole::Children {
+            relation: Relation::Connection(class) | Relation::Reversed(class),
+            edge,
+            ..
+        } = field.role
+        {
+            fields.extend(edge.iter().map(|of_edge| (model, "connections", class, of_edge)));
+        }
+    }
+    fields
 }
 
 fn check_index(

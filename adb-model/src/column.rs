@@ -189,10 +189,7 @@ impl<M, T: Field> Column<M, T> {
     }
 
     fn made(self, constraint: Result<Constraint, ValueError>) -> Filter<M> {
-        Filter {
-            constraint: constraint.map_err(|e| (Cow::Borrowed(self.property), e)),
-            model: PhantomData,
-        }
+        Filter::made(self.property, constraint)
     }
 }
 
@@ -210,26 +207,25 @@ impl<M, T: Field<Stored: Comparable>> Column<M, T> {
     /// Smallest first.
     #[must_use]
     pub fn ascending(self) -> Sort<M> {
-        Sort { property: self.property, descending: false, model: PhantomData }
+        Sort::new(self.property, false)
     }
 
     /// Largest first.
     #[must_use]
     pub fn descending(self) -> Sort<M> {
-        Sort { property: self.property, descending: true, model: PhantomData }
+        Sort::new(self.property, true)
     }
 
     /// Gives the property a value: for [`Find::update`](crate::query::Find::update).
     #[must_use]
     pub fn set(self, value: impl Operand<T::Stored>) -> Assignment<M> {
-        let value = value.operand().map(Some);
-        Assignment { property: self.property, value, model: PhantomData }
+        Assignment::new(self.property, value.operand().map(Some))
     }
 
     /// Takes the property away.
     #[must_use]
     pub fn unset(self) -> Assignment<M> {
-        Assignment { property: self.property, value: Ok(None), model: PhantomData }
+        Assignment::new(self.property, Ok(None))
     }
 
     fn presence(self, present: bool) -> Filter<M> {
@@ -238,6 +234,11 @@ impl<M, T: Field<Stored: Comparable>> Column<M, T> {
 }
 
 impl<M> Filter<M> {
+    pub(crate) fn made(property: &'static str, constraint: Result<Constraint, ValueError>) -> Self {
+        let constraint = constraint.map_err(|e| (Cow::Borrowed(property), e));
+        Self { constraint, model: PhantomData }
+    }
+
     /// Lets every object pass.
     pub fn everything() -> Self {
         Self::from(Constraint::All(Vec::new()))
@@ -285,12 +286,24 @@ pub struct Assignment<M> {
     model: PhantomData<fn() -> M>,
 }
 
+impl<M> Assignment<M> {
+    pub(crate) fn new(property: &'static str, value: Result<Option<Value>, ValueError>) -> Self {
+        Self { property, value, model: PhantomData }
+    }
+}
+
 /// In which order objects of model `M` come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort<M> {
     pub(crate) property: &'static str,
     pub(crate) descending: bool,
     model: PhantomData<fn() -> M>,
+}
+
+impl<M> Sort<M> {
+    pub(crate) fn new(property: &'static str, descending: bool) -> Self {
+        Self { property, descending, model: PhantomData }
+    }
 }
 
 /// How a field of model `M` joins it to others: `C` is the field's type.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Children, DataModel, FieldPlace, FieldSchema, GraphBuilder, ModelError, NodeId, Record,
-    Relation, Value, error::ModelErrorKind,
+    Children, DataModel, FieldPlace, GraphBuilder, ModelError, NodeId, Properties, Record,
+    Relation, error::ModelErrorKind,
 };
 
 /// A struct with `#[derive(Connection)]`: a class of connections and what they bear.
@@ -13,23 +13,9 @@ use crate::{
     label = "not a connection",
     note = "declare it: `#[derive(Connection)] struct {Self} {{ … }}`; for one without properties, give its class as text: `connect = \"{Self}\"`"
 )]
-pub trait Connection: Sized {
+pub trait Connection: Properties {
     /// Its class in the database.
     const CLASS: &'static str;
-    /// Its properties.
-    const FIELDS: &'static [FieldSchema];
-
-    /// The properties' values.
-    ///
-    /// # Errors
-    /// When the database can't hold one.
-    fn properties(&self) -> Result<Vec<(&'static str, Value)>, ModelError>;
-
-    /// Reads a stored connection back.
-    ///
-    /// # Errors
-    /// When it lacks something that the struct needs, or has it with another type.
-    fn read(record: &Record) -> Result<Self, ModelError>;
 }
 
 /// A child, and the connection to it: for fields with `connect = Type`.
@@ -85,7 +71,9 @@ impl<E: Connection, T: DataModel> Children for Linked<E, T> {
         relation: Relation,
     ) -> Result<(), ModelError> {
         let child = self.to.build(graph)?;
-        graph.relate(parent, child, relation, self.edge.properties()?);
+        let mut properties = Vec::new();
+        self.edge.add(&mut properties)?;
+        graph.relate(parent, child, relation, properties);
         Ok(())
     }
     fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError> {

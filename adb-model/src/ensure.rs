@@ -3,10 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use crate::{
-    Answer, Database, DbError, EmbedderIdentity, FieldRole, ModelSchema, ObjectKind, Request,
-    SetSpec,
+    Answer, Constraint, Database, DbError, Dialect, EmbedderIdentity, FieldRole, ModelSchema,
+    ObjectKind, Request, SetSpec,
     database::ask,
-    graph::{EDGE_ID, OBJECT_ID, Relation, SDK_ID, USER_TYPE},
+    graph::{CONTENT_ID, EDGE_ID, OBJECT_ID, Relation, SDK_ID, USER_TYPE},
 };
 
 /// Property of a set: name of the embedder that fills it.
@@ -134,7 +134,7 @@ impl EnsureError {
     }
 }
 
-/// The command that asks for a set with all that [`FoundSet`] holds.
+/// The command that asks for a set with all that [`FoundSet`] holds: the same in both dialects.
 pub(crate) fn find_set(name: &str) -> Json {
     json!({"FindDescriptorSet": {
         "with_name": name, "dimensions": true, "metrics": true, "counts": true,
@@ -211,6 +211,20 @@ pub async fn ensure<'e>(
     schema: &'static ModelSchema,
     embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
 ) -> Result<Ensured, EnsureError> {
+    ensure_in(Dialect::Classic, db, schema, embedder).await
+}
+
+/// The same in a dialect of one's choice. In the newer one, which answers the making of an index
+/// that is there as that of a new one, the database is asked for its indexes first.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_in<'e>(
+    dialect: Dialect,
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+) -> Result<Ensured, EnsureError> {
     let sets = schema.sets();
     for (i, set) in sets.iter().enumerate() {
         if let Some(other) = sets[..i].iter().find(|s| s.name == set.name) {
@@ -236,7 +250,7 @@ pub async fn ensure<'e>(
         }
         let filler = FilledBy::of(identity);
         match inspect_set(db, set.name).await? {
-            None => missing.push(add_set(set, &filler)),
+            None => missing.push(add_set(dialect, set, &filler)),
             Some(found) => {
                 check_shape(set, &found)?;
                 check_filler(&found, &filler)?;
@@ -253,8 +267,13 @@ pub async fn ensure<'e>(
             ensured.sets_made.push(name.as_str().unwrap_or_default().to_owned());
         }
     }
-    for index in indexes(schema) {
-        let (answers, _) = ask(db, Request::json(&json!([index.create()]))).await?;
+    let mut wanted = indexes(schema);
+    if dialect == Dialect::Expression {
+        let there = found_indexes(db).await?;
+        wanted.retain(|index| !index.is_in(&there));
+    }
+    for index in wanted {
+        let (answers, _) = ask(db, Request::json(&json!([index.create(dialect)]))).await?;
         if Answer::at(&answers, 0)?.status() == 0 {
             ensured.indexes_made += 1;
         }
@@ -262,7 +281,14 @@ pub async fn ensure<'e>(
     Ok(ensured)
 }
 
-fn add_set(set: &SetSpec, filler: &FilledBy) -> Json {
+/// `indexes` of GetIndexes: by target, class and property, or a flat list.
+async fn found_indexes(db: &dyn Database) -> Result<Json, DbError> {
+    let (answers, _) =
+        ask(db, Request::json(&json!([{"GetIndexes": {"kind": "ordered"}}]))).await?;
+    Ok(Answer::at(&answers, 0)?.get("indexes").cloned().unwrap_or_default())
+}
+
+fn add_set(dialect: Dialect, set: &SetSpec, filler: &FilledBy) -> Json {
     let properties = match filler {
         FilledBy::Caller => json!({ SET_EMBEDDER: CALLER }),
         FilledBy::Embedder { name, hash } => json!({ SET_EMBEDDER: name, SET_EMBEDDER_HASH: hash }),
@@ -270,7 +296,8 @@ fn add_set(set: &SetSpec, filler: &FilledBy) -> Json {
     json!({"AddDescriptorSet": {
         "name": set.name, "dimensions": set.dimensions,
         "engine": set.engine.wire_name(), "metric": set.metric.wire_name(),
-        "properties": properties, "if_not_found": {"_name": ["==", set.name]},
+        "properties": properties,
+        "if_not_found": Constraint::equal("_name", set.name).to_json(dialect),
     }})
 }
 
@@ -296,9 +323,34 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    fn create(self) -> Json {
+    fn create(self, dialect: Dialect) -> Json {
         let Self { target, class, property } = self;
-        json!({"CreateIndex": {"index_type": target, "class": class, "property_key": property}})
+        json!({ "CreateIndex": match dialect {
+            Dialect::Classic => {
+                json!({"index_type": target, "class": class, "property_key": property})
+            }
+            Dialect::Expression => {
+                json!({"target": target, "class": class, "property": property, "kind": "ordered"})
+            }
+        }})
+    }
+
+    /// Whether it is among the indexes of a GetIndexes.
+    fn is_in(self, indexes: &Json) -> bool {
+        let Self { target, class, property } = self;
+        let Json::Array(flat) = indexes else {
+            let found = indexes.get(target).and_then(|of| of.get(class)?.get(property));
+            return found.and_then(Json::as_array).is_some_and(|kinds| !kinds.is_empty());
+        };
+        let is = |index: &Json, keys: [&str; 2], wanted: &str| {
+            let mut found = keys.iter().filter_map(|key| index.get(*key)?.as_str());
+            found.next() == Some(wanted)
+        };
+        flat.iter().any(|index| {
+            is(index, ["target", "index_type"], target)
+                && is(index, ["class", "class"], class)
+                && is(index, ["property", "property_key"], property)
+        })
     }
 }
 
@@ -313,24 +365,27 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
     };
     for model in schema.reachable() {
         let class = model.kind.system_class().unwrap_or(model.class);
-        if model.kind != ObjectKind::Entity {
+        if model.is_typed() {
             want("entity", class, USER_TYPE);
         }
         for field in model.fields {
             match field.role {
-                FieldRole::Id(_) | FieldRole::Property { indexed: true, .. } => {
-                    want("entity", class, field.property);
-                }
-                FieldRole::Property { indexed: false, .. }
+                role if role.is_indexed() => want("entity", class, field.property),
+                FieldRole::Id(_)
+                | FieldRole::Property { .. }
                 | FieldRole::Geometry(_)
                 | FieldRole::Label { .. } => {}
-                FieldRole::Children { relation, model, .. } => match relation {
+                FieldRole::Children { relation, edge, model, .. } => match relation {
                     Relation::Connection(class) | Relation::Reversed(class) => {
                         want("connection", class, EDGE_ID);
+                        for property in edge.iter().filter(|f| f.role.is_indexed()) {
+                            want("connection", class, property.property);
+                        }
                     }
                     Relation::ByField { .. } => want("connection", model().class, EDGE_ID),
                     Relation::Part => {}
                 },
+                FieldRole::Embedding { .. } if model.kind == ObjectKind::Descriptor => {}
                 FieldRole::Embedding { class: Some(class), .. } => {
                     want("entity", "_Descriptor", SDK_ID);
                     want("connection", class, EDGE_ID);
@@ -343,7 +398,9 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
                 }
             }
         }
-        if model.ids().next().is_none() {
+        if model.content_id {
+            want("entity", class, CONTENT_ID);
+        } else if model.ids().next().is_none() {
             want("entity", class, OBJECT_ID);
         }
     }

@@ -69,6 +69,14 @@ pub enum ModelErrorKind {
         /// The set's name.
         set: &'static str,
     },
+    /// Children that are to be made, in a graph that is written without them.
+    #[error(
+        "its children have not been made by `{maker}`: ingest the row with that maker, or give the children; `Option<Vec<…>>` can say that there are none"
+    )]
+    NotMade {
+        /// The maker's name.
+        maker: &'static str,
+    },
     /// A stored object that lacks what a field needs.
     #[error(
         "the object in the database has no `{property}`; make the field an `Option`, or give it a `default`"
@@ -93,6 +101,12 @@ pub enum ModelErrorKind {
         /// The field.
         field: &'static str,
     },
+    /// An object that is identified by its blob, and has none.
+    #[error("it is identified by what it holds, and holds nothing")]
+    NoContent,
+    /// An object whose identity is the hash of a blob that has not been read.
+    #[error("its identity is the hash of `{0}`, which has not been read: see `Graph::identify`")]
+    Unidentified(String),
     /// Media that has not been read when its command is written.
     #[error("`{0}` has not been read")]
     Unread(String),

@@ -3,9 +3,10 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    Blob, EmbedInput, Embedding, Image, ModelSchema, ObjectKind, Property, Record, SetSpec, Video,
+    Blob, EmbedInput, Embedding, Image, MediaSource, ModelSchema, ObjectKind, Property, Record,
+    SetSpec, Value, Video,
     error::{ModelError, ModelErrorKind},
-    graph::{GraphBuilder, NodeId, Relation},
+    graph::{Entered, GraphBuilder, NodeId, Relation},
     schema::FieldKind,
 };
 
@@ -33,6 +34,11 @@ pub trait Field: Sized {
     fn add(&self, graph: &mut GraphBuilder, node: NodeId, at: FieldPlace)
     -> Result<(), ModelError>;
 
+    /// The blob that it holds, if it is media.
+    fn media(&self) -> Option<(ObjectKind, &MediaSource)> {
+        None
+    }
+
     /// Whether a stored object has nothing for this field.
     fn is_absent(record: &Record, at: FieldPlace) -> bool;
 
@@ -41,6 +47,16 @@ pub trait Field: Sized {
     /// # Errors
     /// When the object lacks it, or has it with another type.
     fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError>;
+}
+
+/// The blob of that kind, if one of them is.
+#[doc(hidden)]
+#[must_use]
+pub fn media_of_kind<'a, const N: usize>(
+    kind: ObjectKind,
+    all: [Option<(ObjectKind, &'a MediaSource)>; N],
+) -> Option<&'a MediaSource> {
+    all.into_iter().flatten().find(|(of, _)| *of == kind).map(|(_, media)| media)
 }
 
 /// Where a field stands: for names in the database and in errors.
@@ -99,6 +115,9 @@ macro_rules! media_fields {
                 graph.media(node, ObjectKind::$ty, at.property, self.source());
                 Ok(())
             }
+            fn media(&self) -> Option<(ObjectKind, &MediaSource)> {
+                Some((ObjectKind::$ty, self.source()))
+            }
             fn is_absent(record: &Record, at: FieldPlace) -> bool {
                 record.media(ObjectKind::$ty, at.field, at.property).is_none()
             }
@@ -112,6 +131,21 @@ macro_rules! media_fields {
     )*};
 }
 media_fields!(Image, Video, Blob);
+
+/// A field's value as it is stored, if it is one: what a row is filled up with that lacks it.
+pub fn default_of<T: Field>(value: &T, at: FieldPlace) -> Option<Value> {
+    let mut graph = GraphBuilder::new();
+    let id = vec![("", Value::Bool(true))];
+    let (Entered::New(node) | Entered::Known(node)) =
+        graph.enter(ObjectKind::Entity, at.model, id).ok()?;
+    value.add(&mut graph, node, at).ok()?;
+    let graph = graph.finish();
+    match graph.nodes() {
+        // Media of an entity would be a second node.
+        [node] => node.properties.first().map(|(_, value)| value.clone()),
+        _ => None,
+    }
+}
 
 /// An absent value is left out.
 impl<T: Field> Field for Option<T> {
@@ -132,6 +166,9 @@ impl<T: Field> Field for Option<T> {
         at: FieldPlace,
     ) -> Result<(), ModelError> {
         self.as_ref().map_or(Ok(()), |value| value.add(graph, node, at))
+    }
+    fn media(&self) -> Option<(ObjectKind, &MediaSource)> {
+        self.as_ref().and_then(Field::media)
     }
     fn is_absent(_: &Record, _: FieldPlace) -> bool {
         false // `None` is as good a value as any
@@ -155,7 +192,8 @@ pub trait EmbeddingField: Sized {
     /// The vector, when the caller gave one.
     fn vector(&self) -> Option<Arc<[f32]>>;
 
-    /// Adds the descriptor for a field that is made from another, or given all the same.
+    /// Adds the descriptor for a field that is made from another, or given all the same; answers
+    /// as [`GraphBuilder::descriptor`] does.
     ///
     /// # Errors
     /// When a given vector does not fit the set.
@@ -166,11 +204,12 @@ pub trait EmbeddingField: Sized {
         owner: NodeId,
         at: FieldPlace,
         set: SetSpec,
-    ) -> Result<(), ModelError> {
+    ) -> Result<Option<NodeId>, ModelError> {
         graph.descriptor(owner, at.property, set, self.vector(), source)
     }
 
-    /// Adds the descriptor for a field that only the caller can fill.
+    /// Adds the descriptor for a field that only the caller can fill; answers as
+    /// [`GraphBuilder::descriptor`] does.
     ///
     /// # Errors
     /// When the vector does not fit the set, or is missing and not an `Option`.
@@ -180,7 +219,7 @@ pub trait EmbeddingField: Sized {
         owner: NodeId,
         at: FieldPlace,
         set: SetSpec,
-    ) -> Result<(), ModelError> {
+    ) -> Result<Option<NodeId>, ModelError> {
         let vector = self.vector();
         if vector.is_none() && !Self::OPTIONAL {
             return Err(at.error(ModelErrorKind::NoVector { set: set.name }));
@@ -202,9 +241,9 @@ impl<const N: usize> EmbeddingField for Embedding<N> {
         self.shared()
     }
     fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
-        match record.vectors.get(at.field) {
+        match record.vector(at.field) {
             None => Ok(Self::default()),
-            Some(vector) => Self::from_shared(vector.clone()).map_err(|e| at.error(e.into())),
+            Some(vector) => Self::from_shared(vector).map_err(|e| at.error(e.into())),
         }
     }
 }
@@ -216,7 +255,7 @@ impl<T: EmbeddingField> EmbeddingField for Option<T> {
         self.as_ref().and_then(EmbeddingField::vector)
     }
     fn read(record: &Record, at: FieldPlace) -> Result<Self, ModelError> {
-        if record.vectors.contains_key(at.field) { T::read(record, at).map(Some) } else { Ok(None) }
+        record.vector(at.field).map(|_| T::read(record, at)).transpose()
     }
 }
 
@@ -393,6 +432,8 @@ pub trait Children: Sized {
     type Edge;
     /// Whether there can be more than one.
     const MANY: bool;
+    /// Whether there need not be any.
+    const OPTIONAL: bool = false;
     /// The children's schema.
     #[must_use]
     fn schema() -> &'static ModelSchema {
@@ -443,6 +484,7 @@ impl<T: Children> Children for Option<T> {
     type Model = T::Model;
     type Edge = T::Edge;
     const MANY: bool = T::MANY;
+    const OPTIONAL: bool = true;
     fn add(
         &self,
         graph: &mut GraphBuilder,

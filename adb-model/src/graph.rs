@@ -3,10 +3,11 @@
 use std::{borrow::Cow, collections::HashMap, fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Convention, Geometry, MediaSource, ObjectKind, Rect, SetSpec, Value,
+    Convention, FieldPlace, Geometry, MakeInput, MediaSource, ObjectKind, Rect, SetSpec, Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -16,6 +17,12 @@ pub const USER_TYPE: &str = "user_type";
 /// The property that identifies objects which no field of the user's does: descriptors, and the
 /// images of entities.
 pub const OBJECT_ID: &str = "adb_id";
+/// The property that says which fields' children a maker has made, and which maker: `faces=…`, with
+/// commas between. What it names is not made again.
+pub const MADE: &str = "adb_made";
+/// The property that identifies objects which are what their blob is: its hash, as [`content_id`]
+/// makes it.
+pub const CONTENT_ID: &str = "adb_sha256";
 /// The property that identifies a connection.
 pub const EDGE_ID: &str = "edge_id";
 /// The property that says what an object was made from: see [`Node::content`].
@@ -93,6 +100,8 @@ pub struct Node {
     pub container: Option<NodeId>,
     /// Its label, for kinds that have one.
     pub label: Option<String>,
+    /// Whether `user_type` is a part of its identity: see [`Node::is_typed`].
+    pub typed: bool,
     /// What it was made from, kept beside it as [`CONTENT`]: of media the SHA-256 of the bytes; of
     /// a descriptor that of its source and the beginning of its embedder's hash. By it a later
     /// [`upsert`](crate::upsert) sees what has changed without reading a picture from the database.
@@ -100,13 +109,27 @@ pub struct Node {
     pub content: Option<String>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
+    /// What the database is known to say of children that were made: [`MADE`].
+    pub made_before: Option<String>,
+    /// Whether its identity is the hash of a blob that has not been read.
+    pending: bool,
+    /// The node, and the field of it, that it belongs to: its identity is made from both.
+    part_of: Option<(NodeId, &'static str)>,
 }
 
 impl Node {
-    /// Whether identity is the property *and* `user_type` (all kinds but entities).
+    /// Whether identity is the property *and* `user_type`: all kinds but entities, unless the
+    /// model says otherwise.
     #[must_use]
     pub fn is_typed(&self) -> bool {
-        self.kind != ObjectKind::Entity
+        self.typed
+    }
+
+    /// Whether its identity is the hash of its blob, and that has not been read: see
+    /// [`Graph::identify`].
+    #[must_use]
+    pub fn is_unidentified(&self) -> bool {
+        self.pending
     }
 }
 
@@ -115,8 +138,8 @@ impl Node {
 pub struct Descriptor {
     /// Its set.
     pub set: SetSpec,
-    /// The object that it describes.
-    pub owner: NodeId,
+    /// The object that it describes; nothing if it stands for itself.
+    pub owner: Option<NodeId>,
     /// Whether an edge of the graph joins the two; else the descriptor's own command does.
     pub by_edge: bool,
     /// The components, once known.
@@ -198,11 +221,29 @@ pub struct Edge {
     pub exists: bool,
 }
 
+/// Children that are still to be made: see [`ChildMaker`](crate::ChildMaker).
+#[derive(Debug, Clone)]
+pub struct ToMake {
+    /// The object that they hang on.
+    pub owner: NodeId,
+    /// The field that declares them.
+    pub at: FieldPlace,
+    /// How they are joined to it.
+    pub relation: Relation,
+    /// The maker's name.
+    pub maker: &'static str,
+    /// What to make them from.
+    pub input: MakeInput,
+}
+
 /// Nodes and edges of one value; the root is first, a node comes before what hangs on it.
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
     edges: Vec<Edge>,
+    to_make: Vec<ToMake>,
+    /// How many nodes the database has been asked for.
+    pub(crate) probed: usize,
 }
 
 impl Graph {
@@ -224,6 +265,33 @@ impl Graph {
         self.nodes.first()
     }
 
+    /// Children that are still to be made.
+    #[must_use]
+    pub fn to_make(&self) -> &[ToMake] {
+        &self.to_make
+    }
+
+    /// Opens the graph again, for children that are still to be made: see
+    /// [`GraphBuilder::next_to_make`].
+    #[must_use]
+    pub fn reopen(self) -> GraphBuilder {
+        GraphBuilder {
+            edge_ids: self.edges.iter().map(|e| e.edge_id).collect(),
+            graph: self,
+            ..GraphBuilder::default()
+        }
+    }
+
+    /// Says that the database holds a node, and what that says of children that were made: these
+    /// are not made again.
+    pub(crate) fn mark_made(&mut self, node: NodeId, made: &str) {
+        self.to_make.retain(|task| {
+            let is_made = |m: &str| m.split_once('=').is_some_and(|(f, _)| f == task.at.field);
+            task.owner != node || !made.split(',').any(is_made)
+        });
+        self.nodes[node.0].made_before = Some(made.to_owned());
+    }
+
     /// Says that the database holds a node already.
     pub fn mark_existing(&mut self, node: NodeId) {
         self.nodes[node.0].exists = true;
@@ -233,12 +301,13 @@ impl Graph {
     /// that follow from it.
     pub(crate) fn adopt(&mut self, node: NodeId, identity: Identity) {
         self.nodes[node.0].identity = identity;
+        self.nodes[node.0].pending = false;
         let owner = self.nodes[node.0].clone();
         for part in &mut self.nodes {
-            if part.descriptor.as_ref().is_some_and(|d| d.owner == node)
-                && let Some(field) = part.class.strip_prefix(&*owner.class)
+            if let Some((of, field)) = part.part_of
+                && of == node
+                && owner.convention.is_own()
             {
-                let field = field.trim_start_matches('.');
                 part.identity = part_identity(&owner, field);
             }
         }
@@ -257,6 +326,49 @@ impl Graph {
     /// Says that the database holds an edge already.
     pub(crate) fn mark_edge_existing(&mut self, edge: usize) {
         self.edges[edge].exists = true;
+    }
+
+    /// Whether an object's identity is the hash of a blob that nobody has read yet.
+    #[must_use]
+    pub fn is_unidentified(&self) -> bool {
+        self.nodes.iter().any(Node::is_unidentified)
+    }
+
+    /// Reads the blobs whose hashes are identities, and gives these objects, their parts and their
+    /// connections their identities. A blob that is wanted elsewhere in the graph, too, is put
+    /// there, and not read again.
+    ///
+    /// # Errors
+    /// Those of `read`; the graph then remains unidentified.
+    pub fn identify<E>(
+        &mut self,
+        mut read: impl FnMut(&MediaSource) -> Result<Bytes, E>,
+    ) -> Result<(), E> {
+        if !self.is_unidentified() {
+            return Ok(());
+        }
+        for i in 0..self.nodes.len() {
+            let Some(source) = self.nodes[i].media.clone().filter(|_| self.nodes[i].pending) else {
+                continue;
+            };
+            let bytes = read(&source)?;
+            for media in self.media_mut().filter(|media| **media == source) {
+                *media = MediaSource::Bytes(bytes.clone());
+            }
+            self.nodes[i].identity = content_identity(content_id(&bytes));
+            self.nodes[i].pending = false;
+        }
+        // An owner comes before its parts.
+        for i in 0..self.nodes.len() {
+            if let Some((owner, field)) = self.nodes[i].part_of {
+                self.nodes[i].identity = part_identity(&self.nodes[owner.0], field);
+            }
+        }
+        for edge in &mut self.edges {
+            let (src, dst) = (&self.nodes[edge.src.0], &self.nodes[edge.dst.0]);
+            edge.edge_id = edge_id(src, edge.class, dst, edge.field);
+        }
+        Ok(())
     }
 
     /// Ids of all nodes.
@@ -409,6 +521,38 @@ impl GraphBuilder {
         Ok(self.enter_node(kind, Cow::Borrowed(class), identity))
     }
 
+    /// Adds a node that is identified by its blob: the same bytes are the same object. Where they
+    /// have not been read, [`Graph::identify`] completes it, and until then the same path or
+    /// address is the same object.
+    ///
+    /// # Errors
+    /// When there are no media: the macro asks for a field that holds them.
+    pub fn enter_content(
+        &mut self,
+        kind: ObjectKind,
+        class: &'static str,
+        media: Option<&MediaSource>,
+    ) -> Result<Entered, ModelError> {
+        let media = media.ok_or_else(|| ModelError::new(class, ModelErrorKind::NoContent))?;
+        let loaded = media.loaded();
+        let id = match (loaded, media) {
+            (Some(bytes), _) => content_id(bytes),
+            (None, MediaSource::Stored(unique_id)) => unique_id.clone(),
+            (None, other) => other.origin().unwrap_or_default(),
+        };
+        let entered = self.enter_node(kind, Cow::Borrowed(class), content_identity(id));
+        if let Entered::New(node) = entered {
+            self.graph.nodes[node.0].pending = loaded.is_none();
+        }
+        Ok(entered)
+    }
+
+    /// Says that an object bears no `user_type`: its identity alone tells it from others of its
+    /// kind.
+    pub fn untyped(&mut self, node: NodeId) {
+        self.graph.nodes[node.0].typed = false;
+    }
+
     fn known(&mut self, kind: ObjectKind, class: &str, identity: &Identity) -> Option<NodeId> {
         if self.graph.nodes.len() <= FEW {
             let same = |n: &Node| n.kind == kind && n.class == class && n.identity == *identity;
@@ -436,6 +580,7 @@ impl GraphBuilder {
             self.seen.insert((kind, class.clone(), identity.text()), id);
         }
         self.graph.nodes.push(Node {
+            typed: kind != ObjectKind::Entity,
             kind,
             class,
             identity,
@@ -448,6 +593,9 @@ impl GraphBuilder {
             label: None,
             content: None,
             exists: false,
+            made_before: None,
+            pending: false,
+            part_of: None,
         });
         Entered::New(id)
     }
@@ -460,6 +608,28 @@ impl GraphBuilder {
     /// Gives the descriptors of a field their class; before they are added.
     pub fn descriptor_class(&mut self, owner: NodeId, field: &'static str, class: &'static str) {
         self.descriptor_classes.push((owner, field, class));
+    }
+
+    /// Adds, or finds, the object that belongs to a field of another: `Dish/1/look` of the class
+    /// `Dish.look`, or of the class that the field's descriptors were given.
+    fn enter_part(&mut self, kind: ObjectKind, owner: NodeId, field: &'static str) -> Entered {
+        let named = self.descriptor_classes.iter().find(|(o, f, _)| (*o, *f) == (owner, field));
+        let of = &self.graph.nodes[owner.0];
+        let class = match named {
+            Some((.., class)) => Cow::Borrowed(*class),
+            None => part_class(&of.class, field).into(),
+        };
+        let identity = part_identity(of, field);
+        let entered = self.enter_node(kind, class, identity);
+        if let Entered::New(node) = entered {
+            self.graph.nodes[node.0].part_of = Some((owner, field));
+        }
+        entered
+    }
+
+    /// A node's properties, to add more of them.
+    pub fn properties(&mut self, node: NodeId) -> &mut Vec<(&'static str, Value)> {
+        &mut self.graph.nodes[node.0].properties
     }
 
     /// Adds a property.
@@ -479,8 +649,7 @@ impl GraphBuilder {
         let holder = if self.graph.nodes[node.0].kind == kind {
             node
         } else {
-            let (class, identity) = self.part_of(node, name);
-            match self.enter_node(kind, class, identity) {
+            match self.enter_part(kind, node, name) {
                 Entered::Known(_) => return,
                 Entered::New(child) => {
                     self.connect(node, child, name, Vec::new());
@@ -496,12 +665,54 @@ impl GraphBuilder {
         self.graph.nodes[holder.0].media = Some(media.clone());
     }
 
+    /// Notes children that a maker is to make.
+    pub fn to_make(&mut self, task: ToMake) {
+        self.graph.to_make.push(task);
+    }
+
+    /// Takes out one thing that is still to be made. Its children are to be added next; that ends
+    /// in [`GraphBuilder::made`].
+    ///
+    /// Children without an id of their own get one from the owner's identity, the field and their
+    /// number, so that making them anew makes the same objects.
+    pub fn next_to_make(&mut self) -> Option<ToMake> {
+        let task = self.graph.to_make.pop()?;
+        let owner = &self.graph.nodes[task.owner.0];
+        let suffix = owner.kind.command_suffix();
+        let name = spell([suffix, &owner.class, &owner.identity.text(), task.at.field]);
+        self.row = Some(Uuid::new_v5(&MADE_NAMESPACE, name.as_bytes()));
+        self.rows_entered = 0;
+        Some(task)
+    }
+
+    /// Notes on the owner that its children have been made.
+    pub fn made(&mut self, task: &ToMake) {
+        let owner = &mut self.graph.nodes[task.owner.0];
+        let place = match owner.properties.iter().position(|(name, _)| *name == MADE) {
+            Some(place) => place,
+            None => {
+                let before = owner.made_before.clone().unwrap_or_default();
+                owner.properties.push((MADE, Value::String(before)));
+                owner.properties.len() - 1
+            }
+        };
+        if let (_, Value::String(made)) = &mut owner.properties[place] {
+            if !made.is_empty() {
+                made.push(',');
+            }
+            // Writing to a String can't fail.
+            let _ = write!(made, "{}={}", task.at.field, task.maker);
+        }
+    }
+
     /// Says where a part lies in its container.
     pub fn geometry(&mut self, node: NodeId, geometry: Geometry) {
         self.graph.nodes[node.0].geometry = Some(geometry);
     }
 
-    /// Gives a node its label.
+    /// Gives a node its label; a vector gets that of the field that [`descriptor`] was told.
+    ///
+    /// [`descriptor`]: GraphBuilder::descriptor
     pub fn label(&mut self, node: NodeId, label: String) {
         self.graph.nodes[node.0].label = Some(label);
     }
@@ -517,16 +728,26 @@ impl GraphBuilder {
         match relation {
             Relation::Connection(class) => self.connect(parent, child, class, properties),
             Relation::Reversed(class) => self.connect(child, parent, class, properties),
-            Relation::Part => self.graph.nodes[child.0].container = Some(parent),
+            Relation::Part => {
+                let child = &mut self.graph.nodes[child.0];
+                match &mut child.descriptor {
+                    // It comes with one connection: to the first that it hangs on.
+                    Some(descriptor) => {
+                        descriptor.owner.get_or_insert(parent);
+                    }
+                    None => child.container = Some(parent),
+                }
+            }
             Relation::ByField { field, many } => self.connect_by_field(parent, child, field, many),
         }
     }
 
-    /// Adds a descriptor of `owner`. With neither a vector nor a source there is nothing to add:
-    /// an optional picture that is absent has no embedding.
+    /// Adds a descriptor of `owner`, or makes `owner` one if its model is of descriptors; answers
+    /// which node it is. With neither a vector nor a source there is nothing to add: an optional
+    /// picture that is absent has no embedding.
     ///
     /// # Errors
-    /// When a given vector does not fit the set.
+    /// When a given vector does not fit the set; when an object that is a descriptor has neither.
     pub fn descriptor(
         &mut self,
         owner: NodeId,
@@ -534,28 +755,39 @@ impl GraphBuilder {
         set: SetSpec,
         vector: Option<Arc<[f32]>>,
         source: Option<EmbedInput>,
-    ) -> Result<(), ModelError> {
-        if vector.is_none() && source.is_none() {
-            return Ok(());
-        }
-        let named = self.descriptor_classes.iter().find(|(o, f, _)| (*o, *f) == (owner, field));
-        let (class, identity) = match named.map(|(.., class)| *class) {
-            Some(class) => (class.into(), self.child_identity(owner, field)),
-            None => self.part_of(owner, field),
-        };
-        let by_edge = !self.graph.nodes[owner.0].convention.is_own();
-        if let Some(v) = &vector {
-            check_vector(v, set.dimensions)
-                .map_err(|e| ModelError::new(class.clone(), ModelErrorKind::Embedding(e)))?;
-        }
-        if let Entered::New(id) = self.enter_node(ObjectKind::Descriptor, class, identity) {
-            self.graph.nodes[id.0].descriptor =
-                Some(Descriptor { set, owner, by_edge, vector, made: false, source });
-            if by_edge {
-                self.connect_by_field(owner, id, field, false);
+    ) -> Result<Option<NodeId>, ModelError> {
+        let of = &self.graph.nodes[owner.0];
+        let is_own = of.kind == ObjectKind::Descriptor;
+        let fault = |kind| Err(ModelError::new(part_class(&of.class, field), kind));
+        match &vector {
+            Some(v) => {
+                if let Err(e) = check_vector(v, set.dimensions) {
+                    return fault(ModelErrorKind::Embedding(e));
+                }
             }
+            None if source.is_some() => {}
+            None if is_own => return fault(ModelErrorKind::NoVector { set: set.name }),
+            None => return Ok(None),
         }
-        Ok(())
+        let by_edge = !of.convention.is_own();
+        if is_own {
+            let descriptor =
+                Descriptor { set, owner: None, by_edge, vector, made: false, source };
+            self.graph.nodes[owner.0].descriptor = Some(descriptor);
+            return Ok(Some(owner));
+        }
+        Ok(Some(match self.enter_part(ObjectKind::Descriptor, owner, field) {
+            Entered::Known(id) => id,
+            Entered::New(id) => {
+                let descriptor =
+                    Descriptor { set, owner: Some(owner), by_edge, vector, made: false, source };
+                self.graph.nodes[id.0].descriptor = Some(descriptor);
+                if by_edge {
+                    self.connect_by_field(owner, id, field, false);
+                }
+                id
+            }
+        }))
     }
 
     /// Joins two nodes. The same edge twice is one edge: its first properties count.
@@ -597,16 +829,6 @@ impl GraphBuilder {
         }
     }
 
-    /// The identity of an object that belongs to a field, in the convention of the field's model.
-    fn child_identity(&self, owner: NodeId, field: &str) -> Identity {
-        let owner = &self.graph.nodes[owner.0];
-        let identity = part_identity(owner, field);
-        match owner.convention {
-            Convention::Adb => identity,
-            Convention::PythonSdk => Identity(vec![(SDK_ID, Value::String(identity.text()))]),
-        }
-    }
-
     /// The finished graph.
     #[must_use]
     pub fn finish(mut self) -> Graph {
@@ -626,7 +848,7 @@ impl GraphBuilder {
         if descriptor.source != Some(EmbedInput::OwnRegion) {
             return None;
         }
-        let owner = &self.graph.nodes[descriptor.owner.0];
+        let owner = &self.graph.nodes[descriptor.owner?.0];
         let container = &self.graph.nodes[owner.container?.0];
         match (&owner.geometry, &container.media) {
             (Some(Geometry::Rect(rect)), Some(media)) => {
@@ -635,18 +857,37 @@ impl GraphBuilder {
             _ => None,
         }
     }
-
-    /// Class and identity of an object that belongs to a field of another: `Dish.look`, and
-    /// `Dish/1/look`.
-    fn part_of(&self, owner: NodeId, field: &str) -> (Cow<'static, str>, Identity) {
-        let owner = &self.graph.nodes[owner.0];
-        (part_class(&owner.class, field).into(), part_identity(owner, field))
-    }
 }
 
+/// Identity of an object that belongs to a field of another, in the convention of that one's model:
+/// `Dish/1/look`.
 fn part_identity(owner: &Node, field: &str) -> Identity {
     let value = Value::String(format!("{}/{}/{field}", owner.class, owner.identity.text()));
-    Identity::new(vec![(OBJECT_ID, value)])
+    let property = match owner.convention {
+        Convention::Adb => OBJECT_ID,
+        Convention::PythonSdk => SDK_ID,
+    };
+    Identity::new(vec![(property, value)])
+}
+
+fn content_identity(id: String) -> Identity {
+    Identity::new(vec![(CONTENT_ID, Value::String(id))])
+}
+
+/// What identifies an object by its blob: the SHA-256 of its bytes, in hexadecimal.
+///
+/// ```
+/// let id = adb_model::graph::content_id(b"abc");
+/// assert!(id.starts_with("ba7816bf8f01cfea") && id.len() == 64);
+/// ```
+#[must_use]
+pub fn content_id(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// The class of objects that belong to a field of another's: `Dish.look`.
@@ -691,6 +932,9 @@ fn spell<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
 
 /// Ours alone; changing it would double every edge of every database.
 const EDGE_NAMESPACE: Uuid = Uuid::from_u128(0x8c0f_55b1_2b0d_4d9e_9a4c_6d1e_0a7b_3f21);
+
+/// Ours alone; changing it would double every child that a maker made and that has no id.
+const MADE_NAMESPACE: Uuid = Uuid::from_u128(0xb1d6_4f0e_7c35_4a8b_9e62_05d7_4e1f_c3a8);
 
 /// Ours alone; changing it would double every object whose id comes from its row.
 const ROW_NAMESPACE: Uuid = Uuid::from_u128(0x5e7b_0c52_90aa_4d0f_8d2b_3f41_77c1_a9d6);
@@ -824,5 +1068,79 @@ mod tests {
         assert_eq!(graph.blob_bytes(), 5 + 512 * 4);
         graph.mark_existing(dish);
         assert_eq!(graph.blob_bytes(), 512 * 4);
+    }
+
+    /// A page whose chunks and pictures are still to be made.
+    fn page(row: u128) -> Graph {
+        let mut builder = GraphBuilder::for_row(Uuid::from_u128(row));
+        let owner = node(&mut builder, ObjectKind::Entity, "Page", 1);
+        for field in ["pictures", "chunks"] {
+            builder.to_make(ToMake {
+                owner,
+                at: FieldPlace { model: "Page", field, property: field },
+                relation: Relation::Connection("Has"),
+                maker: "splitter",
+                input: MakeInput::Text("one two".into()),
+            });
+        }
+        builder.finish()
+    }
+
+    /// Makes two chunks for each thing that is to be made.
+    fn make(graph: Graph) -> Graph {
+        let mut builder = graph.reopen();
+        while let Some(task) = builder.next_to_make() {
+            for _ in 0..2 {
+                let Entered::New(child) = builder.enter_row(ObjectKind::Entity, "Chunk").unwrap()
+                else {
+                    unreachable!("each is another")
+                };
+                builder.relate(task.owner, child, task.relation, Vec::new());
+            }
+            builder.made(&task);
+        }
+        builder.finish()
+    }
+
+    #[test]
+    fn made_children_have_ids_of_their_owner_field_and_number() {
+        let ids = |row| {
+            let graph = make(page(row));
+            graph.nodes()[1..].iter().map(|n| n.identity.text()).collect::<Vec<_>>()
+        };
+        let mut first = ids(1);
+        assert_eq!(first, ids(2), "the row is no part of them");
+        first.sort();
+        first.dedup();
+        assert_eq!(first.len(), 4);
+        let graph = make(page(1));
+        assert_eq!(graph.edges().len(), 4);
+        let made = Value::from("chunks=splitter,pictures=splitter");
+        assert_eq!(graph.nodes()[0].properties, [(MADE, made)]);
+    }
+
+    #[test]
+    fn what_was_made_before_is_not_made_again_and_what_was_not_is_noted() {
+        let mut graph = page(1);
+        let root = graph.node_ids().next().unwrap();
+        graph.mark_existing(root);
+        graph.mark_made(root, "chunks=other");
+        let left: Vec<&str> = graph.to_make().iter().map(|task| task.at.field).collect();
+        assert_eq!(left, ["pictures"]);
+        let graph = make(graph);
+        let mut lowering = crate::Lowering::new();
+        lowering.push(&graph).unwrap();
+        let request = lowering.finish();
+        let text = std::str::from_utf8(&request.commands).unwrap();
+        let note = r#"{"UpdateEntity":{"ref":1,"properties":{"adb_made":"chunks=other,pictures=splitter"}}}"#;
+        assert!(text.contains(note), "{text}");
+        assert!(text.starts_with(r#"[{"FindEntity":{"_ref":1,"with_class":"Page""#), "{text}");
+    }
+
+    #[test]
+    fn a_graph_is_not_written_before_its_children_are_made() {
+        let error = crate::Lowering::new().push(&page(1)).unwrap_err();
+        assert_eq!(error.place(), "Page.pictures");
+        assert!(error.to_string().contains("have not been made by `splitter`"), "{error}");
     }
 }

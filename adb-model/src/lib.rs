@@ -14,6 +14,7 @@ mod connection;
 mod constraint;
 mod content;
 mod contract;
+mod converted;
 mod database;
 pub mod document;
 mod embedder;
@@ -24,10 +25,13 @@ mod field;
 mod geometry;
 pub mod graph;
 mod lower;
+mod make;
 mod media;
 pub mod migrate;
 mod part;
+mod place_column;
 pub mod probe;
+mod properties;
 pub mod query;
 mod record;
 mod schema;
@@ -47,25 +51,37 @@ pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
     Metric, Produces, SetSpec, Starter512,
 };
+pub use converted::{
+    ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
+};
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
-pub use ensure::ensure;
+pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
+    default_of, media_of_kind,
 };
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
     TimeSpan,
 };
-pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation};
+pub use graph::{Edge, EmbedInput, Graph, GraphBuilder, Identity, Node, NodeId, Relation, ToMake};
 pub use lower::Lowering;
+pub use make::{
+    AnyMaker, ChildMaker, MadeChildren, MakeError, MakeInput, MakeSource, MakerInput, MakerProbe,
+    MakerSource, MediaFile, OpenMedia, Picture, Pixels, Reads, SameChild, SameInput, WithDefault,
+    Without,
+};
 pub use media::{Blob, Image, MediaSource, Video};
 pub use migrate::migrate;
-pub use part::{ClipModel, FrameModel, RegionModel};
+pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
+pub use place_column::{ClockText, Microseconds};
+pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
 pub use schema::{
-    Convention, FieldKind, FieldRole, FieldSchema, KindFault, ModelSchema, ObjectKind,
+    Convention, FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema,
+    ObjectKind, SchemaRef,
 };
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -8,9 +8,9 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::{
-    Dialect, Edge, Graph, Node, NodeId, ObjectKind, Request, Value,
+    Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value, ValueError,
     error::{ModelError, ModelErrorKind},
-    graph::{CONTENT, EDGE_ID, USER_TYPE, vector_bytes},
+    graph::{CONTENT, EDGE_ID, MADE, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
 };
 
@@ -66,7 +66,8 @@ impl Lowering {
     /// that are known to exist are found instead of added, and take no blob.
     ///
     /// # Errors
-    /// When an image has not been read, or a vector is missing; the request is then unchanged.
+    /// When an image has not been read, a vector is missing, or children have not been made; the
+    /// request is then unchanged.
     pub fn push(&mut self, graph: &Graph) -> Result<Range<usize>, ModelError> {
         self.all_or_nothing(|lowering| lowering.push_all(graph))
     }
@@ -79,12 +80,18 @@ impl Lowering {
     }
 
     fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
+        if let Some(task) = graph.to_make().first() {
+            return Err(task.at.error(ModelErrorKind::NotMade { maker: task.maker }));
+        }
         // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
         let base = self.next_ref;
         let edges_at = edges_by_later_end(graph, graph.edges().iter().filter(|e| !e.exists));
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
             if node.exists {
-                self.find(node, base, id);
+                // Only as an end of connections is a descriptor of use, and most are none.
+                if node.descriptor.is_none() || is_an_end(graph, id) {
+                    self.find(node, base, id);
+                }
             } else {
                 self.add(node, base, id)?;
             }
@@ -144,6 +151,10 @@ impl Lowering {
     }
 
     pub(crate) fn add(&mut self, node: &Node, base: u32, id: NodeId) -> Result<(), ModelError> {
+        if node.is_unidentified() {
+            let origin = node.media.as_ref().and_then(MediaSource::origin).unwrap_or_default();
+            return Err(ModelError::new(node.class.clone(), ModelErrorKind::Unidentified(origin)));
+        }
         self.open("Add", node.kind.command_suffix());
         self.int("_ref", reference(base, id));
         match (&node.kind, &node.descriptor) {
@@ -164,6 +175,7 @@ impl Lowering {
             write_display(&mut self.json, &value);
         }
         if let Some(label) = &node.label {
+            check_label(node, label)?;
             self.text("label", label);
         }
         self.key("properties");
@@ -180,11 +192,17 @@ impl Lowering {
         }
         self.json.push(b'}');
         if let Some(d) = &node.descriptor {
-            if !d.by_edge {
-                self.key("connect");
-                self.json.push(b'{');
-                self.int("ref", reference(base, d.owner));
-                self.json.push(b'}');
+            if let Some(owner) = d.owner {
+                if owner.index() >= id.index() {
+                    let kind = ModelErrorKind::NoContainer { container: "what it describes" };
+                    return Err(ModelError::new(node.class.clone(), kind));
+                }
+                if !d.by_edge {
+                    self.key("connect");
+                    self.json.push(b'{');
+                    self.int("ref", reference(base, owner));
+                    self.json.push(b'}');
+                }
             }
             let vector = d.vector.as_ref().ok_or_else(|| {
                 ModelError::new(node.class.clone(), ModelErrorKind::NoVector { set: d.set.name })
@@ -206,18 +224,33 @@ impl Lowering {
 
     /// What is there already: needed only as an end of edges and descriptors.
     pub(crate) fn find(&mut self, node: &Node, base: u32, id: NodeId) {
-        if node.descriptor.is_some() {
-            return;
-        }
         self.open("Find", node.kind.command_suffix());
         self.int("_ref", reference(base, id));
-        if node.kind == ObjectKind::Entity {
-            self.text("with_class", &node.class);
+        match (node.kind, &node.descriptor) {
+            (ObjectKind::Entity, _) => self.text("with_class", &node.class),
+            (_, Some(d)) => self.text("set", d.set.name),
+            _ => {}
         }
         self.key("unique");
         self.json.extend_from_slice(b"true");
         self.key("constraints");
         self.identity(node);
+        self.close();
+        self.note_made(node, reference(base, id));
+    }
+
+    /// Children were made of an object that was there before them: that is written on it.
+    fn note_made(&mut self, node: &Node, reference: u32) {
+        let Some((_, made)) = node.properties.iter().find(|(name, _)| *name == MADE) else {
+            return;
+        };
+        self.open("Update", node.kind.command_suffix());
+        self.int("ref", reference);
+        self.key("properties");
+        self.json.push(b'{');
+        self.key(MADE);
+        made.write_json(&mut self.json);
+        self.json.push(b'}');
         self.close();
     }
 
@@ -363,6 +396,23 @@ pub(crate) fn edges_by_later_end<'g>(
     edges_at
 }
 
+/// Whether a connection begins or ends at a node.
+pub(crate) fn is_an_end(graph: &Graph, id: NodeId) -> bool {
+    let owns = |node: &Node| node.descriptor.as_ref().is_some_and(|d| d.owner == Some(id));
+    graph.edges().iter().any(|edge| edge.src == id || edge.dst == id)
+        || graph.nodes().iter().any(|node| !node.exists && owns(node))
+}
+
+/// Refuses the word that databases show where there is no label: it would not come back.
+pub(crate) fn check_label(node: &Node, label: &str) -> Result<(), ModelError> {
+    if label != "None" {
+        return Ok(());
+    }
+    let expected = "label: databases show that word where there is none";
+    let fault = ValueError::Unexpected { expected, found: format!("{label:?}") };
+    Err(ModelError::new(node.class.clone(), fault.into()))
+}
+
 pub(crate) fn reference(base: u32, node: NodeId) -> u32 {
     base + u32::try_from(node.index()).unwrap_or(u32::MAX - base)
 }
@@ -370,7 +420,7 @@ pub(crate) fn reference(base: u32, node: NodeId) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ClipVitB16, Engine, GraphBuilder, MediaSource, Metric, SetSpec, graph::Entered};
+    use crate::{ClipVitB16, Engine, GraphBuilder, Metric, SetSpec, graph::Entered};
 
     const SET: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
 

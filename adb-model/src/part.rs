@@ -39,3 +39,15 @@ pub trait FrameModel: DataModel {
     #[doc(hidden)]
     const CHECKED: () = ();
 }
+
+/// A model of descriptors: `#[adb(descriptor)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a descriptor",
+    label = "not a descriptor",
+    note = "descriptors are vectors with properties: models with `#[adb(descriptor)]` and a field with `embed(…)`"
+)]
+pub trait DescriptorModel: DataModel {
+    /// As in [`RegionModel`].
+    #[doc(hidden)]
+    const CHECKED: () = ();
+}

@@ -1,12 +1,14 @@
 //! Asking the database which objects of some graphs it holds already, before any picture is read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
-    Request, Value, by_field, database::ask, graph::USER_TYPE,
+    Request, Value, by_field,
+    database::ask,
+    graph::{MADE, USER_TYPE},
 };
 
 /// What the database has of one graph.
@@ -19,10 +21,12 @@ pub struct Found {
 }
 
 /// Marks, in each graph, the roots and descriptors that the database holds already: they take no
-/// blob then, and need no embedding. Answers what was found of each root.
+/// blob then, and need no embedding. Children that it says were made before are not made again.
+/// Answers what was found of each root.
 ///
 /// One request for all graphs: a `Find…` for each class (and set) among them, by the ids in
-/// question.
+/// question. A graph that has grown since it was probed is asked for what is new; of its root
+/// nothing is found then.
 ///
 /// # Errors
 /// When the database can't be asked.
@@ -30,10 +34,19 @@ pub async fn mark_existing(
     db: &dyn Database,
     graphs: &mut [&mut Graph],
 ) -> Result<Vec<Found>, DbError> {
-    let looked_up = |id: NodeId, node: &Node| id.index() == 0 || node.descriptor.is_some();
-    // Whether such edges are there, their ends tell.
+    // Whether edges by field are there, their ends tell.
     let by_field = by_field::are_in(graphs.iter().map(|g| &**g));
-    let groups = group(graphs.iter().map(|g| &**g), |id, node| by_field || looked_up(id, node));
+    let making: Vec<HashSet<NodeId>> = graphs.iter().map(|g| makers(g)).collect();
+    let looked_up = |g: usize, id: NodeId, node: &Node| {
+        id.index() == 0 || node.descriptor.is_some() || making[g].contains(&id)
+    };
+    let before: Vec<usize> = graphs.iter().map(|g| g.probed).collect();
+    let groups = group(graphs.iter().map(|g| &**g), |g, id, node| {
+        by_field || (id.index() >= before[g] && looked_up(g, id, node))
+    });
+    for graph in graphs.iter_mut() {
+        graph.probed = graph.nodes().len();
+    }
     let mut found = vec![Found::default(); graphs.len()];
     if groups.is_empty() {
         return Ok(found);
@@ -47,8 +60,14 @@ pub async fn mark_existing(
                 if let Some(id) = object.get("_uniqueid").and_then(Json::as_str) {
                     unique_ids.entry((g, node)).or_insert(id);
                 }
-                if looked_up(node, &graphs[g].nodes()[node.index()]) {
+                if node.index() < before[g] {
+                    continue;
+                }
+                if looked_up(g, node, &graphs[g].nodes()[node.index()]) {
                     graphs[g].mark_existing(node);
+                }
+                if let Some(made) = object.get(MADE).and_then(Json::as_str) {
+                    graphs[g].mark_made(node, made);
                 }
                 if node.index() == 0 {
                     let difference = difference(&graphs[g].nodes()[0], object);
@@ -70,26 +89,38 @@ pub async fn mark_existing(
     Ok(found)
 }
 
+/// The owners of children that are to be made.
+fn makers(graph: &Graph) -> HashSet<NodeId> {
+    graph.to_make().iter().map(|task| task.owner).collect()
+}
+
 /// Nodes of some graphs, by what one Find command can ask for.
 pub(crate) fn group<'g>(
     graphs: impl Iterator<Item = &'g Graph>,
-    wanted: impl Fn(NodeId, &Node) -> bool,
+    wanted: impl Fn(usize, NodeId, &Node) -> bool,
 ) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (g, graph) in graphs.enumerate() {
+        let makers = makers(graph);
         for (id, node) in graph.node_ids().zip(graph.nodes()) {
-            if !wanted(id, node) {
+            if !wanted(g, id, node) {
                 continue;
             }
             let set = node.descriptor.as_ref().map(|d| d.set.name);
             let i = groups
                 .iter()
-                .position(|x| x.kind == node.kind && x.class == node.class && x.set == set)
+                .position(|x| {
+                    (x.kind, x.typed, x.set) == (node.kind, node.typed, set)
+                        && x.class == node.class
+                })
                 .unwrap_or_else(|| {
                     groups.push(Group::new(node, set));
                     groups.len() - 1
                 });
             groups[i].add(g, id, node);
+            if makers.contains(&id) && !groups[i].list.contains(&MADE) {
+                groups[i].list.push(MADE);
+            }
         }
     }
     groups
@@ -121,6 +152,7 @@ pub(crate) fn is_stored_as(value: &Value, there: &Json) -> bool {
 pub(crate) struct Group {
     pub(crate) kind: ObjectKind,
     class: String,
+    /// Whether the class is a property of theirs.
     typed: bool,
     set: Option<&'static str>,
     /// The properties that identify them.
@@ -187,7 +219,8 @@ impl Group {
         };
         if self.kind == ObjectKind::Entity {
             body.insert("with_class".to_owned(), self.class.clone().into());
-        } else if self.typed {
+        }
+        if self.typed {
             any = any.and(Constraint::equal(USER_TYPE, self.class.clone()));
         }
         if let Some(set) = self.set {

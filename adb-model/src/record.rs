@@ -64,6 +64,20 @@ impl Record {
         self.blob.as_ref()
     }
 
+    /// The vector of an embedding field, if that was asked for.
+    pub(crate) fn vector(&self, field: &str) -> Option<Arc<[f32]>> {
+        match self.kind {
+            ObjectKind::Descriptor => self.own_vector(),
+            _ => self.vectors.get(field).cloned(),
+        }
+    }
+
+    /// A descriptor's blob: little-endian binary32, as the wire has vectors.
+    pub(crate) fn own_vector(&self) -> Option<Arc<[f32]>> {
+        let (components, _) = self.blob.as_ref()?.as_chunks::<4>();
+        Some(components.iter().map(|c| f32::from_le_bytes(*c)).collect())
+    }
+
     /// Its label, if it has one and that was asked for.
     #[must_use]
     pub fn label(&self) -> Option<&str> {

@@ -1,8 +1,13 @@
 //! Schemas: what a model looks like, without a value of it.
 
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{SetSpec, ValueType, graph::Relation};
+use crate::{AnyMaker, SetSpec, Value, ValueType, graph::Relation};
 
 /// What an object is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -127,8 +132,13 @@ pub struct ModelSchema {
     pub convention: Convention,
     /// The struct's doc comment.
     pub doc: &'static str,
-    /// Its fields, in order; skipped ones are not among them.
+    /// Its fields, in order; skipped ones are not among them, those of flattened structs are.
     pub fields: &'static [FieldSchema],
+    /// Whether its objects bear no `user_type`, and none is asked for. Entities always have a
+    /// class.
+    pub untyped: bool,
+    /// Whether an object is identified by the hash of its blob.
+    pub content_id: bool,
 }
 
 /// One field of a model.
@@ -146,6 +156,20 @@ pub struct FieldSchema {
     pub was: &'static [&'static str],
     /// What it is.
     pub role: FieldRole,
+    /// What serde puts there when a row lacks it, as far as that is one value.
+    pub default: Option<fn() -> Option<Value>>,
+    /// The field that holds it, if it is one of a flattened struct.
+    pub inside: Option<Inside>,
+}
+
+/// Where a field of a flattened struct stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inside {
+    /// The Rust name of the model's field that holds the struct.
+    pub field: &'static str,
+    /// The key under which a source has the struct; nothing if its keys lie among the model's, as
+    /// serde's `flatten` has them.
+    pub key: Option<&'static str>,
 }
 
 /// What a field is to its object.
@@ -183,6 +207,8 @@ pub enum FieldRole {
         set: SetSpec,
         /// The Rust name of the field that it is made from.
         from: Option<&'static str>,
+        /// The Rust name of the field that labels it.
+        label: Option<&'static str>,
         /// Whether an object may be without one.
         optional: bool,
         /// The class of the descriptors, where it is not that of model and field (`Dish.look`).
@@ -196,9 +222,58 @@ pub enum FieldRole {
         edge: &'static [FieldSchema],
         /// Whether there can be more than one.
         many: bool,
+        /// Whether a row may leave them out.
+        optional: bool,
         /// Their model.
-        model: fn() -> &'static ModelSchema,
+        model: SchemaRef,
+        /// Who makes them, if the row does not bring them.
+        made: Option<MadeBy>,
     },
+}
+
+/// A child's schema, which may refer back to its parent's: it is looked up when it is asked for.
+#[derive(Clone, Copy)]
+pub enum SchemaRef {
+    /// Of a struct.
+    Declared(fn() -> &'static ModelSchema),
+    /// Of a document.
+    Loaded(&'static OnceLock<ModelSchema>),
+}
+
+impl SchemaRef {
+    /// The schema.
+    ///
+    /// # Panics
+    /// When a document's schemas are looked at before all of them are there: only
+    /// [`Document::load`](crate::document::Document::load) holds such.
+    #[must_use]
+    pub fn get(self) -> &'static ModelSchema {
+        match self {
+            SchemaRef::Declared(schema) => schema(),
+            #[expect(clippy::expect_used, reason = "stated above")]
+            SchemaRef::Loaded(schema) => schema.get().expect("all schemas of a document are made"),
+        }
+    }
+}
+
+/// Its name alone: models can refer to each other in cycles.
+impl fmt::Debug for SchemaRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SchemaRef").field(&self.get().name).finish()
+    }
+}
+
+/// Who makes children that the row does not bring.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeBy {
+    /// The maker's name.
+    pub maker: &'static str,
+    /// The Rust name of the field that they are made from.
+    pub from: &'static str,
+    /// Whether an empty list in a row stands; otherwise it is one to be filled.
+    pub empty_stands: bool,
+    /// The maker itself, if it needs nothing to be made.
+    pub by_default: fn() -> Option<Arc<dyn AnyMaker>>,
 }
 
 impl FieldRole {
@@ -212,6 +287,12 @@ impl FieldRole {
             FieldKind::Media { kind, optional } => FieldRole::Media { kind, optional },
             FieldKind::Geometry { property, .. } => FieldRole::Geometry(property),
         }
+    }
+
+    /// Whether the database keeps an index on the property.
+    #[must_use]
+    pub const fn is_indexed(&self) -> bool {
+        matches!(self, FieldRole::Id(_) | FieldRole::Property { indexed: true, .. })
     }
 }
 
@@ -305,7 +386,43 @@ impl FieldKind {
     }
 }
 
+impl FieldSchema {
+    /// A field that has one name everywhere.
+    #[must_use]
+    pub const fn named(name: &'static str, role: FieldRole) -> Self {
+        Self { name, key: name, property: name, doc: "", role, default: None, inside: None }
+    }
+}
+
 impl ModelSchema {
+    /// An entity without a name or a field: what is left unsaid in a schema that is written by
+    /// hand.
+    pub const BARE: Self = Self {
+        name: "",
+        class: "",
+        kind: ObjectKind::Entity,
+        doc: "",
+        fields: &[],
+        untyped: false,
+        content_id: false,
+    };
+
+    /// Whether its objects bear their class as `user_type`.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        !self.untyped && !matches!(self.kind, ObjectKind::Entity)
+    }
+
+    /// For models of descriptors: the field that is the object's vector, and its set.
+    #[must_use]
+    pub fn own_vector(&self) -> Option<(&'static FieldSchema, SetSpec)> {
+        let is_descriptor = self.kind == ObjectKind::Descriptor;
+        self.fields.iter().filter(|_| is_descriptor).find_map(|field| match field.role {
+            FieldRole::Embedding { set, .. } => Some((field, set)),
+            _ => None,
+        })
+    }
+
     /// The fields that identify an object, together; none where its row does.
     pub fn ids(&self) -> impl Iterator<Item = &'static FieldSchema> {
         self.fields.iter().filter(|f| matches!(f.role, FieldRole::Id(_)))
@@ -319,7 +436,7 @@ impl ModelSchema {
         while next < found.len() {
             for field in found[next].fields {
                 if let FieldRole::Children { model, .. } = field.role {
-                    let child = model();
+                    let child = model.get();
                     if !found.iter().any(|m| m.is(child)) {
                         found.push(child);
                     }
@@ -346,10 +463,48 @@ impl ModelSchema {
         sets
     }
 
+    /// Whether vectors of these objects are made from their own part of the picture that they lie
+    /// in: that picture must be at hand.
+    #[must_use]
+    pub const fn embeds_its_region(&self) -> bool {
+        // Iterators can't be used in constants yet.
+        let mut i = 0;
+        while i < self.fields.len() {
+            if let FieldRole::Embedding { from: Some(from), .. } = self.fields[i].role {
+                let mut k = 0;
+                while k < self.fields.len() {
+                    let is_geometry = matches!(self.fields[k].role, FieldRole::Geometry(_));
+                    if is_geometry && same(self.fields[k].name, from) {
+                        return true;
+                    }
+                    k += 1;
+                }
+            }
+            i += 1;
+        }
+        false
+    }
+
     fn is(&self, other: &ModelSchema) -> bool {
         std::ptr::eq(self, other)
             || (self.class == other.class && self.kind == other.kind && self.name == other.name)
     }
+}
+
+/// Whether two texts are equal, for constants.
+const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -360,47 +515,47 @@ mod tests {
     const LOOKS: SetSpec = SetSpec::new::<ClipVitB16>("looks", Metric::Cosine, Engine::Flat);
     const OTHER: SetSpec = SetSpec::new::<ClipVitL14>("looks", Metric::Cosine, Engine::Flat);
 
-    const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-        FieldSchema { name, key: name, property: name, doc: "", was: &[], role }
-    }
-
     const fn child(model: fn() -> &'static ModelSchema) -> FieldRole {
-        FieldRole::Children { relation: Relation::Connection("Has"), edge: &[], many: false, model }
+        FieldRole::Children {
+            relation: Relation::Connection("Has"),
+            edge: &[],
+            many: false,
+            optional: false,
+            model: SchemaRef::Declared(model),
+            made: None,
+        }
     }
 
     static DISH: ModelSchema = ModelSchema {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        convention: Convention::Adb,
-        doc: "",
         fields: &[
-            field("id", FieldRole::Id(ValueType::Int)),
-            field(
+            FieldSchema::named("id", FieldRole::Id(ValueType::Int)),
+            FieldSchema::named(
                 "look",
-                FieldRole::Embedding { set: LOOKS, from: None, optional: false, class: None },
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false, class: None },
             ),
-            field(
+            FieldSchema::named(
                 "smell",
-                FieldRole::Embedding { set: LOOKS, from: None, optional: false, class: None },
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false, class: None },
             ),
-            field("part", child(|| &PART)),
+            FieldSchema::named("part", child(|| &PART)),
         ],
+        ..ModelSchema::BARE
     };
     static PART: ModelSchema = ModelSchema {
         name: "Part",
         class: "Part",
-        kind: ObjectKind::Entity,
-        convention: Convention::Adb,
-        doc: "",
         fields: &[
-            field(
+            FieldSchema::named(
                 "look",
-                FieldRole::Embedding { set: OTHER, from: None, optional: false, class: None },
+                FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false, class: None },
             ),
-            field("part", child(|| &PART)),
-            field("dish", child(|| &DISH)),
+            FieldSchema::named("part", child(|| &PART)),
+            FieldSchema::named("dish", child(|| &DISH)),
         ],
+        ..ModelSchema::BARE
     };
 
     #[test]

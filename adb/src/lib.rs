@@ -32,7 +32,7 @@
 //!
 //! What the attributes mean: [`DataModel`](macro@DataModel),
 //! [`DescriptorSet`](macro@DescriptorSet), [`Connection`](macro@Connection),
-//! [`Property`](macro@Property).
+//! [`Properties`](macro@Properties), [`Property`](macro@Property).
 
 #[cfg(feature = "engine")]
 mod connect;
@@ -43,7 +43,9 @@ mod connect;
 mod modelling {}
 
 #[doc(inline)]
-pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
+pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
+#[cfg(feature = "engine")]
+pub use adb_engine as engine;
 #[cfg(feature = "loaders")]
 pub use adb_loaders as loaders;
 #[cfg(feature = "loaders")]
@@ -55,11 +57,11 @@ pub use connect::{ConnectError, connect};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
 pub mod prelude {
-    pub use adb_derive::{Connection, DataModel, DescriptorSet, Property};
+    pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
     pub use adb_model::{
-        AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
-        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Property, Rect, TimeFraction,
-        TimeOffset, TimeSpan, Video,
+        AsJson, Blob, ChildMaker, Connection, DataModel, Database, DescriptorSet, Embedder,
+        Embedding, FractionSpan, FrameNumber, FrameSpan, Image, Linked, MakeError, MediaFile,
+        Picture, Polygon, Properties, Property, Rect, TimeFraction, TimeOffset, TimeSpan, Video,
     };
 
     pub use crate::presets::*;
@@ -74,11 +76,14 @@ pub mod presets {
 #[doc(hidden)]
 pub mod __macro {
     pub use adb_model::{
-        Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, Convention,
-        DataModel, DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field,
-        FieldKind, FieldPlace, FieldRole, FieldSchema, FrameModel, GraphBuilder, IdProperty,
-        KindFault, LabelField, Link, Metric, ModelError, ModelSchema, NodeId, ObjectKind,
-        PlainEdge, Produces, Property, PropertyField, Record, RegionModel, Relation, SameEdge,
-        SetSpec, SkippedField, Value, ValueError, ValueType, graph::Entered,
+        Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection,
+        Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EmbedSource, EmbedderSpec,
+        EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema,
+        FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, MadeBy,
+        MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NodeId, ObjectKind,
+        PlainEdge, Produces, Properties, Property, PropertyField, Record, RegionModel, Relation,
+        SameChild, SameEdge, SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value,
+        ValueError, ValueType, WithDefault, Without, clash, clash_of, default_of, graph::Entered,
+        media_of_kind, with_is_optional, with_property, with_read, with_value,
     };
 }

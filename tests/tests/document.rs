@@ -15,7 +15,7 @@ fn both<M: DataModel + DeserializeOwned>(row: &Json) -> [Result<String, ()>; 2] 
         .map_err(|_| ())
         .and_then(|value| value.graph_in(builder).map_err(|_| ()));
     let loaded = Document::of(M::SCHEMA).load().unwrap();
-    let by_document = loaded.graph(row, Some(identity)).map_err(|_| ());
+    let by_document = loaded.graph_in(row, adb::GraphBuilder::for_row(identity)).map_err(|_| ());
     [by_struct, by_document].map(|graph| graph.map(|g| format!("{g:#?}")))
 }
 
@@ -61,7 +61,7 @@ fn diagrams_and_json_schema() {
     assert_eq!(dish["properties"]["look"]["maxItems"], 512);
     assert_eq!(dish["properties"]["ingredients"]["items"]["$ref"], "#/$defs/Ingredient");
     assert_eq!(dish["properties"]["cuisine"]["type"], json!(["string", "null"]));
-    assert_eq!(dish["required"], json!(["dish_id", "name", "caption", "url"]));
+    assert_eq!(dish["required"], json!(["dish_id", "name", "caption", "url", "ingredients"]));
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -102,7 +102,7 @@ fn schema_of_dish() {
             let role = match field.role {
                 // A function's address is different on every run.
                 FieldRole::Children { relation, many, model, .. } => {
-                    format!("Children {relation:?} of {}, many: {many}", model().name)
+                    format!("Children {relation:?} of {}, many: {many}", model.get().name)
                 }
                 role => format!("{role:?}"),
             };

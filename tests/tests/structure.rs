@@ -182,7 +182,7 @@ fn a_generic_model_has_the_schema_of_its_arguments() {
     let FieldRole::Children { model, .. } = Holder::<Person>::SCHEMA.fields[1].role else {
         unreachable!("it is a child")
     };
-    assert_eq!(model().name, "Person");
+    assert_eq!(model.get().name, "Person");
     let holder = Holder { id: 1, held: vec![person("Ada")] };
     assert_eq!(holder.graph().unwrap().nodes().len(), 2);
 }

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
-use syn::{LitStr, ext::IdentExt};
+use syn::{Ident, LitStr, ext::IdentExt};
 
-use super::written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel};
+use super::{
+    kind::Kind,
+    written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel},
+};
 use crate::{ctxt::Ctxt, given::Given, names};
 
 /// Checks everything that can be seen without knowing types.
@@ -19,15 +22,21 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
         one_role(cx, field);
         index_is_for_properties(cx, field);
         rename_has_something_to_name(cx, model, field);
-        no_flatten(cx, field);
+        flattened_or_something_else(cx, field);
+        with_is_for_properties(cx, field);
         was_has_something_to_rename(cx, field);
         property_name(cx, field);
         connection_class(cx, field);
         default_has_something_to_fill(cx, field);
         parts_are_in_their_container(cx, model, field);
         label_is_on_a_part(cx, model, field);
+        a_maker_has_something_to_make(cx, field);
+        a_maker_and_what_it_reads_go_together(cx, field);
+        names_a_field(cx, model, field.from.as_ref());
         if let Some(embed) = &field.embed {
-            from_names_a_field(cx, model, &embed.value);
+            names_a_field(cx, model, embed.value.from.as_ref());
+            names_a_field(cx, model, embed.value.label.as_ref());
+            one_label(cx, model, &embed.value);
             a_set_type_says_it_all(cx, &embed.value);
             there_is_a_set(cx, embed.key.to_token_stream(), &embed.value);
             an_inline_set_has_an_embedder(cx, &embed.value);
@@ -37,6 +46,10 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
     as_the_sdk_has_it(cx, model);
     let fields = model.fields.iter().filter(|f| f.has_property());
     old_names_are_free(cx, fields.map(|f| (&f.ident, f.property(), f.was.as_slice())));
+    a_descriptor_has_one_vector(cx, model);
+    a_descriptor_has_one_label(cx, model);
+    content_is_there(cx, model);
+    a_class_to_leave_out(cx, model);
     inline_sets_agree(cx, model);
 }
 
@@ -69,13 +82,98 @@ fn class_name(cx: &Ctxt, model: &WrittenModel) {
 
 fn identified(cx: &Ctxt, model: &WrittenModel) {
     let id = model.fields.iter().find_map(|f| f.id.as_ref().map(|id| (f, id)));
-    match (id, &model.row_id) {
+    let instead = [&model.row_id, &model.content_id].into_iter().flatten();
+    match (id, instead.clone().next()) {
         (None, None) => no_id(cx, model),
-        (Some((field, id)), Some(row_id)) => cx.error_pair(
-            (&row_id.key, "`row_id` is for models that have no id of their own"),
-            (&id.key, format!("`{}` is one", field.ident)),
-        ),
+        (Some((field, id)), Some(_)) => {
+            for given in instead {
+                let message = format!("`{}` is for models that have no id of their own", given.key);
+                cx.error_pair(
+                    (&given.key, message),
+                    (&id.key, format!("`{}` is one", field.ident)),
+                );
+            }
+        }
         _ => {}
+    }
+    if let (Some(row_id), Some(content_id)) = (&model.row_id, &model.content_id) {
+        cx.error_pair(
+            (&content_id.key, "an object is identified by its row or by its blob, not by both"),
+            (&row_id.key, "`row_id` is given here"),
+        );
+    }
+}
+
+/// Only where the blob is the user's own bytes does the same content mean the same object.
+fn content_is_there(cx: &Ctxt, model: &WrittenModel) {
+    let Some(content_id) = &model.content_id else { return };
+    let kind = model.kind();
+    if !kind.has_content() && !model.unread {
+        let message = format!(
+            "`content_id` identifies images, videos and blobs by their bytes, and `{}` is {}",
+            model.ident,
+            kind.about().one
+        );
+        let help = "mark the fields that identify one with `#[adb(id)]`, or take `row_id`";
+        cx.error_help(&content_id.key, message, help);
+    }
+}
+
+fn a_class_to_leave_out(cx: &Ctxt, model: &WrittenModel) {
+    if let Some(untyped) = model.untyped.as_ref().filter(|_| !model.unread)
+        && model.kind() == Kind::Entity
+    {
+        let message = "`untyped` leaves `user_type` out, and entities have none: their class is \
+                       what they are";
+        cx.error_help(&untyped.key, message, "take `untyped` away");
+    }
+}
+
+fn a_descriptor_has_one_vector(cx: &Ctxt, model: &WrittenModel) {
+    if model.kind() != Kind::Descriptor {
+        return;
+    }
+    let mut vectors = model
+        .fields
+        .iter()
+        .filter(|f| f.skip.is_none())
+        .filter_map(|f| f.embed.as_ref().map(|embed| (f, embed)));
+    let Some((first, embed)) = vectors.next() else {
+        if !model.unread && model.fields.iter().all(|f| !f.unread) {
+            let help = "add the field that is its vector: `#[adb(embed(from = text, set = Texts))] \
+                        meaning: Embedding<512>`";
+            let message =
+                format!("`{}` is a descriptor, and has no field with `embed`", model.ident);
+            cx.error_help(&model.ident, message, help);
+        }
+        return;
+    };
+    for (_, other) in vectors {
+        cx.error_pair(
+            (&other.key, "a descriptor is one vector, and this is another".to_owned()),
+            (&embed.key, format!("`{}` is first", first.ident)),
+        );
+    }
+}
+
+/// A descriptor's label is said once: by `label` on the field that is it.
+fn a_descriptor_has_one_label(cx: &Ctxt, model: &WrittenModel) {
+    let mut labels = model.fields.iter().filter_map(|f| f.label.as_ref());
+    let Some(first) = labels.next() else { return };
+    for other in labels {
+        cx.error_pair(
+            (&other.key, "an object has one label, and this is another"),
+            (&first.key, "`label` is first given here"),
+        );
+    }
+}
+
+fn one_label(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
+    let Some(label) = embed.label.as_ref() else { return };
+    if model.kind() == Kind::Descriptor {
+        let help =
+            format!("mark the field, and leave this out: `#[adb(label)] {}: …`", label.value);
+        cx.error_help(&label.key, "a descriptor's label is a field with `label`", help);
     }
 }
 
@@ -122,6 +220,7 @@ fn one_role(cx: &Ctxt, field: &WrittenField) {
         field.connect.as_ref().map(|k| &k.key),
         field.label.as_ref().map(|k| &k.key),
         field.skip.as_ref().map(|k| &k.key),
+        field.flatten.as_ref().map(|k| &k.key),
     ];
     let mut roles = roles.into_iter().flatten().chain(field.parts.iter().map(|(_, key)| key));
     let Some(first) = roles.next() else { return };
@@ -143,6 +242,8 @@ fn index_is_for_properties(cx: &Ctxt, field: &WrittenField) {
         "`index` is for properties: connections are indexed as they need it"
     } else if field.label.is_some() || !field.parts.is_empty() {
         "`index` is for properties, and this is none"
+    } else if field.is_flattened() {
+        "`index` is for properties: say it in the flattened struct, on the field that is one"
     } else if field.skip.is_some() {
         "`index` has nothing to work on: `skip` keeps the field out of the database"
     } else {
@@ -163,6 +264,13 @@ fn rename_has_something_to_name(cx: &Ctxt, model: &WrittenModel, field: &Written
     } else if field.connect.is_some() {
         let help = "the class in `connect = \"…\"` is all that the database sees of this field";
         cx.error_help(&rename.key, "`rename` names a property, and this is a connection", help);
+    } else if field.is_flattened() {
+        let help = "the names are those of the struct's fields";
+        cx.error_help(
+            &rename.key,
+            "`rename` names a property, and this is a flattened struct",
+            help,
+        );
     } else if field.skip.is_some() {
         let help = "take one of them away";
         cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);
@@ -269,12 +377,38 @@ pub(crate) fn old_names_are_free<'f>(
     }
 }
 
-/// A flattened child's keys lie among the parent's: the schema would name keys that are not there.
-fn no_flatten(cx: &Ctxt, field: &WrittenField) {
-    if let (Some(flatten), None) = (&field.flatten, &field.skip) {
-        let help = "nest the object in the source, write its fields out here, or keep the field \
-                    from the database with `#[adb(skip)]`";
-        cx.error_help(flatten, "a flattened field can't be stored yet", help);
+/// What serde flattens is flattened here as well: the keys of a flattened child would lie where the
+/// schema does not show them.
+fn flattened_or_something_else(cx: &Ctxt, field: &WrittenField) {
+    if let Some(flatten) = &field.serdes_flatten
+        && field.flatten.is_none()
+        && field.skip.is_none()
+        && field.has_role()
+    {
+        let help = "nest the object in the source; or flatten it here, too, as a struct with \
+                    `#[derive(Properties)]`; or keep it from the database with `#[adb(skip)]`";
+        cx.error_help(flatten, "only properties and skipped fields can be flattened", help);
+    }
+}
+
+fn with_is_for_properties(cx: &Ctxt, field: &WrittenField) {
+    let Some(with) = &field.with else { return };
+    let other = [
+        field.id.as_ref().map(|k| &k.key),
+        field.embed.as_ref().map(|k| &k.key),
+        field.connect.as_ref().map(|k| &k.key),
+        field.label.as_ref().map(|k| &k.key),
+        field.skip.as_ref().map(|k| &k.key),
+        field.flatten.as_ref().map(|k| &k.key),
+    ];
+    let mut other = other.into_iter().flatten().chain(field.parts.iter().map(|(_, key)| key));
+    if let Some(other) = other.next() {
+        let help = match field.id.is_some() {
+            true => "an id of a type of your own: `#[derive(Property)]` on it",
+            false => "take one of the two away",
+        };
+        let message = format!("`with` is for properties, and with `{other}` this is none");
+        cx.error_help(&with.key, message, help);
     }
 }
 
@@ -344,6 +478,8 @@ fn default_has_something_to_fill(cx: &Ctxt, field: &WrittenField) {
         "a vector that is absent is one to be filled"
     } else if field.connect.is_some() || !field.parts.is_empty() {
         "children that are absent are an empty list, or nothing"
+    } else if field.is_flattened() {
+        "each field of the flattened struct has its own"
     } else {
         return;
     };
@@ -380,29 +516,66 @@ fn parts_are_in_their_container(cx: &Ctxt, model: &WrittenModel, field: &Written
 fn label_is_on_a_part(cx: &Ctxt, model: &WrittenModel, field: &WrittenField) {
     let Some(label) = &field.label else { return };
     let kind = model.kind();
-    if !kind.is_part() && !model.unread {
+    if !kind.has_label() && !model.unread {
         let message = format!(
-            "only regions, clips and frames have a label, and `{}` is {}",
+            "only regions, clips, frames and descriptors have a label, and `{}` is {}",
             model.ident,
             kind.about().one
         );
-        cx.error_help(&label.key, message, "without `label`, the text is a property");
+        let help = "without `label`, the text is a property; a vector's label is said in \
+                    `embed(…, label = field)`";
+        cx.error_help(&label.key, message, help);
     }
 }
 
-fn from_names_a_field(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
-    let Some(from) = &embed.from else { return };
-    if model.field(&from.value).is_some() {
+/// What a maker makes is children.
+fn a_maker_has_something_to_make(cx: &Ctxt, field: &WrittenField) {
+    let key = field.by.as_ref().map(|by| &by.key).or(field.from.as_ref().map(|from| &from.key));
+    let Some(key) = key else { return };
+    if field.connect.is_some() || !field.parts.is_empty() || field.unread {
+        return;
+    }
+    let message = format!("`{key}` says who makes children, and this field has none");
+    let help = if field.embed.is_some() {
+        "what an embedding is made from stands inside: `embed(from = …)`".to_owned()
+    } else {
+        "say how they are joined to this object: `regions`, `clips`, `frames` or `connect = \"…\"`"
+            .to_owned()
+    };
+    cx.error_help(key, message, help);
+}
+
+fn a_maker_and_what_it_reads_go_together(cx: &Ctxt, field: &WrittenField) {
+    if field.unread {
+        return;
+    }
+    match (&field.from, &field.by) {
+        (Some(from), None) if field.embed.is_none() => {
+            let help = format!("name the maker: `from = {}, by = Maker`", from.value);
+            cx.error_help(&from.key, "`from` needs `by`: who makes the children", help);
+        }
+        (None, Some(by)) => {
+            let maker = by.value.to_token_stream();
+            let help = format!("name the field: `from = field, by = {maker}`");
+            cx.error_help(&by.key, "`by` needs `from`: what the children are made from", help);
+        }
+        _ => {}
+    }
+}
+
+fn names_a_field(cx: &Ctxt, model: &WrittenModel, given: Option<&Given<Ident>>) {
+    let Some(Given { value: from, .. }) = given else { return };
+    if model.field(from).is_some() {
         return;
     }
     let fields: Vec<String> = model.fields.iter().map(|f| f.ident.unraw().to_string()).collect();
     let fields = || fields.iter().map(String::as_str);
-    let message = format!("`{}` has no field `{}`", model.ident, from.value);
-    match names::nearest(&from.value.to_string(), fields(), &[]) {
-        Some(meant) => cx.error_help(&from.value, message, format_args!("did you mean `{meant}`?")),
+    let message = format!("`{}` has no field `{from}`", model.ident);
+    match names::nearest(&from.to_string(), fields(), &[]) {
+        Some(meant) => cx.error_help(from, message, format_args!("did you mean `{meant}`?")),
         None => {
             let help = format!("its fields are {}", names::list(fields()));
-            cx.error_help(&from.value, message, help);
+            cx.error_help(from, message, help);
         }
     }
 }

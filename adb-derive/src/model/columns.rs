@@ -1,14 +1,17 @@
 //! The model's columns: a struct with one field for each property and each connection, for the
 //! closures of a search.
 
-use proc_macro2::{Group, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
 use syn::Ident;
 
 use super::{
-    bounds::mentions,
     expand::relation,
     meaning::{Field, Model, Role},
+};
+use crate::{
+    bounds::{self, mentions, without_self},
+    converted,
 };
 
 /// Writes that struct. It lies beside the impl, where no name of the user's is near.
@@ -34,9 +37,18 @@ impl<'m> Columns<'m> {
         quote!(#name #args)
     }
 
-    /// No trait is asked for here: a type that does not fit is an error elsewhere, and only there.
+    /// No trait is asked for here, but of what is flattened: a type that does not fit is an error
+    /// elsewhere, and only there.
     pub(crate) fn declaration(&self) -> TokenStream {
-        let Model { vis, ident, generics, .. } = self.model;
+        let Model { vis, ident, .. } = self.model;
+        let flattened = self.model.fields.iter().filter_map(|field| match &field.role {
+            Role::Flattened { .. } => {
+                let ty = &field.ty;
+                Some((ty.to_token_stream(), quote!(#ty: _adb::Properties)))
+            }
+            _ => None,
+        });
+        let generics = bounds::extended(&self.model.generics, ident, flattened);
         let (params, args, bounds) = generics.split_for_impl();
         let model = quote!(#ident #args);
         let bounds = bounds.map(|bounds| without_self(bounds.to_token_stream(), &model));
@@ -46,6 +58,8 @@ impl<'m> Columns<'m> {
             let doc = (!doc.is_empty()).then(|| quote!(#[doc = #doc]));
             let column = match field.role {
                 Role::Children { .. } | Role::Parts { .. } => quote!(_adb::Link<#model, #ty>),
+                Role::Converted { .. } => quote!(_adb::ConvertedColumn<#model, #ty>),
+                Role::Flattened { .. } => quote!(<#ty as _adb::Properties>::Columns<#model>),
                 _ => quote!(_adb::Column<#model, #ty>),
             };
             quote!(#doc pub #ident: #column)
@@ -64,12 +78,18 @@ impl<'m> Columns<'m> {
 
     pub(crate) fn function(&self) -> TokenStream {
         let fields = self.each().map(|field| {
-            let Field { ident, property, .. } = field;
-            match field.role {
+            let Field { ident, ty, property, .. } = field;
+            match &field.role {
                 Role::Children { .. } | Role::Parts { .. } => {
                     let relation = relation(field);
                     quote!(#ident: _adb::Link::new(#relation))
                 }
+                Role::Converted { with, .. } => {
+                    let column = converted::column(ty, with, property);
+                    quote!(#ident: #column)
+                }
+                Role::Flattened { .. } => quote!(#ident: <#ty as _adb::Properties>::columns()),
+                Role::Label => quote!(#ident: _adb::Column::new("_label")),
                 _ => quote!(#ident: _adb::Column::new(#property)),
             }
         });
@@ -82,31 +102,14 @@ impl<'m> Columns<'m> {
         }
     }
 
-    /// Vectors and labels are not searched through columns.
+    /// Vectors are not searched through columns.
     fn each(&self) -> impl Iterator<Item = &'m Field> {
         let fields = self.model.fields.iter();
-        fields.filter(|f| !matches!(f.role, Role::Embedding(_) | Role::Label))
+        fields.filter(|f| !matches!(f.role, Role::Embedding(_)))
     }
 
     /// Whether no column would mention the model's parameters.
     fn unused(&self) -> bool {
         self.each().next().is_none()
     }
-}
-
-/// In another struct, `Self` would be that one.
-fn without_self(tokens: TokenStream, model: &TokenStream) -> TokenStream {
-    tokens
-        .into_iter()
-        .flat_map(|token| match token {
-            TokenTree::Ident(ident) if ident == "Self" => model.clone(),
-            TokenTree::Group(group) => {
-                let inner = without_self(group.stream(), model);
-                let mut same = Group::new(group.delimiter(), inner);
-                same.set_span(group.span());
-                TokenTree::Group(same).into()
-            }
-            other => other.into(),
-        })
-        .collect()
 }

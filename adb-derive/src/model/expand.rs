@@ -8,14 +8,17 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Type, spanned::Spanned};
 
 use super::{
-    bounds,
     columns::Columns,
     kind::{About, Kind, Parts},
+    made,
     meaning::{Embedding, Field, Model, Role, Set, Source},
-    read,
+    needs, read,
     written::ConnectionClass,
 };
 use crate::{
+    converted,
+    flattened::{self, Flattened, Listed},
+    properties::expand::in_a_function,
     respan::{located, respan},
     set::expand::spec,
 };
@@ -25,8 +28,9 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let schema = schema(model);
     let build = build(model);
     let check = check_when_declared(model);
+    let frames = made::regions_have_a_picture(model);
     let (params, args, _) = model.generics.split_for_impl();
-    let bounds = bounds::where_clause(model);
+    let bounds = needs::where_clause(model);
     let columns = Columns::of(model);
     let (columns_type, columns_struct, columns_fn) =
         (columns.ty(), columns.declaration(), columns.function());
@@ -57,30 +61,72 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
             #(#markers)*
 
             #check
+            #frames
         };
     }
 }
 
 fn schema(model: &Model) -> TokenStream {
-    let Model { name, class, doc, .. } = model;
+    let Model { name, class, doc, content_id, untyped, .. } = model;
     let kind = kind(model);
     let convention = format_ident!("{}", if model.as_sdk { "PythonSdk" } else { "Adb" });
-    let fields = model.fields.iter().map(field_schema);
+    let listed: Vec<Listed<'_>> = model
+        .fields
+        .iter()
+        .map(|field| match flattened(field) {
+            Some(flattened) => Listed::Flattened(flattened),
+            None => Listed::Own(field_schema(model, field)),
+        })
+        .collect();
+    let fields = flattened::list(&listed);
     let mut check = fields_fit_the_kind(model);
     check.extend(sdk_has_no_media_beside(model));
+    let names_differ = names_differ(model);
     quote! {
         const SCHEMA: &'static _adb::ModelSchema = {
             #check
+            #names_differ
             &_adb::ModelSchema {
                 name: #name,
                 class: #class,
                 kind: #kind,
                 convention: _adb::Convention::#convention,
                 doc: #doc,
-                fields: &[#(#fields),*],
+                fields: #fields,
+                untyped: #untyped,
+                content_id: #content_id,
             }
         };
     }
+}
+
+fn flattened(field: &Field) -> Option<Flattened<'_>> {
+    match field.role {
+        Role::Flattened { in_rows } => Some(Flattened {
+            name: field.name.clone(),
+            ty: &field.ty,
+            key: (!in_rows).then_some(&*field.key),
+        }),
+        _ => None,
+    }
+}
+
+/// The macro has seen to its own properties; those of flattened structs it does not see.
+fn names_differ(model: &Model) -> TokenStream {
+    let all: Vec<Flattened<'_>> = model.fields.iter().filter_map(flattened).collect();
+    let has_property = |field: &&Field| {
+        !matches!(
+            field.role,
+            Role::Children { .. } | Role::Parts { .. } | Role::Label | Role::Flattened { .. }
+        )
+    };
+    let own: Vec<(String, String)> = model
+        .fields
+        .iter()
+        .filter(has_property)
+        .map(|f| (f.name.clone(), f.property.clone()))
+        .collect();
+    flattened::names_differ(&model.name, &own, &all)
 }
 
 /// Which fields are media or geometry only their types know.
@@ -99,11 +145,24 @@ fn fields_fit_the_kind(model: &Model) -> TokenStream {
     let fault = quote_spanned! {span=>
         _adb::FieldKind::fault(&[#(<#stored as _adb::Field>::KIND),*], #kind)
     };
-    if model.kind == Kind::Entity {
+    if !model.kind.has_own_field() {
+        let vector = model.fields.iter().find(|f| matches!(f.role, Role::Embedding(_)));
+        let optional = vector.filter(|_| model.kind == Kind::Descriptor).map(|field| {
+            let message = format!(
+                "`{name}` is a descriptor, so its vector can't be an `Option`: write `Embedding<N>`, and leave out the object where there is none"
+            );
+            let ty = &field.ty;
+            quote_spanned! {located(ty.span())=>
+                if <#ty as _adb::EmbeddingField>::OPTIONAL {
+                    ::core::panic!(#message)
+                }
+            }
+        });
         return quote_spanned! {span=>
             if let ::core::option::Option::Some(_) = #fault {
                 ::core::panic!(#others)
             }
+            #optional
         };
     }
     let none = format!(
@@ -185,9 +244,10 @@ fn kind(model: &Model) -> TokenStream {
     quote!(_adb::ObjectKind::#variant)
 }
 
-fn field_schema(field: &Field) -> TokenStream {
+fn field_schema(model: &Model, field: &Field) -> TokenStream {
     let Field { name, key, property, doc, was, .. } = field;
     let role = role(field);
+    let default = default(model, field);
     quote! {
         _adb::FieldSchema {
             name: #name,
@@ -196,7 +256,30 @@ fn field_schema(field: &Field) -> TokenStream {
             doc: #doc,
             was: &[#(#was),*],
             role: #role,
+            default: #default,
+            inside: ::core::option::Option::None,
         }
+    }
+}
+
+/// What a row is filled up with that lacks the field, where serde does that.
+fn default(model: &Model, field: &Field) -> TokenStream {
+    match (&field.role, &field.serdes_default) {
+        (Role::Stored { .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            quote! {
+                ::core::option::Option::Some(|| {
+                    let __value: #ty = #default;
+                    _adb::default_of::<#ty>(&__value, #at)
+                })
+            }
+        }
+        (Role::Converted { with, .. }, Some(default)) => {
+            let (ty, at) = (&field.ty, place(model, field));
+            let value = converted::value(ty, with, &quote!(&__value), &at);
+            in_a_function(ty, default, &value)
+        }
+        _ => quote!(::core::option::Option::None),
     }
 }
 
@@ -220,8 +303,11 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::of(<#ty as _adb::Field>::KIND, true)
             }}
         }
+        Role::Converted { with, indexed } => converted::role(ty, with, *indexed),
+        // Its fields stand in the list for it.
+        Role::Flattened { .. } => TokenStream::new(),
         Role::Embedding(embedding) => {
-            let Embedding { from, set, class } = &**embedding;
+            let Embedding { from, label, set, class } = &**embedding;
             let class = match class {
                 Some(class) => quote!(::core::option::Option::Some(#class)),
                 None => quote!(::core::option::Option::None),
@@ -237,13 +323,14 @@ fn role(field: &Field) -> TokenStream {
                     >>::CHECKED;
                 }
             });
-            let from = match from {
-                Some(from) => {
-                    let name = syn::ext::IdentExt::unraw(&from.named).to_string();
+            let name = |source: &Option<Source>| match source {
+                Some(source) => {
+                    let name = syn::ext::IdentExt::unraw(&source.named).to_string();
                     quote!(::core::option::Option::Some(#name))
                 }
                 None => quote!(::core::option::Option::None),
             };
+            let (from, label) = (name(from), name(label));
             let produces = quote_spanned! {located(span)=>
                 let () = <#embedder as _adb::Produces<
                     <#ty as _adb::EmbeddingField>::Vector
@@ -255,6 +342,7 @@ fn role(field: &Field) -> TokenStream {
                 _adb::FieldRole::Embedding {
                     set: #spec,
                     from: #from,
+                    label: #label,
                     optional: <#ty as _adb::EmbeddingField>::OPTIONAL,
                     class: #class,
                 }
@@ -271,10 +359,10 @@ fn role(field: &Field) -> TokenStream {
                     let check = quote_spanned! {span=>
                         let () = <#of_field as _adb::SameEdge<#edge>>::CHECKED;
                     };
-                    (check, quote!(<#edge as _adb::Connection>::FIELDS))
+                    (check, quote!(<#edge as _adb::Properties>::FIELDS))
                 }
             };
-            children(ty, &check, &relation, &edge)
+            children(field, &check, &relation, &edge)
         }
         Role::Parts { what, span } => {
             let marker = format_ident!("{}", what.marker());
@@ -283,7 +371,7 @@ fn role(field: &Field) -> TokenStream {
             check.extend(quote_spanned! {located(*span)=>
                 let () = <#model as _adb::#marker>::CHECKED;
             });
-            children(ty, &check, &relation(field), &quote!(&[]))
+            children(field, &check, &relation(field), &quote!(&[]))
         }
         Role::Label => quote! {
             _adb::FieldRole::Label { optional: <#ty as _adb::LabelField>::OPTIONAL }
@@ -304,18 +392,27 @@ fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
 }
 
 fn children(
-    ty: &Type,
+    field: &Field,
     check: &TokenStream,
     relation: &TokenStream,
     edge: &TokenStream,
 ) -> TokenStream {
+    let ty = &field.ty;
+    // serde's default fills what a row lacks; without it, only an `Option` may be absent.
+    let optional = match &field.serdes_default {
+        Some(_) => quote!(true),
+        None => quote!(<#ty as _adb::Children>::OPTIONAL),
+    };
+    let made = made::schema(field);
     quote! {{
         #check
         _adb::FieldRole::Children {
             relation: #relation,
             edge: #edge,
             many: <#ty as _adb::Children>::MANY,
-            model: <#ty as _adb::Children>::schema,
+            optional: #optional,
+            model: _adb::SchemaRef::Declared(<#ty as _adb::Children>::schema),
+            made: #made,
         }
     }}
 }
@@ -382,6 +479,7 @@ fn build(model: &Model) -> TokenStream {
     let adds = model.fields.iter().filter_map(|field| add(model, field));
     let convention =
         model.as_sdk.then(|| quote!(__graph.convention(__node, _adb::Convention::PythonSdk);));
+    let untyped = model.untyped.then(|| quote!(__graph.untyped(__node);));
     quote! {
         fn build(
             &self,
@@ -392,6 +490,7 @@ fn build(model: &Model) -> TokenStream {
                 _adb::Entered::Known(__node) => return ::core::result::Result::Ok(__node),
             };
             #convention
+            #untyped
             #(#adds)*
             ::core::result::Result::Ok(__node)
         }
@@ -406,6 +505,14 @@ fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
         quote!((#property, <#ty as _adb::IdProperty>::id(&self.#ident, #at)?))
     });
     let ids: Vec<TokenStream> = ids.collect();
+    if model.content_id {
+        let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
+        let media =
+            stored.map(|Field { ident, ty, .. }| quote!(<#ty as _adb::Field>::media(&self.#ident)));
+        return quote! {
+            __graph.enter_content(#kind, #class, _adb::media_of_kind(#kind, [#(#media),*]))?
+        };
+    }
     if ids.is_empty() {
         return quote!(__graph.enter_row(#kind, #class)?);
     }
@@ -421,10 +528,26 @@ fn add(model: &Model, field: &Field) -> Option<TokenStream> {
         Role::Stored { .. } => {
             quote!(<#ty as _adb::Field>::add(&self.#ident, __graph, __node, #at)?;)
         }
+        Role::Converted { with, .. } => {
+            let property = &field.property;
+            let value = converted::value(ty, with, &quote!(&self.#ident), &at);
+            quote! {
+                if let ::core::option::Option::Some(__value) = #value {
+                    __graph.property(__node, #property, __value);
+                }
+            }
+        }
+        Role::Flattened { .. } => {
+            quote!(<#ty as _adb::Properties>::add(&self.#ident, __graph.properties(__node))?;)
+        }
         Role::Embedding(embedding) => add_embedding(field, embedding, &at),
         Role::Children { .. } | Role::Parts { .. } => {
             let relation = relation(field);
-            quote!(<#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;)
+            let make = made::statement(field, &at, &relation);
+            quote! {
+                <#ty as _adb::Children>::add(&self.#ident, __graph, __node, #relation)?;
+                #make
+            }
         }
         Role::Label => quote! {
             if let ::core::option::Option::Some(__label) =
@@ -443,7 +566,7 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
         let property = &field.property;
         quote!(__graph.descriptor_class(__node, #property, #class);)
     });
-    let add = match &embedding.from {
+    let descriptor = match &embedding.from {
         None => quote! {
             <#ty as _adb::EmbeddingField>::add_given(
                 &self.#ident,
@@ -451,7 +574,7 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                 __node,
                 #at,
                 #spec,
-            )?;
+            )?
         },
         Some(Source { named, ty: source }) => {
             let source = respan(source, named.span());
@@ -463,7 +586,18 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                     __node,
                     #at,
                     #spec,
-                )?;
+                )?
+            }
+        }
+    };
+    let Some(Source { named, ty }) = &embedding.label else { return quote!(#descriptor;) };
+    let ty = respan(ty, named.span());
+    quote! {
+        if let ::core::option::Option::Some(__descriptor) = #descriptor {
+            if let ::core::option::Option::Some(__label) =
+                <#ty as _adb::LabelField>::label(&self.#named)
+            {
+                __graph.label(__descriptor, ::std::borrow::ToOwned::to_owned(__label));
             }
         }
     };

@@ -11,6 +11,7 @@ pub(crate) enum Kind {
     Frame,
     BoundingBox,
     Polygon,
+    Descriptor,
 }
 
 /// What is known of a kind.
@@ -21,7 +22,7 @@ pub(crate) struct About {
     pub(crate) variant: &'static str,
     /// With its article, for people.
     pub(crate) one: &'static str,
-    /// The types of which exactly one field has one; none for entities.
+    /// The types of which exactly one field has one; none for entities and descriptors.
     pub(crate) own_types: &'static str,
     /// Such a field.
     pub(crate) example: &'static str,
@@ -30,7 +31,7 @@ pub(crate) struct About {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Kind; 8] = [
+    pub(crate) const ALL: [Kind; 9] = [
         Kind::Entity,
         Kind::Image,
         Kind::Video,
@@ -39,6 +40,7 @@ impl Kind {
         Kind::Frame,
         Kind::BoundingBox,
         Kind::Polygon,
+        Kind::Descriptor,
     ];
 
     pub(crate) fn by_key(key: &str) -> Option<Self> {
@@ -88,6 +90,7 @@ impl Kind {
             Kind::Polygon => {
                 about("polygon", "Polygon", "a polygon", "`Polygon`", "outline: Polygon", "outline")
             }
+            Kind::Descriptor => about("descriptor", "Descriptor", "a descriptor", "", "", "vector"),
         }
     }
 
@@ -97,16 +100,35 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether its objects are what one of their fields is, by that field's type.
+    pub(crate) fn has_own_field(self) -> bool {
+        !matches!(self, Kind::Entity | Kind::Descriptor)
+    }
+
+    /// Whether its objects have a label.
+    pub(crate) fn has_label(self) -> bool {
+        self.is_part() || self == Kind::Descriptor
+    }
+
+    /// Whether its objects have a blob whose bytes are the user's.
+    pub(crate) fn has_content(self) -> bool {
+        matches!(self, Kind::Image | Kind::Video | Kind::Blob)
+    }
+}
+
 /// Fields that hold an object's parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parts {
     Regions,
     Clips,
     Frames,
+    Descriptors,
 }
 
 impl Parts {
-    pub(crate) const ALL: [Parts; 3] = [Parts::Regions, Parts::Clips, Parts::Frames];
+    pub(crate) const ALL: [Parts; 4] =
+        [Parts::Regions, Parts::Clips, Parts::Frames, Parts::Descriptors];
 
     /// The key that says so.
     pub(crate) fn key(self) -> &'static str {
@@ -114,6 +136,7 @@ impl Parts {
             Parts::Regions => "regions",
             Parts::Clips => "clips",
             Parts::Frames => "frames",
+            Parts::Descriptors => "descriptors",
         }
     }
 
@@ -123,6 +146,7 @@ impl Parts {
             Parts::Regions => "RegionModel",
             Parts::Clips => "ClipModel",
             Parts::Frames => "FrameModel",
+            Parts::Descriptors => "DescriptorModel",
         }
     }
 
@@ -132,6 +156,7 @@ impl Parts {
             Parts::Regions => matches!(kind, Kind::BoundingBox | Kind::Polygon),
             Parts::Clips => kind == Kind::Clip,
             Parts::Frames => kind == Kind::Frame,
+            Parts::Descriptors => kind == Kind::Descriptor,
         }
     }
 
@@ -140,6 +165,8 @@ impl Parts {
         match self {
             Parts::Regions => &[Kind::Image, Kind::Frame],
             Parts::Clips | Parts::Frames => &[Kind::Video],
+            // A vector can describe anything.
+            Parts::Descriptors => &Kind::ALL,
         }
     }
 }

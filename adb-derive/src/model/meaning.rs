@@ -8,7 +8,7 @@ use super::{
     kind::{Kind, Parts},
     written::{ConnectionClass, WrittenEmbed, WrittenField, WrittenModel},
 };
-use crate::{ctxt::Ctxt, declaration::SetDeclaration, krate};
+use crate::{ctxt::Ctxt, declaration::SetDeclaration, given::Given, krate};
 
 pub(crate) struct Model {
     pub(crate) krate: Path,
@@ -24,6 +24,9 @@ pub(crate) struct Model {
     pub(crate) as_sdk: bool,
     /// Where it says so: what is wrong with the kind is shown there.
     pub(crate) kind_span: Span,
+    /// Whether an object is identified by its blob.
+    pub(crate) content_id: bool,
+    pub(crate) untyped: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) skipped: Vec<Skipped>,
 }
@@ -47,7 +50,17 @@ pub(crate) struct Field {
     pub(crate) was: Vec<String>,
     /// What it is when the object lacks it.
     pub(crate) default: Option<TokenStream>,
+    /// What serde makes it when a row lacks it.
+    pub(crate) serdes_default: Option<TokenStream>,
     pub(crate) role: Role,
+    /// Who makes its children, if the row does not bring them.
+    pub(crate) made: Option<Made>,
+}
+
+/// `from = field, by = Maker`.
+pub(crate) struct Made {
+    pub(crate) from: Source,
+    pub(crate) by: Type,
 }
 
 pub(crate) enum Role {
@@ -56,6 +69,16 @@ pub(crate) enum Role {
     Stored {
         /// Where an index is asked for.
         index: Option<Span>,
+    },
+    /// A property, by functions of the user's.
+    Converted {
+        with: Path,
+        indexed: bool,
+    },
+    /// A struct whose fields are properties of this object.
+    Flattened {
+        /// Whether serde flattens it as well; otherwise a row has it under its key.
+        in_rows: bool,
     },
     Embedding(Box<Embedding>),
     Children {
@@ -73,14 +96,15 @@ pub(crate) enum Role {
 
 pub(crate) struct Embedding {
     pub(crate) from: Option<Source>,
+    pub(crate) label: Option<Source>,
     pub(crate) set: Set,
     /// The class of the descriptors, if it is given.
     pub(crate) class: Option<String>,
 }
 
-/// The field that vectors are made from.
+/// The field that vectors or children are made from, or vectors labelled by.
 pub(crate) struct Source {
-    /// As `from = …` has it.
+    /// As `from = …` or `label = …` has it.
     pub(crate) named: Ident,
     pub(crate) ty: Type,
 }
@@ -110,12 +134,14 @@ pub(crate) fn of(cx: &Ctxt, written: &WrittenModel) -> Option<Model> {
         kind,
         as_sdk: written.is_as_sdk(),
         kind_span,
+        content_id: written.content_id.is_some(),
+        untyped: written.untyped.is_some(),
         fields: fields.into_iter().collect::<Option<_>>()?,
         skipped: skipped
             .map(|f| Skipped {
                 ident: f.ident.clone(),
                 ty: f.ty.clone(),
-                default: default(f, written.default.as_ref()),
+                default: default(f, written.default.as_ref(), true),
             })
             .collect(),
     })
@@ -125,12 +151,13 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
     let role = if written.id.is_some() {
         Role::Id
     } else if let Some(embed) = &written.embed {
-        let from = match &embed.value.from {
-            Some(from) => Some(source(model, &from.value)?),
-            None => None,
+        let named = |given: &Option<Given<Ident>>| match given {
+            Some(field) => source(model, &field.value).map(Some),
+            None => Some(None),
         };
+        let (from, label) = (named(&embed.value.from)?, named(&embed.value.label)?);
         let class = embed.value.class.as_ref().map(|class| class.value.value());
-        Role::Embedding(Box::new(Embedding { from, set: set(cx, &embed.value)?, class }))
+        Role::Embedding(Box::new(Embedding { from, label, set: set(cx, &embed.value)?, class }))
     } else if let Some(connect) = &written.connect {
         Role::Children {
             class: connect.value.class.clone()?,
@@ -140,8 +167,18 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         Role::Parts { what: *what, span: key.span() }
     } else if written.label.is_some() {
         Role::Label
+    } else if written.is_flattened() {
+        Role::Flattened { in_rows: written.serdes_flatten.is_some() }
+    } else if let Some(with) = &written.with {
+        Role::Converted { with: with.value.clone(), indexed: written.index.is_some() }
     } else {
         Role::Stored { index: written.index.as_ref().map(|i| i.key.span()) }
+    };
+    let made = match (&written.from, &written.by) {
+        (Some(from), Some(by)) => {
+            Some(Made { from: source(model, &from.value)?, by: by.value.clone() })
+        }
+        _ => None,
     };
     Some(Field {
         ident: written.ident.clone(),
@@ -151,15 +188,22 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         property: written.property(),
         doc: written.doc.clone(),
         was: written.was.iter().map(|name| name.value.value()).collect(),
-        default: default(written, model.default.as_ref()),
+        default: default(written, model.default.as_ref(), true),
+        serdes_default: default(written, model.default.as_ref(), false),
         role,
+        made,
     })
 }
 
-/// What fills a field that an object lacks: our `default` before serde's, the field's before the
-/// struct's.
-fn default(field: &WrittenField, of_struct: Option<&Option<Path>>) -> Option<TokenStream> {
-    let own = field.default.as_ref().map(|d| &d.value).or(field.serdes_default.as_ref());
+/// What fills a field that an object lacks: our `default`, if it counts, before serde's; the field's
+/// before the struct's.
+fn default(
+    field: &WrittenField,
+    of_struct: Option<&Option<Path>>,
+    ours_counts: bool,
+) -> Option<TokenStream> {
+    let ours = field.default.as_ref().filter(|_| ours_counts).map(|d| &d.value);
+    let own = ours.or(field.serdes_default.as_ref());
     let ident = &field.ident;
     match (own, of_struct) {
         (Some(Some(path)), _) => Some(quote!(#path())),

@@ -1,11 +1,12 @@
 //! `#[derive(DataModel)]`: read, check, understand, write.
 
-mod bounds;
 pub(crate) mod check;
 mod columns;
 mod expand;
 mod kind;
+mod made;
 mod meaning;
+mod needs;
 mod read;
 mod stand_in;
 pub(crate) mod written;

@@ -8,7 +8,7 @@ use super::{
     expand::place,
     meaning::{Field, Model, Role, Skipped},
 };
-use crate::respan::located;
+use crate::{converted, respan::located};
 
 pub(crate) fn function(model: &Model) -> TokenStream {
     let stored = model.fields.iter().map(|field| {
@@ -47,6 +47,17 @@ fn value(model: &Model, field: &Field) -> TokenStream {
                 },
             }
         }
+        Role::Converted { with, .. } => {
+            let read = converted::read(ty, with, &at);
+            match &field.default {
+                None => read,
+                Some(default) => {
+                    let property = &field.property;
+                    quote!(if __record.lacks(#property) { #default } else { #read })
+                }
+            }
+        }
+        Role::Flattened { .. } => quote!(<#ty as _adb::Properties>::read(__record)?),
         Role::Embedding(_) => quote!(<#ty as _adb::EmbeddingField>::read(__record, #at)?),
         Role::Children { .. } | Role::Parts { .. } => {
             quote!(<#ty as _adb::Children>::read(__record.children(#name), #at)?)

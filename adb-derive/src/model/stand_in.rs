@@ -18,7 +18,8 @@ pub(crate) fn expand(model: &WrittenModel) -> TokenStream {
     let (params, args, bounds) = model.generics.split_for_impl();
     // Columns agree to all that searches do with them. What is connected has a type that may be
     // the mistake: there is no link for it.
-    let is_column = |f: &&WrittenField| f.connect.is_none() && f.parts.is_empty();
+    let is_column =
+        |f: &&WrittenField| f.connect.is_none() && f.parts.is_empty() && !f.is_flattened();
     let columns: Vec<_> = model.fields.iter().filter(is_column).map(|f| &f.ident).collect();
     let markers = Parts::ALL.map(|parts| {
         let marker = format_ident!("{}", parts.marker());
@@ -41,10 +42,7 @@ pub(crate) fn expand(model: &WrittenModel) -> TokenStream {
                 const SCHEMA: &'static _adb::ModelSchema = &_adb::ModelSchema {
                     name: #name,
                     class: #name,
-                    kind: _adb::ObjectKind::Entity,
-                    convention: _adb::Convention::Adb,
-                    doc: "",
-                    fields: &[],
+                    .._adb::ModelSchema::BARE
                 };
                 fn build(
                     &self,

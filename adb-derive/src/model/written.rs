@@ -26,6 +26,8 @@ pub(crate) struct WrittenModel {
     /// The kinds that are chosen; more than one is an error.
     pub(crate) kinds: Vec<(Kind, Ident)>,
     pub(crate) row_id: Option<Given<()>>,
+    pub(crate) content_id: Option<Given<()>>,
+    pub(crate) untyped: Option<Given<()>>,
     pub(crate) class: Option<Given<LitStr>>,
     pub(crate) rename_all: Option<Given<RenameRule>>,
     pub(crate) convention: Option<Given<&'static str>>,
@@ -46,7 +48,9 @@ pub(crate) struct WrittenField {
     /// Its property's name after the model's `rename_all`.
     pub(crate) by_rule: Option<String>,
     /// `flatten`, if serde is told so.
-    pub(crate) flatten: Option<syn::Meta>,
+    pub(crate) serdes_flatten: Option<syn::Meta>,
+    pub(crate) flatten: Option<Given<()>>,
+    pub(crate) with: Option<Given<Path>>,
     pub(crate) id: Option<Given<()>>,
     pub(crate) index: Option<Given<()>>,
     pub(crate) skip: Option<Given<()>>,
@@ -61,6 +65,10 @@ pub(crate) struct WrittenField {
     /// serde's.
     pub(crate) serdes_default: Option<Option<Path>>,
     pub(crate) embed: Option<Given<WrittenEmbed>>,
+    /// The field that a maker makes children from.
+    pub(crate) from: Option<Given<Ident>>,
+    /// That maker.
+    pub(crate) by: Option<Given<Type>>,
     /// Whether some attribute could not be read.
     pub(crate) unread: bool,
 }
@@ -88,6 +96,7 @@ pub(crate) enum ConnectionClass {
 #[derive(Default)]
 pub(crate) struct WrittenEmbed {
     pub(crate) from: Option<Given<Ident>>,
+    pub(crate) label: Option<Given<Ident>>,
     /// `set = Type`.
     pub(crate) set_type: Option<Given<Type>>,
     /// `set = "name"`, and what else declares a set on the spot.
@@ -125,9 +134,27 @@ impl WrittenField {
         }
     }
 
+    /// Whether its own fields are stored, and not it: when we are told so, or serde is and nobody
+    /// says what else it is.
+    pub(crate) fn is_flattened(&self) -> bool {
+        self.flatten.is_some() || (self.serdes_flatten.is_some() && !self.has_role())
+    }
+
+    /// Whether a key says what it is.
+    pub(crate) fn has_role(&self) -> bool {
+        self.id.is_some()
+            || self.embed.is_some()
+            || self.connect.is_some()
+            || !self.parts.is_empty()
+            || self.label.is_some()
+            || self.with.is_some()
+            || self.skip.is_some()
+    }
+
     /// Whether the database sees that name.
     pub(crate) fn has_property(&self) -> bool {
         self.skip.is_none()
+            && !self.is_flattened()
             && self.connect.is_none()
             && self.parts.is_empty()
             && self.label.is_none()
@@ -146,6 +173,8 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         krate: None,
         kinds: Vec::new(),
         row_id: None,
+        content_id: None,
+        untyped: None,
         default: serde_names::default(&input.attrs),
         class: None,
         rename_all: None,
@@ -157,6 +186,8 @@ pub(crate) fn read(cx: &Ctxt, input: &DeriveInput) -> WrittenModel {
         match item.key.to_string().as_str() {
             "crate" => keep(cx, &mut model.krate, given::path(cx, item)),
             "row_id" => keep(cx, &mut model.row_id, given::flag(cx, item)),
+            "content_id" => keep(cx, &mut model.content_id, given::flag(cx, item)),
+            "untyped" => keep(cx, &mut model.untyped, given::flag(cx, item)),
             "class" => keep(cx, &mut model.class, given::text(cx, item)),
             "rename_all" => keep(cx, &mut model.rename_all, read_rule(cx, item)),
             "convention" => {
@@ -257,7 +288,9 @@ fn read_field(
         ident,
         ty: field.ty.clone(),
         doc: attr::doc(&field.attrs),
-        flatten: serde_names::flatten(&field.attrs),
+        serdes_flatten: serde_names::flatten(&field.attrs),
+        flatten: None,
+        with: None,
         id: None,
         index: None,
         skip: None,
@@ -269,6 +302,8 @@ fn read_field(
         default: None,
         serdes_default: serde_names::default(&field.attrs),
         embed: None,
+        from: None,
+        by: None,
         unread: false,
     };
     for item in attr::items(cx, &field.attrs) {
@@ -279,9 +314,13 @@ fn read_field(
             "rename" => keep(cx, &mut written.rename, given::text(cx, item)),
             "was" => written.was.extend(given::text(cx, item)),
             "label" => keep(cx, &mut written.label, given::flag(cx, item)),
+            "flatten" => keep(cx, &mut written.flatten, given::flag(cx, item)),
+            "with" => keep(cx, &mut written.with, given::path(cx, item)),
             "default" => keep(cx, &mut written.default, given::path_or_none(cx, item)),
             "connect" => keep(cx, &mut written.connect, read_connect(cx, item, as_sdk)),
             "embed" => keep(cx, &mut written.embed, read_embed(cx, item)),
+            "from" => keep(cx, &mut written.from, given::field(cx, item)),
+            "by" => keep(cx, &mut written.by, given::ty(cx, item)),
             key => match Parts::ALL.into_iter().find(|parts| parts.key() == key) {
                 Some(what) => read_parts(cx, &mut written.parts, what, item),
                 None => given::unknown(cx, &names::FIELD, &item),
@@ -353,6 +392,7 @@ fn read_embed(cx: &Ctxt, item: Item) -> Option<Given<WrittenEmbed>> {
     for item in list.value {
         match item.key.to_string().as_str() {
             "from" => keep(cx, &mut embed.from, given::field(cx, item)),
+            "label" => keep(cx, &mut embed.label, given::field(cx, item)),
             "set" => read_set(cx, &mut embed, item),
             "embedder" => keep(cx, &mut embed.inline.embedder, given::ty(cx, item)),
             "class" => keep(cx, &mut embed.class, given::text(cx, item)),

@@ -21,6 +21,8 @@ pub enum Event {
     Written(String, u64, Arc<[u8]>),
     /// A new length.
     Truncated(String, u64),
+    /// The directory was synced: names that were made or taken away are on the disk.
+    NamesSynced,
     /// All of a file before this is on the disk.
     Synced(String),
     /// A sync failed: of what was written before it, the system keeps showing all, and the disk

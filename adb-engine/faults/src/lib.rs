@@ -9,11 +9,13 @@
 
 mod dice;
 mod disk;
+mod file;
 mod replay;
 #[allow(unsafe_code, reason = "SQLite's file layers are C functions over raw pointers")]
 mod vfs;
 
 pub use dice::Dice;
 pub use disk::{Disk, Event, Fault, Plan, write_anew};
+pub use file::{RawFile, remove, sync_directory};
 pub use replay::Replay;
 pub use vfs::file_layer;

@@ -92,6 +92,7 @@ impl Replay {
                     file.settle(Loss::roll(dice), dice);
                 }
             }
+            Event::NamesSynced => self.directory_synced(),
             Event::Mark(_) => {}
         }
     }

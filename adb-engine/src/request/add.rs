@@ -1,5 +1,6 @@
 //! The Add commands.
 
+use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::{
@@ -9,8 +10,9 @@ use super::{
     params::{Params, as_reference, brief},
     part::Placement,
     picture::Picture,
+    video::Film,
 };
-use crate::{store::value::Typed, vectors::metric::Metric};
+use crate::{media::video::Facts, store::value::Typed, vectors::metric::Metric};
 
 /// An Add of anything but a connection.
 #[derive(Debug)]
@@ -30,7 +32,7 @@ pub(crate) enum Detail {
         class: String,
     },
     /// An image, a blob or a video.
-    Media(Picture),
+    Media(NewMedia),
     /// Part of an image or of a video.
     Part {
         container: u32,
@@ -42,6 +44,33 @@ pub(crate) enum Detail {
         set: String,
         label: Option<String>,
     },
+}
+
+/// An image, a blob or a video to be.
+#[derive(Debug)]
+pub(crate) struct NewMedia {
+    /// Images: what they are made into before they are stored.
+    pub(crate) picture: Picture,
+    /// The same of videos.
+    pub(crate) film: Film,
+    /// Where the bytes are, if they don't come with the request.
+    pub(crate) url: Option<String>,
+    /// What became of that, before the transaction.
+    pub(crate) ready: Ready,
+}
+
+/// The bytes of an image, a blob or a video on their way into the store.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Ready {
+    /// As they came with the request.
+    #[default]
+    AsTheyCame,
+    /// Fetched, worked on, looked at.
+    Made(Bytes, Option<Facts>),
+    /// They can't be had; which matters if the object is added.
+    Failed(Fault),
+    /// The object was there already, so nothing was made.
+    NotNeeded,
 }
 
 /// A descriptor set to be.
@@ -97,16 +126,7 @@ impl Add {
     pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
         let detail = match kind {
             Kind::Entity => Detail::Entity { class: new_class(params)? },
-            Kind::Image | Kind::Blob | Kind::Video => {
-                if params.take("url").is_some() {
-                    return Err(Fault::new(
-                        "`url` is not supported: nothing is fetched here; send the bytes as the command's blob",
-                    )
-                    .code("not_supported"));
-                }
-                params.not_yet(kind.traits().add_not_yet)?;
-                Detail::Media(Picture::take(kind, "format", params)?)
-            }
+            Kind::Image | Kind::Blob | Kind::Video => Detail::Media(NewMedia::parse(kind, params)?),
             Kind::Clip | Kind::Frame | Kind::BoundingBox | Kind::Polygon => {
                 Self::parse_part(kind, params)?
             }
@@ -137,8 +157,50 @@ impl Add {
         })
     }
 
-    pub(super) fn takes_blob(&self) -> bool {
-        matches!(self.detail, Detail::Media(_) | Detail::Descriptor { .. })
+    pub(crate) fn takes_blob(&self) -> bool {
+        match &self.detail {
+            Detail::Media(media) => media.url.is_none(),
+            Detail::Descriptor { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// What has to be fetched, worked on or looked at before the transaction.
+    pub(crate) fn unprepared(&mut self) -> Option<&mut NewMedia> {
+        match &mut self.detail {
+            Detail::Media(media) if media.needs_work(self.kind) => Some(media),
+            _ => None,
+        }
+    }
+
+    /// Bytes that were made before the transaction.
+    pub(crate) fn ready_bytes(&self) -> usize {
+        match &self.detail {
+            Detail::Media(NewMedia { ready: Ready::Made(bytes, _), .. }) => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl NewMedia {
+    fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
+        let picture = Picture::take(kind, "format", params)?;
+        let film = match kind {
+            Kind::Video => Film::take("codec", "container", params)?,
+            _ => Film::default(),
+        };
+        let url = params.text("url")?;
+        if url.is_some() && !(picture.is_untouched() && film.is_untouched()) {
+            return Err(Fault::new(
+                "what comes from a `url` is stored as it is: it goes with neither `operations` nor another format",
+            ));
+        }
+        Ok(Self { picture, film, url, ready: Ready::default() })
+    }
+
+    /// Every video is looked at; images and blobs are stored as they come unless told otherwise.
+    fn needs_work(&self, kind: Kind) -> bool {
+        kind == Kind::Video || self.url.is_some() || !self.picture.is_untouched()
     }
 }
 

@@ -1,6 +1,10 @@
 //! Indexes and the schema.
 
-use super::{fault::Fault, params::Params, part::Rectangle};
+use super::{
+    fault::Fault,
+    params::Params,
+    part::{Polygons, Rectangle},
+};
 use crate::store::{
     catalog::Target,
     system::{can_index, is_built_in},
@@ -76,6 +80,8 @@ impl GetIndexes {
 /// GetSchema.
 #[derive(Debug)]
 pub(crate) struct GetSchema {
+    /// Only these objects, what they are joined to, and the edges between.
+    pub(crate) around: Option<u32>,
     pub(crate) entities: bool,
     pub(crate) connections: bool,
 }
@@ -84,7 +90,7 @@ impl GetSchema {
     pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
         // The schema is counted when it is asked for: there is nothing to refresh.
         params.boolean("refresh")?;
-        params.not_yet(&["ref"])?;
+        let around = params.reference("ref")?;
         let (entities, connections) = match params.text("type")?.as_deref() {
             None | Some("both") => (true, true),
             Some("entities") => (true, false),
@@ -95,11 +101,11 @@ impl GetSchema {
                 )));
             }
         };
-        Ok(Self { entities, connections })
+        Ok(Self { around, entities, connections })
     }
 }
 
-/// RegionIoU: how much boxes overlap.
+/// RegionIoU: how much regions overlap.
 #[derive(Debug)]
 pub(crate) struct RegionIou {
     pub(crate) first: u32,
@@ -111,17 +117,47 @@ pub(crate) struct RegionIou {
 pub(crate) enum Region {
     Reference(u32),
     Rectangle(Rectangle),
+    Polygons(Polygons),
 }
 
 impl RegionIou {
     pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
-        params.not_yet(&["polygons"])?;
         let first = params.required_reference("roi_1")?;
-        let second = match (params.reference("roi_2")?, Rectangle::take("rectangle", params)?) {
-            (Some(reference), None) => Region::Reference(reference),
-            (None, Some(rectangle)) => Region::Rectangle(rectangle),
-            _ => return Err(Fault::new("either `roi_2` or `rectangle` must be given")),
+        let second = match (
+            params.reference("roi_2")?,
+            Rectangle::take("rectangle", params)?,
+            Polygons::take(params)?,
+        ) {
+            (Some(reference), None, None) => Region::Reference(reference),
+            (None, Some(rectangle), None) => Region::Rectangle(rectangle),
+            (None, None, Some(polygons)) => Region::Polygons(polygons),
+            _ => {
+                return Err(Fault::new("one of `roi_2`, `rectangle` and `polygons` must be given"));
+            }
         };
         Ok(Self { first, second })
+    }
+}
+
+/// UserLogMessage: a line in the log of whoever runs the database.
+#[derive(Debug)]
+pub(crate) struct LogMessage {
+    pub(crate) text: String,
+    pub(crate) level: tracing::Level,
+}
+
+impl LogMessage {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        let level = match params.text("type")?.as_deref() {
+            None | Some("INFO") => tracing::Level::INFO,
+            Some("WARNING") => tracing::Level::WARN,
+            Some("ERROR") => tracing::Level::ERROR,
+            Some(other) => {
+                return Err(Fault::new(format!(
+                    "`type` must be \"INFO\", \"WARNING\" or \"ERROR\", not \"{other}\""
+                )));
+            }
+        };
+        Ok(Self { text: params.required_text("text")?, level })
     }
 }

@@ -238,8 +238,18 @@ fn list_member(property: &str, json: Json) -> Result<Typed, Fault> {
     }
 }
 
-/// Operators and operands that go together.
+/// Properties, operators and operands that go together. What can't be asked is told whatever is in
+/// the database.
 fn compare(property: String, op: Op, operand: Operand) -> Result<Expr, Fault> {
+    match property.as_str() {
+        "_src" | "_dst" => {
+            return Err(Fault::new(format!(
+                "`{property}` can't be constrained; use `src` and `dst` of FindConnection"
+            )));
+        }
+        "_uniqueid" => check_unique_id(op, &operand)?,
+        _ => {}
+    }
     let fits = match (&operand, op) {
         (Operand::List(_), Op::In | Op::NotIn) => true,
         (Operand::List(_), _) | (_, Op::In | Op::NotIn) => false,
@@ -255,6 +265,22 @@ fn compare(property: String, op: Op, operand: Operand) -> Result<Expr, Fault> {
         _ => "can't be used with null",
     };
     Err(Fault::new(format!("the constraint on `{property}`: {} {takes}", op.name())))
+}
+
+/// Unique ids are equal or not: they have no order.
+fn check_unique_id(op: Op, operand: &Operand) -> Result<(), Fault> {
+    if !matches!(op, Op::Eq | Op::Ne | Op::In | Op::NotIn) {
+        return Err(Fault::new(format!(
+            "`_uniqueid` can be constrained with ==, !=, in and not in, not with {}",
+            op.name()
+        )));
+    }
+    match operand {
+        Operand::Property(other) => {
+            Err(Fault::new(format!("`_uniqueid` can't be compared with the property `{other}`")))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -333,6 +359,9 @@ mod tests {
             (json!(["$a", "==", {"lower": "x"}]), "`lower`"),
             (json!(["$a", "==", {"array": [1]}]), "not a list"),
             (json!("a"), "an object or an array"),
+            (json!({"_src": ["==", "1.0.1"]}), "`_src` can't be constrained"),
+            (json!({"_uniqueid": ["<", "1.0.1"]}), "not with <"),
+            (json!(["$_uniqueid", "==", "$a"]), "the property `a`"),
         ];
         for (json, says) in wrong {
             let fault = Expr::parse(json.clone()).unwrap_err().refuse(0, "Find");

@@ -5,7 +5,7 @@ use adb_model::Refusal;
 use crate::error::ErrorKind;
 
 /// A request's own fault: the transaction is refused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Fault {
     status: i64,
     message: String,

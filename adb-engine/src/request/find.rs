@@ -7,11 +7,15 @@ use super::{
     constraint::Expr,
     fault::Fault,
     kind::Kind,
-    params::Params,
+    params::{Params, brief},
     part::{IN_SPAN, Rectangle, Span},
+    picture::Picture,
     shape::Shape,
 };
 use crate::vectors::metric::Metric;
+
+/// Frames that one ExtractFrames may name.
+const MAX_FRAMES: usize = 10_000;
 
 /// A Find of any kind.
 #[derive(Debug)]
@@ -78,6 +82,26 @@ pub(crate) struct Nearest {
     pub(crate) queries: Option<usize>,
 }
 
+/// ExtractFrames: pictures of a video without objects.
+#[derive(Debug)]
+pub(crate) struct ExtractFrames {
+    pub(crate) video: u32,
+    pub(crate) frames: FrameSpec,
+    pub(crate) picture: Picture,
+}
+
+/// Which frames.
+#[derive(Debug)]
+pub(crate) enum FrameSpec {
+    These(Vec<u64>),
+    /// Every `step`th, both ends in it.
+    Range {
+        start: u64,
+        stop: Option<u64>,
+        step: u64,
+    },
+}
+
 /// ClassifyDescriptor.
 #[derive(Debug)]
 pub(crate) struct Classify {
@@ -95,7 +119,6 @@ impl Find {
         if nearest.is_some() && select.set.is_none() {
             return Err(Fault::new("`set` is missing: `k_neighbors` searches one set"));
         }
-        params.not_yet(kind.traits().find_not_yet)?;
         let shape = Shape::parse(kind, params)?;
         Ok(Self { kind, reference: params.reference("_ref")?, select, nearest, shape })
     }
@@ -117,6 +140,79 @@ impl Find {
         }
         nearest.queries = Some(usize::try_from(queries).unwrap_or(usize::MAX));
         Ok(find)
+    }
+}
+
+impl ExtractFrames {
+    pub(super) fn parse(params: &mut Params) -> Result<Self, Fault> {
+        let spec = params.take("frame_spec");
+        Ok(Self {
+            video: params.required_reference("video_ref")?,
+            frames: FrameSpec::parse(params.required("frame_spec", spec)?)?,
+            picture: Picture::take(Kind::Frame, "as_format", params)?,
+        })
+    }
+}
+
+impl FrameSpec {
+    fn parse(json: Json) -> Result<Self, Fault> {
+        match json {
+            Json::Array(all) => {
+                if all.len() > MAX_FRAMES {
+                    return Err(Fault::new(format!(
+                        "`frame_spec` names more than {MAX_FRAMES} frames"
+                    )));
+                }
+                all.iter()
+                    .map(|n| {
+                        n.as_u64().ok_or_else(|| {
+                            Fault::new(format!(
+                                "`frame_spec` must hold numbers of frames, counted from 0, not {}",
+                                brief(n)
+                            ))
+                        })
+                    })
+                    .collect::<Result<_, _>>()
+                    .map(FrameSpec::These)
+            }
+            object => {
+                let mut params = Params::nested("frame_spec", object)?;
+                let start = params.unsigned("start")?.unwrap_or(0);
+                let stop = params.unsigned("stop")?;
+                let step = params.unsigned("step")?.unwrap_or(1);
+                params.finish()?;
+                if step == 0 || stop.is_some_and(|stop| stop < start) {
+                    return Err(Fault::new(
+                        "`frame_spec` takes a `start`, a `stop` not before it, and a `step` above 0",
+                    ));
+                }
+                Ok(FrameSpec::Range { start, stop, step })
+            }
+        }
+    }
+
+    /// The frames of a video that has so many.
+    pub(crate) fn of(&self, count: u64) -> Result<Vec<u64>, Fault> {
+        match *self {
+            FrameSpec::These(ref all) => match all.iter().find(|n| **n >= count) {
+                None => Ok(all.clone()),
+                Some(n) => Err(Fault::new(format!(
+                    "`frame_spec` names frame {n}, and the video has {count} frames"
+                ))
+                .code("bad_video")),
+            },
+            FrameSpec::Range { start, stop, step } => {
+                let end = stop.map_or(count, |stop| stop.saturating_add(1).min(count));
+                let step = usize::try_from(step).unwrap_or(usize::MAX);
+                let frames: Vec<u64> = (start..end).step_by(step).take(MAX_FRAMES + 1).collect();
+                if frames.len() > MAX_FRAMES {
+                    return Err(Fault::new(format!(
+                        "`frame_spec` is more than {MAX_FRAMES} frames; ask for less at a time"
+                    )));
+                }
+                Ok(frames)
+            }
+        }
     }
 }
 

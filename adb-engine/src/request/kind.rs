@@ -1,6 +1,6 @@
 //! What kinds of objects there are, and in what they differ: one row of a table for each.
 
-use crate::store::{catalog::Target, format::class_id};
+use crate::store::{bytes::Stored, catalog::Target, format::class_id};
 
 /// The kind of object that a command is about: the second half of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,21 +32,19 @@ pub(crate) struct Traits {
     pub(crate) labelled: bool,
     /// Flags of Find, and the system property that each adds to the answer.
     pub(crate) flags: &'static [(&'static str, &'static str)],
-    /// Parameters of Find that are not followed yet.
-    pub(crate) find_not_yet: &'static [&'static str],
-    /// Parameters of Add that are not followed yet.
-    pub(crate) add_not_yet: &'static [&'static str],
 }
 
 /// Where the bytes of an object are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bytes {
     None,
-    /// In this table, as they came with the request.
-    Stored(&'static str),
+    /// As they came with the request.
+    Stored(Stored),
     /// A part of the image that it is in, cut out when asked for.
     Cropped,
-    /// A part of the video that it is in.
+    /// A stretch of the video that it is in.
+    Cut,
+    /// A frame of the video that it is in.
     Decoded,
 }
 
@@ -76,8 +74,6 @@ const BARE: Traits = Traits {
     within: None,
     labelled: false,
     flags: &[],
-    find_not_yet: &[],
-    add_not_yet: &[],
 };
 
 static KINDS: [Traits; 11] = [
@@ -87,7 +83,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Image,
         name: "Image",
         class: Some("_Image"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
         ..BARE
     },
@@ -95,7 +91,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Blob,
         name: "Blob",
         class: Some("_Blob"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
         ..BARE
     },
@@ -103,22 +99,18 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Video,
         name: "Video",
         class: Some("_Video"),
-        bytes: Bytes::Stored("blob"),
+        bytes: Bytes::Stored(Stored::Blob),
         flags: &[("urls", "_url")],
-        find_not_yet: &["operations", "as_codec", "as_container"],
-        add_not_yet: &["operations", "codec", "container"],
         ..BARE
     },
     Traits {
         kind: Kind::Clip,
         name: "Clip",
         class: Some("_Clip"),
-        bytes: Bytes::Decoded,
+        bytes: Bytes::Cut,
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        find_not_yet: &["operations", "as_codec", "as_container", "fast_cut"],
-        ..BARE
     },
     Traits {
         kind: Kind::Frame,
@@ -128,8 +120,6 @@ static KINDS: [Traits; 11] = [
         within: IN_VIDEO,
         labelled: true,
         flags: &[("labels", "_label")],
-        find_not_yet: &["operations", "as_format"],
-        ..BARE
     },
     Traits {
         kind: Kind::BoundingBox,
@@ -139,7 +129,6 @@ static KINDS: [Traits; 11] = [
         within: IN_IMAGE,
         labelled: true,
         flags: &[("labels", "_label"), ("coordinates", "_coordinates"), ("areas", "_area")],
-        ..BARE
     },
     Traits {
         kind: Kind::Polygon,
@@ -152,10 +141,10 @@ static KINDS: [Traits; 11] = [
             ("labels", "_label"),
             ("vertices", "_vertices"),
             ("bounds", "_bounds"),
+            ("hulls", "_hulls"),
+            ("decompositions", "_decompositions"),
             ("areas", "_area"),
         ],
-        find_not_yet: &["hulls", "decompositions"],
-        ..BARE
     },
     Traits {
         kind: Kind::DescriptorSet,
@@ -173,7 +162,7 @@ static KINDS: [Traits; 11] = [
         kind: Kind::Descriptor,
         name: "Descriptor",
         class: Some("_Descriptor"),
-        bytes: Bytes::Stored("vector"),
+        bytes: Bytes::Stored(Stored::Vector),
         labelled: true,
         flags: &[("labels", "_label"), ("distances", "_distance")],
         ..BARE

@@ -11,16 +11,17 @@ mod params;
 pub(crate) mod part;
 pub(crate) mod picture;
 pub(crate) mod shape;
+pub(crate) mod video;
 
 use adb_model::{Refusal, Request};
 use serde_json::{Map, Value as Json};
 
 use self::{
-    add::{Add, AddConnection},
-    admin::{GetIndexes, GetSchema, Index, RegionIou},
+    add::{Add, AddConnection, NewMedia},
+    admin::{GetIndexes, GetSchema, Index, LogMessage, RegionIou},
     change::{Delete, Update},
     fault::Fault,
-    find::{Classify, Find},
+    find::{Classify, ExtractFrames, Find},
     kind::Kind,
     params::{Params, nearest},
 };
@@ -34,12 +35,14 @@ pub(crate) enum Command {
     Update(Box<Update>),
     Delete(Box<Delete>),
     Classify(Box<Classify>),
+    ExtractFrames(Box<ExtractFrames>),
     RegionIou(Box<RegionIou>),
     CreateIndex(Index),
     RemoveIndex(Index),
     GetIndexes(GetIndexes),
     GetSchema(GetSchema),
     GetStatus,
+    LogMessage(LogMessage),
 }
 
 impl Command {
@@ -54,10 +57,20 @@ impl Command {
             | Command::RemoveIndex(_) => true,
             Command::Find(_)
             | Command::Classify(_)
+            | Command::ExtractFrames(_)
             | Command::RegionIou(_)
             | Command::GetIndexes(_)
             | Command::GetSchema(_)
-            | Command::GetStatus => false,
+            | Command::GetStatus
+            | Command::LogMessage(_) => false,
+        }
+    }
+
+    /// What of it has to be done before the transaction, if anything.
+    pub(crate) fn unprepared(&mut self) -> Option<&mut NewMedia> {
+        match self {
+            Command::Add(add) => add.unprepared(),
+            _ => None,
         }
     }
 
@@ -79,12 +92,11 @@ pub(crate) struct Named {
     pub(crate) command: Command,
 }
 
-/// Commands of the language that this engine does not answer yet.
-const NOT_YET: &[&str] = &[
+/// Commands about sessions and users, which a database in one's own process does not have.
+const OF_SERVERS: &[&str] = &[
     "Authenticate",
     "CreateRole",
     "CreateUser",
-    "ExtractFrames",
     "GenerateToken",
     "GetUserDetails",
     "RefreshToken",
@@ -92,19 +104,20 @@ const NOT_YET: &[&str] = &[
     "RemoveUser",
     "UpdateRole",
     "UpdateUser",
-    "UserLogMessage",
 ];
 
 /// Commands that are more than a verb and a kind.
 const SPECIAL: &[&str] = &[
     "ClassifyDescriptor",
     "CreateIndex",
+    "ExtractFrames",
     "FindDescriptorBatch",
     "GetIndexes",
     "GetSchema",
     "GetStatus",
     "RegionIoU",
     "RemoveIndex",
+    "UserLogMessage",
 ];
 
 const VERBS: [&str; 4] = ["Add", "Find", "Update", "Delete"];
@@ -115,6 +128,7 @@ pub(crate) fn parse(request: &Request) -> Result<Vec<Named>, Refusal> {
     let commands: Vec<Json> = serde_json::from_slice(&request.commands).map_err(|e| {
         Refusal::error(None, format!("the request is not a JSON array of commands: {e}"))
     })?;
+    let commands = without_shell(commands);
     let mut parsed = Vec::with_capacity(commands.len());
     let mut wanted = 0;
     for (i, json) in commands.into_iter().enumerate() {
@@ -141,6 +155,15 @@ pub(crate) fn parse(request: &Request) -> Result<Vec<Named>, Refusal> {
         return Err(Refusal { code: Some("blobs".to_owned()), ..Refusal::error(None, info) });
     }
     Ok(parsed)
+}
+
+/// `[[…], []]` is what SDK 0.4's `Entities.retrieve` sends for its first member: commands and blobs,
+/// taken for the commands.
+fn without_shell(mut commands: Vec<Json>) -> Vec<Json> {
+    match &mut commands[..] {
+        [Json::Array(inner), Json::Array(blobs)] if blobs.is_empty() => std::mem::take(inner),
+        _ => commands,
+    }
 }
 
 /// `{"<command>": {…}}`
@@ -171,11 +194,14 @@ fn parse_body(name: &str, params: &mut Params) -> Result<Command, Fault> {
         "AddConnection" => Command::AddConnection(Box::new(AddConnection::parse(params)?)),
         "ClassifyDescriptor" => Command::Classify(Box::new(Classify::parse(params)?)),
         "CreateIndex" => Command::CreateIndex(Index::parse(params)?),
+        "ExtractFrames" => Command::ExtractFrames(Box::new(ExtractFrames::parse(params)?)),
         "FindDescriptorBatch" => Command::Find(Box::new(Find::parse_batch(params)?)),
         "GetIndexes" => Command::GetIndexes(GetIndexes::parse(params)?),
         "GetSchema" => Command::GetSchema(GetSchema::parse(params)?),
         "GetStatus" => Command::GetStatus,
-        "RegionIoU" => Command::RegionIou(Box::new(RegionIou::parse(params)?)),
+        "UserLogMessage" => Command::LogMessage(LogMessage::parse(params)?),
+        // What it was called when there were no polygons.
+        "RegionIoU" | "BoundingBoxIoU" => Command::RegionIou(Box::new(RegionIou::parse(params)?)),
         "RemoveIndex" => Command::RemoveIndex(Index::parse(params)?),
         _ => {
             let (verb, kind) = verb_and_kind(name).ok_or_else(|| unknown(name))?;
@@ -194,14 +220,17 @@ fn verb_and_kind(name: &str) -> Option<(&'static str, Kind)> {
 }
 
 fn unknown(name: &str) -> Fault {
-    if NOT_YET.contains(&name) {
-        return Fault::new("this command is not supported yet").code("not_supported");
+    if OF_SERVERS.contains(&name) {
+        return Fault::new(
+            "sessions and users are a server's: a database in one's own process has none, and needs none of its commands",
+        )
+        .code("not_supported");
     }
     let regular: Vec<String> = VERBS
         .into_iter()
         .flat_map(|verb| Kind::names().map(move |kind| format!("{verb}{kind}")))
         .collect();
-    let all = SPECIAL.iter().chain(NOT_YET).copied().chain(regular.iter().map(String::as_str));
+    let all = SPECIAL.iter().chain(OF_SERVERS).copied().chain(regular.iter().map(String::as_str));
     let hint = nearest(name, all).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     Fault::new(format!("there is no such command{hint}")).code("unknown_command")
 }

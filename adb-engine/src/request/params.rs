@@ -119,16 +119,6 @@ impl Params {
         value.ok_or_else(|| Fault::new(format!("`{}{key}` is missing", self.within)))
     }
 
-    /// Refuses parameters of the language that this engine does not follow yet.
-    pub(crate) fn not_yet(&mut self, keys: &[&'static str]) -> Result<(), Fault> {
-        for &key in keys {
-            if self.take(key).is_some() {
-                return Err(Fault::not_yet(&format!("the parameter `{}{key}`", self.within)));
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses what nobody asked for.
     pub(crate) fn finish(self) -> Result<(), Fault> {
         let Some(key) = self.left.keys().next() else { return Ok(()) };

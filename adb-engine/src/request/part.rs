@@ -8,6 +8,7 @@ use super::{
     kind::Kind,
     params::{Params, brief},
 };
+use crate::geometry::Shape;
 
 /// A place in an image or a video.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,19 +159,8 @@ fn sql_number(n: &Number) -> Sql {
     n.as_i64().map_or_else(|| Sql::Real(n.as_f64().unwrap_or_default()), Sql::Integer)
 }
 
-/// How much two boxes have in common: the shared area by the area of both together.
-pub(crate) fn overlap(a: [f64; 4], b: [f64; 4]) -> f64 {
-    let shared = |i: usize| {
-        let end = (a[i] + a[i + 2]).min(b[i] + b[i + 2]);
-        (end - a[i].max(b[i])).max(0.0)
-    };
-    let both = shared(0) * shared(1);
-    let either = a[2] * a[3] + b[2] * b[3] - both;
-    if either > 0.0 { both / either } else { 0.0 }
-}
-
 impl Polygons {
-    fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
+    pub(super) fn take(params: &mut Params) -> Result<Option<Self>, Fault> {
         let Some(json) = params.take("polygons") else { return Ok(None) };
         let wrong = |found: &Json| {
             Fault::new(format!(
@@ -235,6 +225,11 @@ impl Polygons {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        let wide = |ring: &Vec<Corner>| ring.iter().map(|c| c.map(f64::from)).collect();
+        Shape::rings(self.rings.iter().map(wide).collect())
     }
 
     fn area(&self) -> f64 {
@@ -377,8 +372,12 @@ impl Unit {
         }
     }
 
-    /// The column of a frame that counts so.
-    pub(crate) fn column(self) -> &'static str {
+    pub(crate) fn numbered(number: i64) -> Option<Self> {
+        [Unit::Frames, Unit::Fraction, Unit::Offset].into_iter().find(|u| u.number() == number)
+    }
+
+    /// The column of a frame that was placed so.
+    fn column(self) -> &'static str {
         match self {
             Unit::Frames => "frame_number",
             Unit::Fraction => "time_fraction",
@@ -406,7 +405,7 @@ impl Unit {
 }
 
 /// Microseconds of `hh:mm:ss`, with or without a fraction.
-fn offset_micros(text: &str) -> Option<i64> {
+pub(super) fn offset_micros(text: &str) -> Option<i64> {
     let digits = |text: &str, least: usize, most: usize| {
         let fits = (least..=most).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
         fits.then(|| text.parse::<i64>().ok()).flatten()
@@ -458,13 +457,5 @@ mod tests {
         assert!(check(&[&[[0.0, 0.0], [5.0, 5.0], [10.0, 10.0]]]).is_err(), "a line");
         let closed = [[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 0.0]];
         assert!(check(&[&closed]).is_ok(), "the first corner again");
-    }
-
-    #[test]
-    fn overlaps() {
-        let a = [0.0, 0.0, 2.0, 2.0];
-        assert_eq!(overlap(a, a), 1.0);
-        assert_eq!(overlap(a, [1.0, 0.0, 2.0, 2.0]), 2.0 / 6.0);
-        assert_eq!(overlap(a, [2.0, 0.0, 2.0, 2.0]), 0.0);
     }
 }

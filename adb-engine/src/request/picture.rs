@@ -65,10 +65,11 @@ impl Picture {
         format_key: &'static str,
         params: &mut Params,
     ) -> Result<Self, Fault> {
-        let format = kind == Kind::Image || kind.traits().bytes == Bytes::Cropped;
+        let worked_on = matches!(kind, Kind::Image | Kind::Frame);
+        let encoded = worked_on || kind.traits().bytes == Bytes::Cropped;
         Ok(Self {
-            operations: if kind == Kind::Image { operations(params)? } else { Vec::new() },
-            format: if format { Format::take(format_key, params)? } else { None },
+            operations: if worked_on { operations(params)? } else { Vec::new() },
+            format: if encoded { Format::take(format_key, params)? } else { None },
         })
     }
 }
@@ -97,7 +98,7 @@ fn operations(params: &mut Params) -> Result<Vec<Operation>, Fault> {
 }
 
 impl Operation {
-    fn parse(json: Json) -> Result<Self, Fault> {
+    pub(super) fn parse(json: Json) -> Result<Self, Fault> {
         let mut params = Params::nested("operations", json)?;
         let kind = params.required_text("type")?;
         let mut side = |key| -> Result<Option<u32>, Fault> {

@@ -7,6 +7,7 @@ use super::{
     kind::{Bytes, Kind},
     params::{Params, brief},
     picture::Picture,
+    video::Film,
 };
 use crate::store::value::Typed;
 
@@ -21,8 +22,10 @@ pub(crate) struct Shape {
     /// System properties that flags asked for.
     pub(crate) flags: Vec<&'static str>,
     pub(crate) blobs: bool,
-    /// What the blobs are made into.
+    /// What the blobs are made into, of images, regions and frames.
     pub(crate) picture: Picture,
+    /// The same of videos and clips.
+    pub(crate) film: Film,
     pub(crate) group_by_source: bool,
     pub(crate) sort: Vec<SortKey>,
     pub(crate) limit: Option<u64>,
@@ -94,6 +97,13 @@ impl Shape {
             }
         }
         let blobs = kind.traits().bytes != Bytes::None && params.flag("blobs")?;
+        let mut film = match kind {
+            Kind::Video | Kind::Clip => Film::take("as_codec", "as_container", params)?,
+            _ => Film::default(),
+        };
+        if kind == Kind::Clip {
+            film.take_fast_cut(params)?;
+        }
         let batch = params.take("batch").map(Batch::parse).transpose()?;
         let mut shape = Self {
             list: Vec::new(),
@@ -103,6 +113,7 @@ impl Shape {
             flags,
             blobs,
             picture: Picture::take(kind, "as_format", params)?,
+            film,
             group_by_source: params.flag("group_by_source")?,
             sort: Vec::new(),
             limit: params.unsigned("limit")?,
@@ -128,7 +139,13 @@ impl Shape {
                 shape.aggregates.extend(figures);
             }
             shape.group = results.texts("group")?.unwrap_or_default();
-            results.not_yet(&["blob", "format"])?;
+            for (older, newer) in [("blob", "blobs"), ("format", "as_format")] {
+                if results.take(older).is_some() {
+                    return Err(Fault::new(format!(
+                        "`results.{older}` is of an edition of the language that is long past; use `{newer}` beside `results`"
+                    )));
+                }
+            }
             results.finish()?;
         }
         if let Some(sort) = sort {

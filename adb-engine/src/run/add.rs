@@ -3,20 +3,21 @@
 use std::{rc::Rc, sync::Arc};
 
 use bytes::Bytes as Blob;
-use rusqlite::{OptionalExtension as _, ToSql, params, params_from_iter, types::Value as Sql};
+use rusqlite::{OptionalExtension as _, ToSql, params_from_iter, types::Value as Sql};
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
     error::ErrorKind,
+    media::picture::is_image,
     request::{
-        add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewSet},
+        add::{Add, AddConnection, Connect, Detail, Direction, Guard, NewMedia, NewSet, Ready},
         fault::{Fail, Fault},
         kind::{Bytes, Kind, Within},
-        picture::Picture,
     },
     store::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
         format::class_id,
+        insert::InsertPlan,
         value::Typed,
     },
 };
@@ -25,7 +26,6 @@ use super::{
     Run, Sequence, body,
     filter::Condition,
     find::check_vector,
-    picture,
     refs::{Found, Object},
     select::Selection,
 };
@@ -36,10 +36,7 @@ const MAX_EDGES: usize = 1_000_000;
 impl Run<'_> {
     pub(super) fn add(&mut self, add: &Add) -> Result<Map<String, Json>, Fail> {
         // A blob belongs to its command whether it is stored or not.
-        let blob = match add.detail {
-            Detail::Media(_) | Detail::Descriptor { .. } => Some(self.blob()?),
-            _ => None,
-        };
+        let blob = if add.takes_blob() { Some(self.blob()?) } else { None };
         let name = match &add.detail {
             Detail::Entity { class } => class.as_str(),
             _ => add.kind.traits().class.unwrap_or_default(),
@@ -52,6 +49,10 @@ impl Run<'_> {
             Detail::Part { container, .. } => Some(self.container(add.kind, *container)?),
             _ => None,
         };
+        if let Some(connect) = &add.connect {
+            // What it names must make sense even where a guard leaves it unused.
+            self.refs.ends(connect.reference)?;
+        }
         let within: Vec<Condition> =
             set.iter().map(|set| Condition::is("set_id", set.id)).collect();
         let mut existing = match &add.guard {
@@ -70,8 +71,10 @@ impl Run<'_> {
         let mut bytes = blob;
         match &add.detail {
             Detail::Entity { .. } => {}
-            Detail::Media(picture) => {
-                bytes = bytes.map(|blob| media(add.kind, blob, picture)).transpose()?;
+            Detail::Media(media) => {
+                let (made, columns) = media_columns(add.kind, bytes, media)?;
+                bytes = Some(made);
+                system = columns;
             }
             Detail::Descriptor { label, .. } => {
                 let (set, dimensions) = set.map_or((0, 0), |set| (set.id, set.dimensions));
@@ -90,10 +93,9 @@ impl Run<'_> {
             system.push(("container", container.id.into()));
             system.push(("container_class", container.class.into()));
         }
-        let class = self.ready_class(Target::Entity, name, &add.properties)?;
-        let object = self.insert(&class, &system, &add.properties)?;
-        if let (Bytes::Stored(table), Some(bytes)) = (add.kind.traits().bytes, bytes) {
-            self.insert_bytes(table, object.id, &bytes)?;
+        let object = self.insert(Target::Entity, name, &system, &add.properties)?;
+        if let (Bytes::Stored(what), Some(bytes)) = (add.kind.traits().bytes, bytes) {
+            self.store.insert_bytes(what, object.id, &bytes)?;
         }
         if let Some(connect) = &add.connect {
             self.connect(object, connect)?;
@@ -128,6 +130,14 @@ impl Run<'_> {
         }
         self.define(add.reference, Target::Connection, edges)?;
         Ok(if made { body(&[]) } else { exists(Kind::Connection) })
+    }
+
+    /// Whether an Add would find its object there, as far as that can be told before the request's
+    /// earlier commands have run.
+    pub(crate) fn has(&self, add: &Add) -> Result<bool, Fail> {
+        let Some(guard @ Guard::Like(_)) = &add.guard else { return Ok(false) };
+        let class = add.kind.traits().class.unwrap_or_default();
+        Ok(self.existing(Target::Entity, class, guard, Vec::new())?.is_some())
     }
 
     /// What a part of this kind is to be a part of.
@@ -242,33 +252,35 @@ impl Run<'_> {
         Ok(class)
     }
 
+    /// Adds a row, and what its class lacks for it.
     fn insert(
         &mut self,
-        class: &Class,
+        target: Target,
+        name: &str,
         system: &[(&str, Sql)],
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
+        let planned = self.store.catalog.class(target, name).and_then(|class| {
+            let plan = self.store.inserts.get(&class.id)?;
+            plan.fits(class, system, properties).then(|| (class.id, plan.sql.clone()))
+        });
+        let (class, sql) = match planned {
+            Some(planned) => planned,
+            None => {
+                let class = self.ready_class(target, name, properties)?;
+                let plan = InsertPlan::new(&class, system, properties)?;
+                let sql = plan.sql.clone();
+                self.store.inserts.insert(class.id, plan);
+                (class.id, sql)
+            }
+        };
         let Sequence { object: id, transaction } = self.next()?;
-        let mut columns = String::from("id, txn");
-        let mut marks = String::from("?, ?");
-        let mut values: Vec<&dyn ToSql> = vec![&id, &transaction];
-        for (column, value) in system {
-            columns.push_str(", ");
-            columns.push_str(column);
-            marks.push_str(", ?");
-            values.push(value);
-        }
-        for (key, value) in properties {
-            let column = class.property(key).map(|p| p.id).ok_or_else(|| {
-                ErrorKind::Damaged(format!("`{}` has no column for `{key}`", class.name))
-            })?;
-            columns.push_str(&format!(", p{column}"));
-            marks.push_str(", ?");
-            values.push(&value.value);
-        }
-        let sql = format!("INSERT INTO c{} ({columns}) VALUES ({marks})", class.id);
+        let mut values: Vec<&dyn ToSql> = Vec::with_capacity(2 + system.len() + properties.len());
+        values.extend([&id as &dyn ToSql, &transaction]);
+        values.extend(system.iter().map(|(_, value)| value as &dyn ToSql));
+        values.extend(properties.iter().map(|(_, value)| &value.value as &dyn ToSql));
         self.store.conn.prepare_cached(&sql)?.execute(params_from_iter(values))?;
-        Ok(Object { class: class.id, id })
+        Ok(Object { class, id })
     }
 
     /// The next object's id, and this transaction's number.
@@ -276,14 +288,6 @@ impl Run<'_> {
         let sequence = self.sequence.as_deref_mut().ok_or(ErrorKind::ReadOnly)?;
         sequence.object += 1;
         Ok(*sequence)
-    }
-
-    fn insert_bytes(&self, table: &str, id: i64, bytes: &Blob) -> Result<(), Fail> {
-        self.store
-            .conn
-            .prepare_cached(&format!("INSERT INTO {table} (id, bytes) VALUES (?, ?)"))?
-            .execute(params![id, &bytes[..]])?;
-        Ok(())
     }
 
     fn connect(&mut self, object: Object, connect: &Connect) -> Result<(), Fail> {
@@ -305,14 +309,13 @@ impl Run<'_> {
         dst: Object,
         properties: &[(String, Typed)],
     ) -> Result<Object, Fail> {
-        let class = self.ready_class(Target::Connection, class, properties)?;
         let system: [(&str, Sql); 4] = [
             ("src", src.id.into()),
             ("src_class", src.class.into()),
             ("dst", dst.id.into()),
             ("dst_class", dst.class.into()),
         ];
-        self.insert(&class, &system, properties)
+        self.insert(Target::Connection, class, &system, properties)
     }
 }
 
@@ -343,27 +346,46 @@ fn set_columns(new: &NewSet) -> Vec<(&'static str, Sql)> {
     ]
 }
 
-/// The bytes to be stored of an image, a blob or a video.
-fn media(kind: Kind, blob: Blob, picture: &Picture) -> Result<Blob, Fault> {
-    if kind != Kind::Image {
-        return Ok(blob);
-    }
-    if !is_image(&blob) {
-        return Err(Fault::new(
-            "the blob is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP",
-        )
-        .code("bad_image"));
-    }
-    if picture.is_untouched() {
-        return Ok(blob);
-    }
-    Ok(picture::make(&blob, picture)?.into_owned().into())
-}
+/// Columns beside those of users' properties, and what is to be in them.
+type Columns = Vec<(&'static str, Sql)>;
 
-/// Whether bytes begin as an image file does. What follows is not decoded here.
-fn is_image(bytes: &[u8]) -> bool {
-    const MAGIC: [&[u8]; 6] =
-        [b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*", b"BM"];
-    let web_p = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
-    web_p || MAGIC.iter().any(|magic| bytes.starts_with(magic))
+/// The bytes to be stored of an image, a blob or a video, and what is stored beside them.
+fn media_columns(
+    kind: Kind,
+    blob: Option<Blob>,
+    media: &NewMedia,
+) -> Result<(Blob, Columns), Fail> {
+    let mut columns = Columns::new();
+    let bytes = match &media.ready {
+        Ready::AsTheyCame => blob.ok_or_else(|| Fault::new("it has no blob"))?,
+        Ready::Made(bytes, facts) => {
+            if let Some(facts) = facts {
+                columns = vec![
+                    ("fps", facts.fps.into()),
+                    ("frame_count", i64::try_from(facts.frames).unwrap_or(i64::MAX).into()),
+                    ("frame_width", facts.width.into()),
+                    ("frame_height", facts.height.into()),
+                    ("duration_us", facts.duration_us.into()),
+                ];
+            }
+            bytes.clone()
+        }
+        Ready::Failed(fault) => return Err(fault.clone().into()),
+        Ready::NotNeeded => return Err(ErrorKind::Overtaken.into()),
+    };
+    if kind == Kind::Image && !is_image(&bytes) {
+        let what = match &media.url {
+            Some(url) => format!("what `{url}` gives"),
+            None => "the blob".to_owned(),
+        };
+        return Err(Fault::new(format!(
+            "{what} is not an image: it begins like none of JPEG, PNG, GIF, WebP, TIFF, BMP"
+        ))
+        .code("bad_image")
+        .into());
+    }
+    if let Some(url) = &media.url {
+        columns.push(("url", url.clone().into()));
+    }
+    Ok((bytes, columns))
 }

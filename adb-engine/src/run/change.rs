@@ -16,6 +16,7 @@ use crate::{
         kind::Kind,
     },
     store::{
+        bytes::Stored,
         catalog::{Class, Target},
         format::class_id::{
             BLOB, BOUNDING_BOX, CLIP, DESCRIPTOR, DESCRIPTOR_SET, FRAME, IMAGE, POLYGON, VIDEO,
@@ -38,8 +39,12 @@ const PARTS: [(i64, i64, &str); 7] = [
     (FRAME, POLYGON, "container"),
 ];
 /// Classes whose objects have bytes in a table of their own.
-const BYTES: [(i64, &str); 4] =
-    [(IMAGE, "blob"), (BLOB, "blob"), (VIDEO, "blob"), (DESCRIPTOR, "vector")];
+const BYTES: [(i64, Stored); 4] = [
+    (IMAGE, Stored::Blob),
+    (BLOB, Stored::Blob),
+    (VIDEO, Stored::Blob),
+    (DESCRIPTOR, Stored::Vector),
+];
 
 /// After so many more tombstones of a set it is asked whether they are too many.
 const TOMBSTONE_STRIDE: i64 = 4096;
@@ -175,8 +180,8 @@ impl Run<'_> {
         for (class, ids) in &rows {
             gone.extend(ids);
             self.delete_rows(&format!("c{class}"), ids)?;
-            if let Some((_, table)) = BYTES.iter().find(|(of, _)| of == class) {
-                self.delete_rows(table, ids)?;
+            if let Some((_, what)) = BYTES.iter().find(|(of, _)| of == class) {
+                self.delete_rows(what.table(), ids)?;
             }
         }
         let ends: Vec<i64> = rows

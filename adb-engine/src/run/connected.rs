@@ -85,7 +85,7 @@ impl Run<'_> {
         let mut pairs: Vec<(usize, i64)> = Vec::new();
         for class in classes {
             let on_edge = match &step.constraints {
-                Some(expr) => compile(class, expr, &[])?,
+                Some(expr) => compile(class, expr, &[]),
                 None => Condition::new("1", []),
             };
             for (from, to) in ways {

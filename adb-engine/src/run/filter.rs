@@ -8,10 +8,7 @@ use rusqlite::{
 };
 
 use crate::{
-    request::{
-        constraint::{Expr, Op, Operand},
-        fault::Fault,
-    },
+    request::constraint::{Expr, Op, Operand},
     store::{
         catalog::Class,
         format::class_id,
@@ -105,7 +102,7 @@ pub(crate) fn place(class: &Class, property: &str) -> Option<Place> {
 
 /// An expression over a class's table. `avoid` holds ids of properties whose indexes are not to be
 /// used.
-pub(crate) fn compile(class: &Class, expr: &Expr, avoid: &[i64]) -> Result<Condition, Fault> {
+pub(crate) fn compile(class: &Class, expr: &Expr, avoid: &[i64]) -> Condition {
     match expr {
         Expr::All(terms) => join(class, terms, " AND ", true, avoid),
         Expr::Any(terms) => join(class, terms, " OR ", false, avoid),
@@ -114,46 +111,28 @@ pub(crate) fn compile(class: &Class, expr: &Expr, avoid: &[i64]) -> Result<Condi
 }
 
 /// Halves of halves: SQLite bounds the depth of an expression, not its size.
-fn join(
-    class: &Class,
-    terms: &[Expr],
-    with: &str,
-    empty: bool,
-    avoid: &[i64],
-) -> Result<Condition, Fault> {
+fn join(class: &Class, terms: &[Expr], with: &str, empty: bool, avoid: &[i64]) -> Condition {
     match terms {
-        [] => Ok(Condition::constant(empty)),
+        [] => Condition::constant(empty),
         [one] => compile(class, one, avoid),
         _ => {
             let (left, right) = terms.split_at(terms.len() / 2);
-            let mut left = join(class, left, with, empty, avoid)?;
-            let right = join(class, right, with, empty, avoid)?;
+            let mut left = join(class, left, with, empty, avoid);
+            let right = join(class, right, with, empty, avoid);
             left.sql = format!("({}{with}{})", left.sql, right.sql);
             left.params.extend(right.params);
-            Ok(left)
+            left
         }
     }
 }
 
-fn compare(
-    class: &Class,
-    property: &str,
-    op: Op,
-    operand: &Operand,
-    avoid: &[i64],
-) -> Result<Condition, Fault> {
-    match property {
-        "_uniqueid" => return unique_id(class, op, operand),
-        "_src" | "_dst" => {
-            return Err(Fault::new(format!(
-                "`{property}` can't be constrained; use `src` and `dst` of FindConnection"
-            )));
-        }
-        _ => {}
+fn compare(class: &Class, property: &str, op: Op, operand: &Operand, avoid: &[i64]) -> Condition {
+    if property == "_uniqueid" {
+        return unique_id(class, op, operand);
     }
     let Some(mut place) = place(class, property) else {
         // Absent from every object of the class.
-        return Ok(Condition::constant(*operand == Operand::Null && op == Op::Eq));
+        return Condition::constant(*operand == Operand::Null && op == Op::Eq);
     };
     if class.property(property).is_some_and(|p| avoid.contains(&p.id)) {
         place.sql.insert(0, '+');
@@ -161,25 +140,20 @@ fn compare(
     if property == "_set_name" {
         // The other way round, so that the index on the descriptors' set serves.
         let names = Place { sql: "s.name".to_owned(), kind: place.kind };
-        let inner = compare_place(class, &names, op, operand)?;
+        let inner = compare_place(class, &names, op, operand);
         let sql = format!(
             "set_id IN (SELECT s.id FROM c{} AS s WHERE {})",
             class_id::DESCRIPTOR_SET,
             inner.sql
         );
-        return Ok(Condition::new(sql, inner.params));
+        return Condition::new(sql, inner.params);
     }
     compare_place(class, &place, op, operand)
 }
 
 /// Absent values make SQL's comparisons null, which counts as false; there is no NOT that could
 /// turn it round.
-fn compare_place(
-    class: &Class,
-    place: &Place,
-    op: Op,
-    operand: &Operand,
-) -> Result<Condition, Fault> {
+fn compare_place(class: &Class, place: &Place, op: Op, operand: &Operand) -> Condition {
     let left = &place.sql;
     let sign = match op {
         Op::Eq => "=",
@@ -191,7 +165,7 @@ fn compare_place(
         Op::In => "IN",
         Op::NotIn => "NOT IN",
     };
-    Ok(match operand {
+    match operand {
         Operand::Null if op == Op::Eq => Condition::new(format!("{left} IS NULL"), []),
         Operand::Null => Condition::new(format!("{left} IS NOT NULL"), []),
         Operand::Value(value) => match value.fitting(place.kind) {
@@ -199,19 +173,17 @@ fn compare_place(
             // Another type: nothing of this property is equal to it, or more, or less.
             None => Condition::constant(false),
         },
-        // In SQL, even what is absent is not in an empty list.
-        Operand::List(list) if list.is_empty() && op == Op::NotIn => {
-            Condition::new(format!("{left} IS NOT NULL"), [])
-        }
         Operand::List(list) => {
             let values: Vec<Sql> = list.iter().filter_map(|v| v.fitting(place.kind)).collect();
-            if values.is_empty() {
-                return Ok(Condition::constant(false));
+            match (values.is_empty(), op) {
+                // In SQL, even what is absent is not in an empty list.
+                (true, Op::NotIn) => Condition::new(format!("{left} IS NOT NULL"), []),
+                (true, _) => Condition::constant(false),
+                (false, _) => Condition::new(
+                    format!("{left} {sign} (SELECT value FROM rarray(?))"),
+                    [Param::List(Rc::new(values))],
+                ),
             }
-            Condition::new(
-                format!("{left} {sign} (SELECT value FROM rarray(?))"),
-                [Param::List(Rc::new(values))],
-            )
         }
         Operand::Property(other) => match self::place(class, other) {
             Some(right) if right.kind == place.kind => {
@@ -219,33 +191,32 @@ fn compare_place(
             }
             _ => Condition::constant(false),
         },
-    })
+    }
 }
 
-/// Unique ids are class and row: they compare as rows, so that no text is built.
-fn unique_id(class: &Class, op: Op, operand: &Operand) -> Result<Condition, Fault> {
+/// Unique ids are class and row: they compare as rows, so that no text is built. Parsing lets
+/// nothing through but equality and membership.
+fn unique_id(class: &Class, op: Op, operand: &Operand) -> Condition {
     let row = |value: &Typed| match &value.value {
         Sql::Text(text) => parse_unique_id(text).filter(|id| id.0 == class.id).map(|id| id.1),
         _ => None,
     };
     let equal = matches!(op, Op::Eq | Op::In);
-    let rows: Vec<i64> = match (op, operand) {
-        (Op::Eq | Op::Ne, Operand::Value(value)) => row(value).into_iter().collect(),
-        (Op::In | Op::NotIn, Operand::List(list)) => list.iter().filter_map(row).collect(),
-        // Every object has one.
-        (Op::Eq | Op::Ne, Operand::Null) => return Ok(Condition::constant(op == Op::Ne)),
-        _ => {
-            return Err(Fault::new(format!(
-                "`_uniqueid` can be constrained with ==, !=, in and not in, not with {}",
-                op.name()
-            )));
+    let rows: Vec<i64> = match operand {
+        // As for any property, another type makes a comparison false.
+        Operand::Value(value) if value.kind != PropertyType::String => {
+            return Condition::constant(false);
         }
+        Operand::Value(value) => row(value).into_iter().collect(),
+        Operand::List(list) => list.iter().filter_map(row).collect(),
+        // Every object has one.
+        Operand::Null | Operand::Property(_) => return Condition::constant(op == Op::Ne),
     };
     if rows.is_empty() {
-        return Ok(Condition::constant(!equal));
+        return Condition::constant(!equal);
     }
     let not = if equal { "" } else { "NOT " };
-    Ok(Condition::new(format!("id {not}IN (SELECT value FROM rarray(?))"), [Param::ids(rows)]))
+    Condition::new(format!("id {not}IN (SELECT value FROM rarray(?))"), [Param::ids(rows)])
 }
 
 /// Class and row of `class.0.row`.

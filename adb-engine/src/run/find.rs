@@ -13,10 +13,14 @@ use crate::{
         fault::{Fail, Fault},
         find::{Classify, Find, Nearest, Select},
         kind::Kind,
-        part::Span,
+        part::{Span, Unit},
         shape::{Batch, Shape},
     },
-    store::{catalog::Class, format::class_id},
+    store::{
+        catalog::Class,
+        format::class_id,
+        system::{FRAME_FRACTION, FRAME_MICROS, FRAME_NUMBER},
+    },
     vectors::{Neighbour, cache::Search, components, metric::Metric},
 };
 
@@ -111,7 +115,7 @@ impl Run<'_> {
             let matches = self.matches(find, reached, Some((near, query)))?;
             let blobs_from = self.blobs_out.len();
             if shape.blobs {
-                self.take_blobs(find.kind, &matches.objects, &shape.picture)?;
+                self.take_blobs(find.kind, &matches.objects, shape)?;
             }
             if shape.lists() {
                 let first = shape.blobs.then_some(BlobAt(blobs_from));
@@ -386,7 +390,7 @@ impl Run<'_> {
         let first_blob = self.blobs_out.len();
         let has_blobs = shape.blobs && !objects.is_empty();
         if has_blobs {
-            self.take_blobs(find.kind, objects, &shape.picture)?;
+            self.take_blobs(find.kind, objects, shape)?;
             answer.insert("blobs_start".to_owned(), json!(first_blob));
         }
         let lists = shape.lists();
@@ -478,7 +482,12 @@ fn window(shape: &Shape, count: usize) -> (Window, Option<Json>) {
 fn in_span(kind: Kind, span: &Span) -> Condition {
     let ends = [Param::Value(span.start.clone()), Param::Value(span.stop.clone())];
     if kind == Kind::Frame {
-        return Condition::new(format!("({} BETWEEN ? AND ?)", span.unit.column()), ends);
+        let position = match span.unit {
+            Unit::Frames => FRAME_NUMBER,
+            Unit::Offset => FRAME_MICROS,
+            Unit::Fraction => FRAME_FRACTION,
+        };
+        return Condition::new(format!("({position} BETWEEN ? AND ?)"), ends);
     }
     let unit = span.unit.number();
     Condition::new(format!("(range_type = {unit} AND range_start >= ? AND range_stop <= ?)"), ends)
@@ -507,11 +516,14 @@ fn group(reached: &Reached, objects: &[Object], listed: &[Json]) -> Json {
     let position: HashMap<i64, usize> =
         objects.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
     let mut groups: Vec<(Object, Vec<usize>)> = Vec::new();
+    // Under `any`, a source comes again with each step that leads on from it.
+    let mut place: HashMap<Object, usize> = HashMap::new();
     for (source, target) in &reached.pairs {
         let Some(&i) = position.get(target) else { continue };
-        match groups.last_mut() {
-            Some((last, members)) if last == source => members.push(i),
-            _ => groups.push((*source, vec![i])),
+        let at = *place.entry(*source).or_insert(groups.len());
+        match groups.get_mut(at) {
+            Some((_, members)) => members.push(i),
+            None => groups.push((*source, vec![i])),
         }
     }
     let groups = groups.into_iter().map(|(source, mut members)| {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use rusqlite::types::ValueRef;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Number, Value as Json, json};
 
 use crate::{
     error::ErrorKind,
+    geometry::{Ring, hull, pieces},
     request::{fault::Fail, shape::Shape},
-    store::{catalog::Class, system, value::PropertyType},
+    store::{catalog::Class, format::class_id, system, value::PropertyType},
 };
 
 use super::{Run, filter::place, refs::Object, unique_id};
@@ -34,6 +35,9 @@ enum Source {
     Column(PropertyType),
     /// What `_label` is when there is none, is a word.
     Label,
+    /// Made of a polygon's vertices.
+    Hulls,
+    Pieces,
     /// The class has no such property.
     Nowhere,
 }
@@ -49,6 +53,14 @@ impl Projection {
             let source = match (key, place(class, key)) {
                 ("_uniqueid", _) => Source::UniqueId,
                 ("_distance", _) => Source::Distance,
+                ("_hulls", _) if class.id == class_id::POLYGON => {
+                    columns.push("vertices".to_owned());
+                    Source::Hulls
+                }
+                ("_decompositions", _) if class.id == class_id::POLYGON => {
+                    columns.push("vertices".to_owned());
+                    Source::Pieces
+                }
                 (_, None) => Source::Nowhere,
                 (_, Some(place)) => {
                     columns.push(place.sql);
@@ -144,7 +156,7 @@ impl Run<'_> {
                     .and_then(|d| Number::from_f64(f64::from(*d)))
                     .map_or(Json::Null, Json::Number),
                 Source::Nowhere => Json::Null,
-                Source::Column(_) | Source::Label => {
+                Source::Column(_) | Source::Label | Source::Hulls | Source::Pieces => {
                     let found = match row {
                         Some(row) => row.get_ref(column)?,
                         None => ValueRef::Null,
@@ -152,6 +164,13 @@ impl Run<'_> {
                     column += 1;
                     match field.source {
                         Source::Column(kind) => kind.to_json(found),
+                        Source::Hulls => {
+                            let rings = rings(found.as_str().unwrap_or_default())?;
+                            json!(rings.iter().map(|ring| hull(ring)).collect::<Vec<_>>())
+                        }
+                        Source::Pieces => {
+                            json!(pieces(&rings(found.as_str().unwrap_or_default())?))
+                        }
                         _ if found == ValueRef::Null => Json::from("None"),
                         _ => PropertyType::String.to_json(found),
                     }
@@ -163,6 +182,12 @@ impl Run<'_> {
         }
         Ok(shown)
     }
+}
+
+/// A polygon's rings, as its column has them.
+pub(super) fn rings(vertices: &str) -> Result<Vec<Ring>, ErrorKind> {
+    serde_json::from_str(vertices)
+        .map_err(|e| ErrorKind::Damaged(format!("a polygon has no rings: {e}")))
 }
 
 /// About how many bytes of JSON that is.

@@ -10,20 +10,22 @@ mod connected;
 mod filter;
 mod find;
 mod list;
-mod picture;
 mod refs;
 mod select;
 
-use std::vec;
+use std::{slice, time::Instant};
 
 use adb_model::Refusal;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
+use tracing::Level;
 
 use crate::{
     error::ErrorKind,
+    media::Media,
     request::{
         Command, Named,
+        admin::LogMessage,
         fault::{Fail, Fault},
     },
     store::Store,
@@ -70,10 +72,13 @@ impl From<rusqlite::Error> for Undone {
 pub(crate) struct Run<'a> {
     store: &'a mut Store,
     vectors: &'a VectorCache,
+    media: &'a Media,
+    /// When the programs that work for this request must be done.
+    until: Instant,
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
     refs: Refs,
-    blobs_in: vec::IntoIter<Bytes>,
+    blobs_in: slice::Iter<'a, Bytes>,
     blobs_out: Vec<Bytes>,
     /// Bytes that the answer may still grow by.
     room: usize,
@@ -85,32 +90,35 @@ impl<'a> Run<'a> {
     pub(crate) fn new(
         store: &'a mut Store,
         vectors: &'a VectorCache,
+        media: &'a Media,
         sequence: Option<&'a mut Sequence>,
-        blobs: Vec<Bytes>,
+        blobs: &'a [Bytes],
         limit: usize,
     ) -> Self {
         Self {
             store,
             vectors,
+            media,
+            until: Instant::now() + media.time_limit,
             sequence,
             refs: Refs::default(),
-            blobs_in: blobs.into_iter(),
+            blobs_in: blobs.iter(),
             blobs_out: Vec::new(),
             room: limit,
             limit,
         }
     }
 
-    pub(crate) fn all(mut self, commands: Vec<Named>) -> Result<Done, Undone> {
+    pub(crate) fn all(mut self, commands: &[Named]) -> Result<Done, Undone> {
         let mut answers = Vec::with_capacity(commands.len());
-        for (i, Named { name, command }) in commands.into_iter().enumerate() {
-            match self.command(&command) {
+        for (i, Named { name, command }) in commands.iter().enumerate() {
+            match self.command(command) {
                 Ok(body) => {
                     let mut answer = Map::with_capacity(1);
-                    answer.insert(name, Json::Object(body));
+                    answer.insert(name.clone(), Json::Object(body));
                     answers.push(Json::Object(answer));
                 }
-                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, &name))),
+                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, name))),
                 Err(Fail::Store(kind)) => return Err(Undone::Store(kind)),
             }
         }
@@ -125,11 +133,16 @@ impl<'a> Run<'a> {
             Command::Update(update) => self.update(update),
             Command::Delete(delete) => self.delete(delete),
             Command::Classify(classify) => self.classify(classify),
+            Command::ExtractFrames(extract) => self.extract_frames(extract),
             Command::RegionIou(regions) => self.region_iou(regions),
             Command::GetIndexes(wanted) => self.indexes(wanted),
             Command::CreateIndex(index) => self.create_index(index),
             Command::RemoveIndex(index) => self.remove_index(index),
             Command::GetSchema(what) => self.schema(what),
+            Command::LogMessage(message) => {
+                log(message);
+                Ok(body(&[]))
+            }
             Command::GetStatus => Ok(body(&[
                 ("info", json!("OK")),
                 ("system", json!("adb")),
@@ -140,7 +153,8 @@ impl<'a> Run<'a> {
 
     /// The blob of the command at hand. Parsing has counted them.
     fn blob(&mut self) -> Result<Bytes, Fault> {
-        self.blobs_in.next().ok_or_else(|| Fault::new("it takes a blob, and there is none left"))
+        let next = self.blobs_in.next().cloned();
+        next.ok_or_else(|| Fault::new("it takes a blob, and there is none left"))
     }
 
     /// Makes sure that the answer does not become too large.
@@ -155,6 +169,16 @@ impl<'a> Run<'a> {
                 self.limit
             ))),
         }
+    }
+}
+
+/// The level is part of where an event comes from, so each needs a place of its own.
+fn log(message: &LogMessage) {
+    let text = message.text.as_str();
+    match message.level {
+        Level::ERROR => tracing::error!(target: "adb_engine::user", "{text}"),
+        Level::WARN => tracing::warn!(target: "adb_engine::user", "{text}"),
+        _ => tracing::info!(target: "adb_engine::user", "{text}"),
     }
 }
 

@@ -26,6 +26,8 @@ const NEXT_DIVE: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Selection {
     parts: Vec<Part>,
+    /// All that were looked into, those without a part as well.
+    classes: Vec<Arc<Class>>,
 }
 
 /// The part of a selection that is of one class.
@@ -44,6 +46,7 @@ impl Selection {
         constraints: Option<&Expr>,
         mut conditions: Vec<Condition>,
     ) -> Result<(), Fail> {
+        self.classes.push(class.clone());
         let Some(avoid) = weigh_indexes(conn, class, constraints, &conditions)? else {
             return Ok(());
         };
@@ -53,7 +56,7 @@ impl Selection {
             }
         }
         if let Some(expr) = constraints {
-            conditions.push(compile(class, expr, &avoid.properties)?);
+            conditions.push(compile(class, expr, &avoid.properties));
         }
         self.parts.push(Part { class: class.clone(), conditions });
         Ok(())
@@ -63,8 +66,9 @@ impl Selection {
         &self.parts
     }
 
+    /// The classes, the oldest first, whether anything of them was found or not.
     pub(super) fn classes(&self) -> impl Iterator<Item = &Class> {
-        self.parts.iter().map(|part| &*part.class)
+        self.classes.iter().map(|class| &**class)
     }
 
     pub(super) fn count(&self, conn: &Connection) -> Result<usize, Fail> {
@@ -198,7 +202,7 @@ fn weigh_indexes(
 ) -> Result<Option<Avoid>, Fail> {
     let mut candidates = Vec::new();
     if let Some(expr) = constraints {
-        collect_candidates(class, expr, &mut candidates)?;
+        collect_candidates(class, expr, &mut candidates);
     }
     for (i, condition) in conditions.iter().enumerate().filter(|(_, c)| c.indexed) {
         candidates.push(Candidate { owner: Owner::Condition(i), condition: condition.clone() });
@@ -236,15 +240,11 @@ fn weigh_indexes(
 }
 
 /// The equalities that must hold on indexed properties.
-fn collect_candidates(
-    class: &Class,
-    expr: &Expr,
-    candidates: &mut Vec<Candidate>,
-) -> Result<(), Fail> {
+fn collect_candidates(class: &Class, expr: &Expr, candidates: &mut Vec<Candidate>) {
     match expr {
         Expr::All(terms) => {
             for term in terms {
-                collect_candidates(class, term, candidates)?;
+                collect_candidates(class, term, candidates);
             }
         }
         Expr::Compare {
@@ -253,13 +253,12 @@ fn collect_candidates(
             operand: Operand::Value(_) | Operand::List(_),
         } => {
             if let Some(found) = class.property(property).filter(|p| p.indexed) {
-                let condition = compile(class, expr, &[])?;
+                let condition = compile(class, expr, &[]);
                 candidates.push(Candidate { owner: Owner::Property(found.id), condition });
             }
         }
         Expr::Any(_) | Expr::Compare { .. } => {}
     }
-    Ok(())
 }
 
 #[cfg(test)]

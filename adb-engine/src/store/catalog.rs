@@ -80,7 +80,8 @@ pub(crate) struct Catalog {
     /// Grows with every change, in the database too.
     pub(crate) version: i64,
     by_id: BTreeMap<i64, Arc<Class>>,
-    by_name: HashMap<(Target, Arc<str>), i64>,
+    /// One of entities, one of connections.
+    by_name: [HashMap<Arc<str>, i64>; 2],
     /// A property may be indexed before there is a class that has it.
     wishes: Arc<HashSet<Wish>>,
 }
@@ -153,7 +154,7 @@ impl Catalog {
             by_name: HashMap::new(),
         });
         self.by_id.insert(id, class.clone());
-        self.by_name.insert((target, name), id);
+        self.by_name[target as usize].insert(name, id);
         class
     }
 
@@ -171,7 +172,7 @@ impl Catalog {
     }
 
     pub(crate) fn class(&self, target: Target, name: &str) -> Option<&Arc<Class>> {
-        self.by_id.get(self.by_name.get(&(target, Arc::from(name)))?)
+        self.by_id.get(self.by_name[target as usize].get(name)?)
     }
 
     pub(crate) fn class_by_id(&self, id: i64) -> Option<&Arc<Class>> {

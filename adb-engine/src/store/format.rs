@@ -5,14 +5,18 @@ use rusqlite::Connection;
 
 use crate::{directory::DATABASE_FILE, error::ErrorKind};
 
-use super::system;
+use super::{sum::sum, system};
 
 /// "adbE": stands in the file's header.
 pub(crate) const APPLICATION_ID: i64 = 0x6164_6245;
 /// The newest format that this crate writes and reads.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 /// The oldest that it upgrades.
 const OLDEST: i64 = 1;
+
+/// Pages of new databases: a commit writes each that it touches, of which a small one touches twenty,
+/// and a page should hold some vectors of 512 components (three).
+const PAGE_SIZE: i64 = 8192;
 
 /// Ids of the classes that every database has.
 pub(crate) mod class_id {
@@ -74,29 +78,52 @@ pub(crate) fn inspect(conn: &Connection) -> Result<Found, ErrorKind> {
 /// Makes a blank file a database, all or nothing.
 pub(crate) fn create(conn: &Connection) -> rusqlite::Result<()> {
     // Before the first page is written; ignored after.
-    conn.pragma_update(None, "page_size", 16384)?;
+    conn.pragma_update(None, "page_size", PAGE_SIZE)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     let header = format!("PRAGMA application_id = {APPLICATION_ID};");
-    step(conn, &[&header, &format_1(), &format_2()])
+    step(conn, &[&header, &format_1(), &format_2(), FORMAT_3], false)
 }
 
 /// Makes a database of an older format one of this, all or nothing.
 pub(crate) fn upgrade(conn: &Connection, from: i64) -> rusqlite::Result<()> {
     match from {
-        1 => step(conn, &[&format_2()]),
+        1 => step(conn, &[&format_2(), FORMAT_3], true),
+        2 => step(conn, &[FORMAT_3], true),
         // [`inspect`] knows no other.
         _ => Ok(()),
     }
 }
 
 /// One transaction, after which the database has today's format.
-fn step(conn: &Connection, parts: &[&str]) -> rusqlite::Result<()> {
-    let statements = parts.concat();
-    let whole = format!("BEGIN IMMEDIATE; {statements} PRAGMA user_version = {FORMAT}; COMMIT;");
-    conn.execute_batch(&whole).inspect_err(|_| {
+fn step(conn: &Connection, parts: &[&str], has_rows: bool) -> rusqlite::Result<()> {
+    let whole = || {
+        conn.execute_batch(&format!("BEGIN IMMEDIATE; {}", parts.concat()))?;
+        if has_rows {
+            add_sums(conn, "blob")?;
+            add_sums(conn, "vector")?;
+        }
+        conn.execute_batch(&format!("PRAGMA user_version = {FORMAT}; COMMIT;"))
+    };
+    whole().inspect_err(|_| {
         // What failed first is what matters.
         let _ = conn.execute_batch("ROLLBACK");
     })
+}
+
+/// Gives rows of older formats the checksums that they lack.
+fn add_sums(conn: &Connection, table: &str) -> rusqlite::Result<()> {
+    let ids: Vec<i64> = {
+        let mut select = conn.prepare(&format!("SELECT id FROM {table}"))?;
+        let rows = select.query_map([], |row| row.get(0))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    let mut select = conn.prepare(&format!("SELECT bytes FROM {table} WHERE id = ?"))?;
+    let mut update = conn.prepare(&format!("UPDATE {table} SET sum = ? WHERE id = ?"))?;
+    for id in ids {
+        let of_row = select.query_row([id], |row| Ok(sum(id, row.get_ref(0)?.as_blob()?)))?;
+        update.execute([i64::from(of_row), id])?;
+    }
+    Ok(())
 }
 
 /// What format 1 had: entities, connections, images, blobs, descriptors and their sets.
@@ -196,6 +223,17 @@ fn format_2() -> String {
     ]
     .concat()
 }
+
+/// What format 3 has beside: checksums, packs, and a number by which a pack is known as this
+/// database's.
+const FORMAT_3: &str = "
+    ALTER TABLE blob ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE blob ADD COLUMN pack INTEGER;
+    ALTER TABLE blob ADD COLUMN at INTEGER;
+    ALTER TABLE blob ADD COLUMN length INTEGER;
+    ALTER TABLE vector ADD COLUMN sum INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE pack (id INTEGER PRIMARY KEY, length INTEGER NOT NULL);
+    INSERT INTO counter VALUES ('identity', random()), ('pack', 0);";
 
 fn insert_classes(ids: std::ops::RangeInclusive<i64>) -> String {
     let rows: Vec<String> = system::classes()

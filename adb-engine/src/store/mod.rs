@@ -1,11 +1,18 @@
 //! The SQLite side: one connection with the catalog that it has read.
 
+pub(crate) mod bytes;
 pub(crate) mod catalog;
+pub(crate) mod compact;
 pub(crate) mod format;
+pub(crate) mod insert;
+mod length;
+pub(crate) mod pack;
+pub(crate) mod sum;
 pub(crate) mod system;
 pub(crate) mod value;
 
 use std::{
+    collections::HashMap,
     ffi::CStr,
     fs::OpenOptions,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
@@ -25,11 +32,21 @@ use crate::{
 };
 use catalog::Catalog;
 use format::Found;
+use insert::InsertPlan;
+use pack::{
+    Mark, PackReader, PackWriter,
+    files::{PackFiles, SystemFiles},
+};
 
+/// KiB of the database's pages that the writer keeps: SQLite's own 2 MB are too few for the indexes
+/// that a row goes into.
+const WRITER_CACHE: i64 = 64 << 10;
 /// Statements kept ready for each connection.
 const STATEMENT_CACHE: usize = 512;
 /// Pages in the write-ahead log before they are moved to the database (64 MB).
-const AUTOCHECKPOINT: i64 = 4000;
+const AUTOCHECKPOINT: i64 = 8000;
+/// Bytes of blobs from which on a pack is worth its sync: docs/benchmarks.md.
+const PACK_FROM: usize = 256 << 10;
 /// SQLite's own locks are held for moments only; this is for a machine that stutters.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a writer that opens waits for readers of other processes to let go of the old log.
@@ -45,13 +62,26 @@ pub(crate) struct Settings {
     pub(crate) sync: bool,
     /// Puts a file's bytes on the disk once more.
     pub(crate) write_anew: WriteAnew,
+    pub(crate) pack_files: &'static dyn PackFiles,
+    /// Bytes of blobs from which on a commit puts them into a pack.
+    pub(crate) pack_from: usize,
+    /// Bytes after which a pack is added to no more.
+    pub(crate) pack_bytes: u64,
 }
 
 type WriteAnew = fn(&Path) -> std::io::Result<()>;
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { vfs: None, checkpoint_pages: AUTOCHECKPOINT, sync: true, write_anew }
+        Self {
+            vfs: None,
+            checkpoint_pages: AUTOCHECKPOINT,
+            sync: true,
+            write_anew,
+            pack_files: &SystemFiles,
+            pack_from: PACK_FROM,
+            pack_bytes: pack::PACK_BYTES,
+        }
     }
 }
 
@@ -62,6 +92,13 @@ pub(crate) struct Store {
     pub(crate) catalog: Arc<Catalog>,
     /// Pages in the log after the last commit of this connection.
     log_pages: Arc<AtomicI64>,
+    /// By class.
+    pub(crate) inserts: HashMap<i64, InsertPlan>,
+    packs: PackReader,
+    /// On the writer.
+    pub(crate) tail: Option<PackWriter>,
+    /// Whether the blobs of this transaction go to a pack.
+    pub(crate) to_pack: bool,
 }
 
 impl Store {
@@ -78,7 +115,10 @@ impl Store {
             (directory.settings.write_anew)(&directory.log()).map_err(ErrorKind::Log)?;
             let mut conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_WRITE, directory.settings)?;
             let found = format::inspect(&conn)?;
+            length::check(&conn, directory)?;
             durable(&conn, directory.settings)?;
+            // A copy that SQLite's VACUUM INTO made has another mode.
+            conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             distrusting(&conn, settle_log(&conn))?;
             let log_pages = Arc::new(AtomicI64::default());
             let noted = log_pages.clone();
@@ -90,27 +130,47 @@ impl Store {
             if let Found::Older(from) = found {
                 format::upgrade(&conn, from)?;
             }
-            Self::over(conn, log_pages)
+            pack::check_files(&conn, directory.root())?;
+            // In KiB.
+            conn.pragma_update(None, "cache_size", -WRITER_CACHE)?;
+            let tail = PackWriter::new(&conn, directory.root(), directory.settings)?;
+            Ok(Self { tail: Some(tail), ..Self::over(conn, directory, log_pages)? })
         };
         open().map_err(|kind| directory.error(kind))
     }
 
     /// Opens the database for reading.
     pub(crate) fn open_reader(directory: &Directory) -> Result<Self, Error> {
+        let store = Self::open_as_it_is(directory)?;
+        pack::check_files(&store.conn, directory.root()).map_err(|kind| directory.error(kind))?;
+        Ok(store)
+    }
+
+    /// Opens the database for reading, be its packs there or not.
+    pub(crate) fn open_as_it_is(directory: &Directory) -> Result<Self, Error> {
         let open = || -> Result<Self, ErrorKind> {
             let file = not_empty(directory)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, directory.settings)?;
             match format::inspect(&conn)? {
-                Found::Ready => Self::over(conn, Arc::default()),
+                Found::Ready => {
+                    length::check(&conn, directory)?;
+                    Self::over(conn, directory, Arc::default())
+                }
                 Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
             }
         };
         open().map_err(|kind| directory.error(kind))
     }
 
-    fn over(conn: Connection, log_pages: Arc<AtomicI64>) -> Result<Self, ErrorKind> {
+    fn over(
+        conn: Connection,
+        directory: &Directory,
+        log_pages: Arc<AtomicI64>,
+    ) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
-        Ok(Self { conn, catalog, log_pages })
+        let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
+        let inserts = HashMap::new();
+        Ok(Self { conn, catalog, log_pages, inserts, packs, tail: None, to_pack: false })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
@@ -123,6 +183,14 @@ impl Store {
         match distrusting(&self.conn, moved) {
             Err(kind @ ErrorKind::Distrusted(_)) => Err(kind),
             _ => Ok(()),
+        }
+    }
+
+    /// After a request that failed: what it made of classes and packs was not.
+    pub(crate) fn go_back(&mut self, catalog: Arc<Catalog>, mark: Option<Mark>) {
+        self.catalog = catalog;
+        if let (Some(tail), Some(mark)) = (&mut self.tail, mark) {
+            tail.go_back(mark);
         }
     }
 

@@ -52,22 +52,34 @@ const ENDS: &[SystemProperty] = &[
 
 /// A time in microseconds as text; nothing for nothing.
 macro_rules! time_text {
-    ($micros:literal) => {
+    ($($micros:tt)+) => {
         concat!(
             "(CASE WHEN ",
-            $micros,
+            $($micros)+,
             " IS NOT NULL THEN printf('%02d:%02d:%02d.%06d', ",
-            $micros,
+            $($micros)+,
             " / 3600000000, ",
-            $micros,
+            $($micros)+,
             " / 60000000 % 60, ",
-            $micros,
+            $($micros)+,
             " / 1000000 % 60, ",
-            $micros,
+            $($micros)+,
             " % 1000000) END)"
         )
     };
 }
+
+/// The offset of a frame in microseconds: as given, or as its video tells if that was looked at.
+macro_rules! frame_micros {
+    () => {
+        "coalesce(time_offset, (SELECT CAST(round(CASE WHEN frame_number IS NOT NULL THEN frame_number * 1e6 / v.fps ELSE time_fraction * v.duration_us END) AS INTEGER) FROM c7 AS v WHERE v.id = container))"
+    };
+}
+
+/// The positions of a frame in all three units; rounded as the decoder's side rounds them.
+pub(crate) const FRAME_NUMBER: &str = "coalesce(frame_number, (SELECT CASE WHEN time_offset IS NOT NULL THEN CAST((time_offset / 1e6 + 0.5e-6) * v.fps AS INTEGER) ELSE min(CAST(time_fraction * v.frame_count + 1e-6 AS INTEGER), v.frame_count - 1) END FROM c7 AS v WHERE v.id = container))";
+pub(crate) const FRAME_MICROS: &str = frame_micros!();
+pub(crate) const FRAME_FRACTION: &str = "coalesce(time_fraction, (SELECT min(1.0, CASE WHEN frame_number IS NOT NULL THEN frame_number * 1.0 / v.frame_count ELSE time_offset * 1.0 / v.duration_us END) FROM c7 AS v WHERE v.id = container))";
 
 const RECTANGLE: &str = "json_object('x', x, 'y', y, 'width', width, 'height', height)";
 
@@ -144,9 +156,9 @@ const CLASSES: &[SystemClass] = &[
         "_Frame",
         &[
             shown("_label", "label", String),
-            shown("_frame_number", "frame_number", Number),
-            shown("_time_offset", time_text!("time_offset"), String),
-            shown("_time_fraction", "time_fraction", Number),
+            shown("_frame_number", FRAME_NUMBER, Number),
+            shown("_time_offset", time_text!(frame_micros!()), String),
+            shown("_time_fraction", FRAME_FRACTION, Number),
         ],
     ),
     entity(

@@ -146,14 +146,16 @@ fn date_micros(text: &str) -> Option<i64> {
     let local = if let Ok(local) = text.parse::<civil::DateTime>() {
         local
     } else {
-        // `Sat Jun 04 18:59:32 UTC 2019`
-        civil::DateTime::strptime("%a %b %d %H:%M:%S UTC %Y", text).ok()?
+        // `Sat Jun 04 18:59:32 UTC 2019`, which was a Tuesday: the day of the week says nothing.
+        let (_day, rest) = text.split_once(' ')?;
+        civil::DateTime::strptime("%b %d %H:%M:%S UTC %Y", rest).ok()?
     };
     Some(Offset::UTC.to_timestamp(local).ok()?.as_microsecond())
 }
 
 fn date_text(micros: i64) -> String {
-    match Timestamp::from_microsecond(micros) {
+    // `from_microsecond` knows nothing of the last second.
+    match Timestamp::new(micros / 1_000_000, (micros % 1_000_000) as i32 * 1000) {
         Ok(at) => at.display_with_offset(Offset::UTC).to_string(),
         Err(_) => micros.to_string(),
     }
@@ -172,6 +174,7 @@ mod tests {
             "2021-07-01T11:30:00+02:00",
             "2021-07-01T09:30:00.000000",
             "Thu Jul 01 09:30:00 UTC 2021",
+            "Sat Jul 01 09:30:00 UTC 2021",
         ] {
             let micros = date_micros(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(date_text(micros), "2021-07-01T09:30:00+00:00", "{text}");
@@ -181,6 +184,10 @@ mod tests {
             date_text(date_micros("2021-07-01T00:00:00.25").unwrap()),
             "2021-07-01T00:00:00.25+00:00"
         );
+        for at in [Timestamp::MIN, Timestamp::MAX] {
+            let text = date_text(at.as_microsecond());
+            assert_eq!(date_micros(&text), Some(at.as_microsecond()), "{text}");
+        }
         assert_eq!(date_micros("yesterday"), None);
     }
 

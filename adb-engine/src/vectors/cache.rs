@@ -16,7 +16,10 @@ use std::{
 
 use rusqlite::{Connection, params};
 
-use crate::{error::ErrorKind, store::format::class_id};
+use crate::{
+    error::ErrorKind,
+    store::{bytes::damaged, format::class_id, sum::sum},
+};
 
 use super::{
     Neighbour, components,
@@ -336,7 +339,7 @@ fn each_row(
     mut visit: impl FnMut(i64, &[u8]),
 ) -> Result<(), ErrorKind> {
     let mut select = conn.prepare_cached(&format!(
-        "SELECT d.id, v.bytes FROM c{} AS d JOIN vector AS v ON v.id = d.id
+        "SELECT d.id, v.bytes, v.sum FROM c{} AS d JOIN vector AS v ON v.id = d.id
          WHERE d.set_id = ? AND d.id > ? ORDER BY d.id",
         class_id::DESCRIPTOR
     ))?;
@@ -345,7 +348,11 @@ fn each_row(
         let id = row.get(0)?;
         let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
         if bytes.len() != search.query.len() * 4 {
-            return Err(ErrorKind::Damaged(format!("vector {id} has {} bytes", bytes.len())));
+            return Err(damaged(class_id::DESCRIPTOR, id, format!("has {} bytes", bytes.len())));
+        }
+        if i64::from(sum(id, bytes)) != row.get::<_, i64>(2)? {
+            let why = "has other components than were stored".to_owned();
+            return Err(damaged(class_id::DESCRIPTOR, id, why));
         }
         visit(id, bytes);
     }
@@ -374,7 +381,8 @@ mod tests {
         let add = |id: i64| {
             write(&format!(
                 "INSERT INTO c4 (id, txn, set_id) VALUES ({id}, 1, 1);
-                 INSERT INTO vector VALUES ({id}, X'0000803F')"
+                 INSERT INTO vector VALUES ({id}, X'0000803F', {})",
+                sum(id, &1_f32.to_le_bytes())
             ));
         };
         let delete = |id: i64, number: i64| {

@@ -1,10 +1,17 @@
-//! The engine's threads: one writes, some read. Requests come through channels and are answered
-//! through channels, so no caller's runtime matters, and a caller that goes away changes nothing.
+//! The engine's threads: one writes, some read, some make ready what is to be written. Requests come
+//! through channels and are answered through channels, so no caller's runtime matters, and a caller
+//! that goes away changes nothing.
 
+pub(crate) mod preparer;
+pub(crate) mod queue;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use adb_model::{DbError, Response};
 use async_channel::Sender;
@@ -12,20 +19,44 @@ use bytes::Bytes;
 
 use crate::{
     error::ErrorKind,
-    request::Named,
+    request::{Command, Named},
     run::{Done, Run, Undone},
+    store::compact::Reclaimed,
 };
 
 /// A request on its way.
 pub(crate) struct Job {
+    /// Kept by whoever asked as well: many small pieces of memory are given back faster by the
+    /// thread that took them, and the writer has better things to do.
+    pub(crate) work: Arc<Work>,
+    pub(crate) answer: Sender<Result<Response, DbError>>,
+}
+
+/// What is asked.
+pub(crate) struct Work {
     pub(crate) commands: Vec<Named>,
     pub(crate) blobs: Vec<Bytes>,
+}
+
+/// A request whose bytes are to be made ready before the writer gets it.
+pub(crate) struct Unprepared {
+    pub(crate) work: Work,
     pub(crate) answer: Sender<Result<Response, DbError>>,
+}
+
+/// What the writer is asked for.
+pub(crate) enum Task {
+    Request(Job),
+    Reclaim(Sender<Result<Reclaimed, DbError>>),
 }
 
 impl Job {
     fn blob_bytes(&self) -> usize {
-        self.blobs.iter().map(Bytes::len).sum()
+        let made = self.work.commands.iter().map(|named| match &named.command {
+            Command::Add(add) => add.ready_bytes(),
+            _ => 0,
+        });
+        self.work.blobs.iter().map(Bytes::len).chain(made).sum()
     }
 }
 
@@ -35,10 +66,12 @@ fn reply(to: &Sender<Result<Response, DbError>>, answer: Result<Response, DbErro
 }
 
 /// Runs a request. A fault of ours must not end the thread that everybody waits for.
-fn run(run: Run<'_>, commands: Vec<Named>) -> Result<Done, Undone> {
-    catch_unwind(AssertUnwindSafe(|| run.all(commands))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
-        Err(Undone::Store(ErrorKind::Bug(text.to_owned())))
-    })
+fn run(run: Run<'_>, commands: &[Named]) -> Result<Done, Undone> {
+    catch_unwind(AssertUnwindSafe(|| run.all(commands)))
+        .unwrap_or_else(|panic| Err(Undone::Store(ErrorKind::Bug(panic_text(&*panic)))))
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic").to_owned()
 }

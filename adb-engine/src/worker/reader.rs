@@ -5,10 +5,11 @@ use std::sync::Arc;
 use adb_model::{DbError, Response};
 use async_channel::Receiver;
 
-use super::{Job, reply};
+use super::{Job, Work, reply};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
+    media::Media,
     run::{Done, Run, Undone},
     store::Store,
     vectors::cache::VectorCache,
@@ -18,6 +19,7 @@ use crate::{
 pub(crate) struct Reader {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
+    pub(crate) media: Arc<Media>,
     pub(crate) response_limit: usize,
     /// Opened with the first request.
     pub(crate) store: Option<Store>,
@@ -28,7 +30,8 @@ impl Reader {
     pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv_blocking() {
             let to = job.answer.clone();
-            let answer = self.answer(job);
+            let answer = self.answer(&job);
+            drop(job);
             if answer.is_err() {
                 // Whatever state the connection is in: the next request gets a fresh one.
                 self.store = None;
@@ -37,7 +40,7 @@ impl Reader {
         }
     }
 
-    fn answer(&mut self, job: Job) -> Result<Response, DbError> {
+    fn answer(&mut self, job: &Job) -> Result<Response, DbError> {
         match self.read(job) {
             Ok(Done { answers, blobs }) => Ok(Response::Done { answers, blobs }),
             Err(Undone::Refused(refusal)) => Ok(Response::Refused(refusal)),
@@ -45,7 +48,7 @@ impl Reader {
         }
     }
 
-    fn read(&mut self, job: Job) -> Result<Done, Undone> {
+    fn read(&mut self, job: &Job) -> Result<Done, Undone> {
         if self.store.is_none() {
             let store = Store::open_reader(&self.directory).map_err(Error::into_kind)?;
             self.store = Some(store);
@@ -56,8 +59,9 @@ impl Reader {
         // The first SELECT takes the snapshot that the others see.
         store.conn.execute_batch("BEGIN")?;
         store.refresh()?;
-        let run = Run::new(store, &self.vectors, None, job.blobs, self.response_limit);
-        let done = super::run(run, job.commands);
+        let Work { commands, blobs } = &*job.work;
+        let run = Run::new(store, &self.vectors, &self.media, None, blobs, self.response_limit);
+        let done = super::run(run, commands);
         if !matches!(done, Err(Undone::Store(_))) {
             // After a failure the connection is dropped, and what failed is the better answer.
             store.conn.execute_batch("COMMIT")?;

@@ -1,17 +1,28 @@
-//! The writer: requests that wait together are committed together, each in a savepoint of its
-//! own, all with one sync. Nobody is answered before that.
+//! The writer: requests that wait together are committed together, with one sync. Nobody is answered
+//! before that.
+//!
+//! A request that fails leaves nothing, while those beside it stay. Savepoints do that, and make
+//! SQLite keep the old content of every page that a request changes, which for small requests costs
+//! more than the request. So a group is run without them, and once more with them if one fails.
 
 use std::sync::Arc;
 
 use adb_model::{DbError, Fate, Response};
-use async_channel::{Receiver, Sender};
+use async_channel::Sender;
 
-use super::{Job, reply};
+use super::{Job, Task, Work, queue::Queue, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
+    media::Media,
     run::{Done, Run, Sequence, Undone},
-    store::{Store, counter, set_counter},
+    store::{
+        Settings, Store,
+        compact::{Reclaimed, reclaim},
+        counter,
+        pack::PackWriter,
+        set_counter,
+    },
     vectors::cache::VectorCache,
 };
 
@@ -20,14 +31,21 @@ const MAX_GROUP: usize = 128;
 /// Bytes of blobs after which a group takes no more.
 const MAX_GROUP_BYTES: usize = 32 << 20;
 
+/// Groups that are run with savepoints after a request has failed: more may come that fail.
+const CAREFUL_GROUPS: usize = 32;
+
 /// The writing thread.
 pub(crate) struct Writer {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
+    pub(crate) media: Arc<Media>,
     pub(crate) response_limit: usize,
     /// Taken with the first request, kept from then on.
     pub(crate) lock: Option<WriteLock>,
     pub(crate) open: Option<Open>,
+    pub(crate) queue: Queue,
+    /// Groups that are yet to be run with savepoints.
+    pub(crate) careful: usize,
     /// Why nothing more may be written, in the words for those who ask from then on.
     pub(crate) distrusted: Option<String>,
 }
@@ -56,18 +74,19 @@ struct Pending {
 
 impl Writer {
     /// Answers until the channel closes and is empty.
-    pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv_blocking() {
-            if let Some(why) = &self.distrusted {
-                reply(&first.answer, Err(DbError::permanent(why)));
-                continue;
-            }
+    pub(crate) fn work(mut self) {
+        while let Some(task) = self.queue.wait() {
             if let Err(error) = self.make_ready() {
-                self.note(&error);
-                reply(&first.answer, Err(error.into()));
+                match task {
+                    Task::Request(job) => reply(&job.answer, Err(error)),
+                    Task::Reclaim(to) => drop(to.try_send(Err(error))),
+                }
                 continue;
             }
-            self.group(first, jobs);
+            match task {
+                Task::Request(first) => self.group(first),
+                Task::Reclaim(to) => drop(to.try_send(self.reclaim())),
+            }
             let settings = self.directory.settings;
             let moved =
                 self.open.as_ref().map_or(Ok(()), |open| open.store.move_long_log(settings));
@@ -85,7 +104,17 @@ impl Writer {
         }
     }
 
-    fn make_ready(&mut self) -> Result<(), Error> {
+    fn make_ready(&mut self) -> Result<(), DbError> {
+        if let Some(why) = &self.distrusted {
+            return Err(DbError::permanent(why));
+        }
+        self.open().map_err(|error| {
+            self.note(&error);
+            error.into()
+        })
+    }
+
+    fn open(&mut self) -> Result<(), Error> {
         if self.lock.is_none() {
             self.lock = Some(self.directory.lock()?);
         }
@@ -95,21 +124,101 @@ impl Writer {
         Ok(())
     }
 
+    fn reclaim(&mut self) -> Result<Reclaimed, DbError> {
+        let Some(open) = &mut self.open else { return Err(DbError::permanent("not open")) };
+        let Directory { settings, .. } = self.directory;
+        reclaim(&mut open.store, self.directory.root(), settings).map_err(|kind| {
+            let error = self.directory.error(kind);
+            // The next task starts from what the disk says.
+            self.open = None;
+            self.note(&error);
+            error.into()
+        })
+    }
+
     /// Runs what waits, commits it, answers it.
-    fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
+    fn group(&mut self, first: Job) {
+        // What waits already decides where blobs go; more may come meanwhile.
+        let waiting = self.queue.blob_bytes(MAX_GROUP - 1, MAX_GROUP_BYTES);
+        let to_pack = first.blob_bytes() + waiting >= self.directory.settings.pack_from;
         let Some(open) = &mut self.open else { return };
         let before = open.sequence;
+        open.store.to_pack = to_pack;
         if let Err(kind) = begin(&mut open.store) {
             reply(&first.answer, Err(self.directory.error(kind).into()));
             self.open = None;
             return;
         }
+        let pending = match self.careful {
+            0 => self.run_hopefully(first),
+            _ => {
+                self.careful -= 1;
+                self.run_carefully(first)
+            }
+        };
+        let (Some(pending), Some(open)) = (pending, &mut self.open) else { return };
+        match commit(open, before, self.directory.settings) {
+            Ok(()) => {
+                for Pending { to, answer } in pending {
+                    reply(&to, Ok(answer));
+                }
+            }
+            Err((kind, fate)) => {
+                // The next group starts from what the disk says.
+                self.open = None;
+                let error = DbError::from(self.directory.error(kind));
+                give_up(pending, &error, fate);
+            }
+        }
+    }
+
+    /// Runs requests one after another as if none could fail. If one does, all of them wait to be
+    /// run carefully.
+    fn run_hopefully(&mut self, first: Job) -> Option<Vec<Pending>> {
+        let open = self.open.as_mut()?;
+        let (catalog, before) = (open.store.catalog.clone(), open.sequence);
+        let mark = open.store.tail.as_ref().map(PackWriter::mark);
+        let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+        let (mut next, mut bytes) = (Some(first), 0);
+        while let Some(job) = next.take() {
+            bytes += job.blob_bytes();
+            let done = execute(open, &self.vectors, &self.media, self.response_limit, &job);
+            jobs.push(job);
+            match done {
+                Ok(Done { answers: all, blobs }) => {
+                    answers.push(Response::Done { answers: all, blobs });
+                }
+                Err(_) => {
+                    open.sequence = before;
+                    open.store.go_back(catalog, mark);
+                    if !open.store.conn.is_autocommit()
+                        && open.store.conn.execute_batch("ROLLBACK").is_err()
+                    {
+                        // Closing the connection takes back what was not committed.
+                        self.open = None;
+                    }
+                    self.queue.put_back(jobs);
+                    self.careful = CAREFUL_GROUPS;
+                    return None;
+                }
+            }
+            if jobs.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+                next = self.queue.request();
+            }
+        }
+        let pending = jobs.into_iter().zip(answers);
+        Some(pending.map(|(job, answer)| Pending { to: job.answer, answer }).collect())
+    }
+
+    /// Runs requests one after another, each in a savepoint.
+    fn run_carefully(&mut self, first: Job) -> Option<Vec<Pending>> {
+        let open = self.open.as_mut()?;
         let mut pending: Vec<Pending> = Vec::new();
         let (mut next, mut bytes) = (Some(first), 0);
         while let Some(job) = next.take() {
             bytes += job.blob_bytes();
             let to = job.answer.clone();
-            match one(open, &self.vectors, self.response_limit, job) {
+            match one(open, &self.vectors, &self.media, self.response_limit, &job) {
                 Ok(answer) => pending.push(Pending { to, answer }),
                 Err(Failure { kind, alone }) => {
                     let error = self.directory.error(kind);
@@ -121,29 +230,16 @@ impl Writer {
                         self.open = None;
                         reply(&to, Err(error.into()));
                         give_up(pending, &why, Fate::NotApplied);
-                        return;
+                        return None;
                     }
                     reply(&to, Err(error.into()));
                 }
             }
             if pending.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                next = jobs.try_recv().ok();
+                next = self.queue.request();
             }
         }
-        match commit(open, before) {
-            Ok(()) => {
-                for Pending { to, answer } in pending {
-                    reply(&to, Ok(answer));
-                }
-            }
-            Err(e) => {
-                // Part of the log may have reached the disk; only reading it again would tell. The
-                // next group starts from what the disk says.
-                self.open = None;
-                let error = DbError::from(self.directory.error(e.into()));
-                give_up(pending, &error, Fate::Unknown);
-            }
-        }
+        Some(pending)
     }
 }
 
@@ -185,26 +281,42 @@ fn begin(store: &mut Store) -> Result<(), ErrorKind> {
     store.refresh()
 }
 
+/// Runs one request.
+fn execute(
+    open: &mut Open,
+    vectors: &VectorCache,
+    media: &Media,
+    response_limit: usize,
+    job: &Job,
+) -> Result<Done, Undone> {
+    let Open { store, sequence } = open;
+    sequence.transaction += 1;
+    let Work { commands, blobs } = &*job.work;
+    super::run(Run::new(store, vectors, media, Some(sequence), blobs, response_limit), commands)
+}
+
 /// Runs one request in a savepoint. What failed leaves nothing behind but unused numbers.
 fn one(
     open: &mut Open,
     vectors: &VectorCache,
+    media: &Media,
     response_limit: usize,
-    job: Job,
+    job: &Job,
 ) -> Result<Response, Failure> {
-    let Open { store, sequence } = open;
+    let store = &mut open.store;
     let catalog = store.catalog.clone();
+    let mark = store.tail.as_ref().map(PackWriter::mark);
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
-    sequence.transaction += 1;
-    let run = Run::new(store, vectors, Some(sequence), job.blobs, response_limit);
-    let undone = match super::run(run, job.commands) {
+    let done = execute(open, vectors, media, response_limit, job);
+    let store = &mut open.store;
+    let undone = match done {
         Ok(Done { answers, blobs }) => {
             store.conn.prepare_cached("RELEASE request")?.execute([])?;
             return Ok(Response::Done { answers, blobs });
         }
         Err(undone) => undone,
     };
-    store.catalog = catalog;
+    store.go_back(catalog, mark);
     // Full disks and the like end the whole transaction.
     let alone = !store.conn.is_autocommit();
     if alone && let Err(e) = store.conn.execute_batch("ROLLBACK TO request; RELEASE request") {
@@ -224,12 +336,25 @@ fn one(
     }
 }
 
-fn commit(open: &Open, before: Sequence) -> rusqlite::Result<()> {
+/// Commits what was run; what an error says of its fate.
+fn commit(open: &mut Open, before: Sequence, settings: Settings) -> Result<(), (ErrorKind, Fate)> {
     let Open { store, sequence } = open;
-    if sequence.object != before.object {
-        set_counter(&store.conn, "object", sequence.object)?;
-        set_counter(&store.conn, "transaction", sequence.transaction)?;
+    let mut prepare = || -> Result<(), ErrorKind> {
+        if let Some(tail) = &mut store.tail {
+            tail.finish(&store.conn, settings.sync)?;
+        }
+        if sequence.object != before.object {
+            set_counter(&store.conn, "object", sequence.object)?;
+            set_counter(&store.conn, "transaction", sequence.transaction)?;
+        }
+        Ok(())
+    };
+    prepare().map_err(|kind| (kind, Fate::NotApplied))?;
+    let committed = || store.conn.prepare_cached("COMMIT")?.execute([]);
+    // Part of the log may have reached the disk; only reading it again would tell.
+    committed().map_err(|e| (e.into(), Fate::Unknown))?;
+    if let Some(tail) = &mut store.tail {
+        tail.committed();
     }
-    store.conn.prepare_cached("COMMIT")?.execute([])?;
     Ok(())
 }

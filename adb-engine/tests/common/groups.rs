@@ -117,6 +117,8 @@ pub(crate) fn sound(dir: &Path) -> Result<(), String> {
         Ok((text, [count("vector")?, count("c4")?, count(unmatched)?, count("blob")?]))
     };
     let (text, [vectors, descriptors, unmatched, blobs]) = check().map_err(|e| e.to_string())?;
+    let report = Engine::verify(dir).map_err(|e| e.to_string())?;
+    same("problems", &report.problems.as_slice(), &&[][..])?;
     same("integrity", &text.as_str(), &"ok")?;
     same("vectors without rows", &unmatched, &0)?;
     same("vectors", &(vectors, blobs), &(descriptors, descriptors))

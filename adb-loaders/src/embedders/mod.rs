@@ -33,6 +33,8 @@ mod runtime;
 mod session;
 mod tokenizer;
 
+use adb_model::{EmbedError, Pixels};
+
 pub use bundle::{
     Bundle, FORMAT, FileEntry, Filter, ImageTower, Manifest, Preprocess, Resize, TextInputs,
     TextTower, TokenizerSpec,
@@ -44,3 +46,9 @@ pub use hub::{Download, Hub, OnDownload};
 pub use onnx::OnnxEmbedder;
 pub use preset::Preset;
 pub use runtime::{Backend, Found, Runtime};
+
+/// The pixels of a picture, as embedders see them.
+pub(crate) fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {
+    let preprocess::Rgb { width, height, pixels } = preprocess::decode(encoded)?;
+    Ok(Pixels { width, height, rgb: pixels })
+}

@@ -2,12 +2,13 @@
 //! failed.
 //!
 //! ```text
-//! source → graph → probe → media, decode (threads) → embed → pack → write (tasks) → report
+//! source → graph → probe → make children, probe them → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
 //! Channels between the stages are bounded, so memory does not grow with the source. Every row
 //! that is read ends as exactly one of added, existed, updated, failed.
 
 mod embed;
+mod make;
 mod prepare;
 mod probe;
 mod report;
@@ -25,7 +26,7 @@ use std::{
 };
 
 use adb_model::{
-    DataModel, Database, DbError, Embedder, EmbedderIdentity, Graph, GraphBuilder, NodeId,
+    ChildMaker, Database, DbError, Embedder, EmbedderIdentity, Graph, GraphBuilder, NodeId,
     PreparedImage, SetSpec, ensure::ensure,
 };
 use async_channel::{Receiver, Sender, bounded};
@@ -33,14 +34,19 @@ use tokio::task::JoinSet;
 
 pub use report::{Progress, Report, RowFailure, Stages};
 
-use crate::{Error, ErrorKind, RowPlace, Source, SourceRow, retry::Retrying};
+use crate::{
+    Error, ErrorKind, MediaRoot, RowPlace, Source, SourceRow, ToGraph as _,
+    makers::{Makers, MediaCache},
+    retry::Retrying,
+};
+use probe::Asked;
 use report::Tally;
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Options {
-    /// Threads that read, decode and resize pictures.
+    /// Threads that read, decode and resize pictures; as many make children.
     pub decoders: usize,
     /// Pictures, or texts, that go to the embedder at once.
     pub embed_batch: usize,
@@ -56,6 +62,8 @@ pub struct Options {
     pub attempts: u32,
     /// Pause after the first such failure; it doubles each time, up to 30 s.
     pub backoff: Duration,
+    /// Whether a row with a key that no field takes fails. Otherwise such keys are counted.
+    pub strict: bool,
 }
 
 impl Default for Options {
@@ -70,6 +78,7 @@ impl Default for Options {
             linger: Duration::from_millis(200),
             attempts: 6,
             backoff: Duration::from_millis(250),
+            strict: false,
         }
     }
 }
@@ -104,6 +113,7 @@ impl Stop {
 pub struct Ingest {
     db: Arc<dyn Database>,
     embedders: Embedders,
+    makers: Makers,
     options: Options,
     progress: Arc<Progress>,
     stop: Stop,
@@ -140,6 +150,7 @@ impl Ingest {
         Self {
             db,
             embedders: Embedders::default(),
+            makers: Makers::default(),
             options: Options::default(),
             progress: Arc::default(),
             stop: Stop::default(),
@@ -158,6 +169,14 @@ impl Ingest {
     #[must_use]
     pub fn embedder_for(mut self, set: impl Into<String>, embedder: Arc<dyn Embedder>) -> Self {
         self.embedders.by_set.insert(set.into(), embedder);
+        self
+    }
+
+    /// Lets `maker` make the children that models declare as its: `by = …`. One that has a default
+    /// need not be given.
+    #[must_use]
+    pub fn maker(mut self, maker: impl ChildMaker) -> Self {
+        self.makers.add(Arc::new(maker));
         self
     }
 
@@ -202,15 +221,12 @@ impl Ingest {
     /// counts them.
     ///
     /// # Errors
-    /// When it can't start (source, sets, indexes). What stops it on the way is in
+    /// When it can't start (source, sets, indexes, makers). What stops it on the way is in
     /// [`Report::broken_off`], beside all that was accounted for until then.
-    pub async fn run<S>(self, source: S) -> Result<Report, Error>
-    where
-        S: Source,
-        S::Row: DataModel,
-    {
+    pub async fn run<S: Source>(mut self, source: S) -> Result<Report, Error> {
         let started = Instant::now();
-        let schema = <S::Row as DataModel>::SCHEMA;
+        let schema = source.schema();
+        self.makers.complete(schema)?;
         let options = &self.options;
         let db = Retrying {
             inner: self.db,
@@ -223,6 +239,7 @@ impl Ingest {
         let context = Arc::new(Context {
             db,
             embedders: self.embedders,
+            makers: self.makers,
             tally: tally.clone(),
             options: options.clone(),
             stop: self.stop,
@@ -242,7 +259,11 @@ impl Ingest {
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
         });
-        workers.spawn(probe::run(context.clone(), read_rx, probed_tx));
+        workers.spawn(probe::run(context.clone(), read_rx, probed_tx, Asked::First));
+        let probed_rx = match context.makers.is_empty() {
+            true => probed_rx,
+            false => spawn_makers(&mut workers, &context, &media, probed_rx),
+        };
         for _ in 0..options.decoders.max(1) {
             let (context, media) = (context.clone(), media.clone());
             let (rx, tx) = (probed_rx.clone(), prepared_tx.clone());
@@ -270,10 +291,33 @@ impl Ingest {
     }
 }
 
+/// The stages between the probe and the reading of pictures that models with makers need.
+fn spawn_makers(
+    workers: &mut JoinSet<()>,
+    context: &Arc<Context>,
+    media: &MediaRoot,
+    probed: Receiver<Item>,
+) -> Receiver<Item> {
+    // Short channels: makers have read pictures.
+    let room = context.options.embed_batch * 2;
+    let (made_tx, made_rx) = bounded::<Item>(room);
+    let (asked_tx, asked_rx) = bounded::<Item>(room);
+    for _ in 0..context.options.decoders.max(1) {
+        let (context, media) = (context.clone(), media.clone());
+        let (rx, tx) = (probed.clone(), made_tx.clone());
+        workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
+    }
+    // Only the workers hold it, so that it closes when they are gone.
+    drop(probed);
+    workers.spawn(probe::run(context.clone(), made_rx, asked_tx, Asked::Again));
+    asked_rx
+}
+
 /// What all stages share.
 struct Context {
     db: Retrying,
     embedders: Embedders,
+    makers: Makers,
     tally: Arc<Tally>,
     options: Options,
     stop: Stop,
@@ -321,6 +365,8 @@ struct Item {
     difference: Option<String>,
     /// What the database has of it, where it is upserted.
     known: Option<Box<upsert::Known>>,
+    /// What was read of it so far.
+    media: MediaCache,
     jobs: Vec<Job>,
 }
 
@@ -336,19 +382,25 @@ enum JobInput {
     Text(String),
 }
 
-fn read_source<S>(source: S, context: &Context, to: &Sender<Item>)
-where
-    S: Source,
-    S::Row: DataModel,
-{
+fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
     let tally = &context.tally;
     let mut last = Instant::now();
     let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
         tally.stages.read.add(last.elapsed());
-        tally.row_read(bytes, &row.ignored);
-        let at = row.at;
+        tally.row_read(bytes);
+        let (at, ignored) = (row.at, row.ignored);
         let builder = GraphBuilder::for_row(row.identity);
-        let graph = row.value.and_then(|value| value.graph_in(builder).map_err(|e| e.to_string()));
+        let graph = row.value.and_then(|value| {
+            let graph = value.graph_in(builder).map_err(|e| e.to_string())?;
+            // Of a row that can't be read, not all keys may have been seen.
+            tally.ignored(&ignored);
+            match ignored.first() {
+                Some(key) if context.options.strict => Err(format!(
+                    "no field takes the key `{key}`; take it away, or ingest without `strict`"
+                )),
+                _ => Ok(graph),
+            }
+        });
         let go = match graph {
             Err(reason) => {
                 tally.failed(at, reason);
@@ -361,6 +413,7 @@ where
                     existed: false,
                     difference: None,
                     known: None,
+                    media: MediaCache::default(),
                     jobs: Vec::new(),
                 };
                 match to.send_blocking(item) {

@@ -1,13 +1,12 @@
 //! Reading pictures, decoding and resizing them: on several threads, beside inference.
 
-use std::{collections::HashMap, time::Instant};
+use std::time::Instant;
 
 use adb_model::{EmbedInput, MediaSource};
 use async_channel::{Receiver, Sender};
-use bytes::Bytes;
 
 use super::{Context, Item, Job, JobInput, upsert};
-use crate::MediaRoot;
+use crate::{MediaRoot, makers::MediaCache};
 
 pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
     while let Ok(mut item) = from.recv_blocking() {
@@ -29,8 +28,8 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
 }
 
 fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), String> {
-    // A picture that is both stored and embedded is read once.
-    let mut read: HashMap<String, Bytes> = HashMap::new();
+    // A picture that is both stored and embedded is read once, and makers may have read it.
+    let read = &mut item.media.0;
     for source in item.graph.media_mut() {
         let bytes = match source.origin() {
             Some(origin) => match read.get(&origin) {
@@ -66,10 +65,17 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
             EmbedInput::Image(source) => picture(source, None)?,
             EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
             EmbedInput::Text(text) => JobInput::Text(text.clone()),
+            EmbedInput::OwnRegion => {
+                return Err(format!(
+                    "a vector of the set `{}` is to be made from the region's part of a picture, and what the region lies in has none in this row; give the vector",
+                    set.name
+                ));
+            }
             other => return Err(format!("nothing can be embedded from {other:?}")),
         };
         jobs.push(Job { node, set, input });
     }
     item.jobs = jobs;
+    item.media = MediaCache::default();
     Ok(())
 }

@@ -7,7 +7,20 @@ use async_channel::{Receiver, Sender};
 
 use super::{Context, Item, gather, upsert};
 
-pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<Item>) {
+/// How often a row has been asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Asked {
+    First,
+    /// For children that were made meanwhile.
+    Again,
+}
+
+pub(super) async fn run(
+    context: Arc<Context>,
+    from: Receiver<Item>,
+    to: Sender<Item>,
+    asked: Asked,
+) {
     let most = context.options.rows_per_request;
     // A short wait: an embedder that idles costs more than a smaller probe.
     let linger = Duration::from_millis(20);
@@ -21,8 +34,10 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Sender<
         match found {
             Ok(found) => {
                 for (mut item, found) in items.into_iter().zip(found) {
-                    item.existed = found.exists;
-                    item.difference = found.difference;
+                    if asked == Asked::First {
+                        item.existed = found.exists;
+                        item.difference = found.difference;
+                    }
                     if let Err(unsent) = to.send(item).await {
                         context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
                     }

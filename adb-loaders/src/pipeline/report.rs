@@ -19,6 +19,7 @@ pub struct Progress {
     source_size: AtomicU64,
     source_read: AtomicU64,
     rows: AtomicU64,
+    made: AtomicU64,
     embedded: AtomicU64,
     added: AtomicU64,
     existed: AtomicU64,
@@ -44,6 +45,8 @@ impl Progress {
         source_read;
         /// Rows read.
         rows;
+        /// Children made.
+        made;
         /// Vectors made.
         embedded;
         /// Rows added.
@@ -86,6 +89,7 @@ impl fmt::Display for RowFailure {
 #[derive(Debug, Default)]
 pub(super) struct StageClocks {
     pub(super) read: Clock,
+    pub(super) make: Clock,
     pub(super) prepare: Clock,
     pub(super) embed: Clock,
     pub(super) write: Clock,
@@ -109,6 +113,8 @@ impl Clock {
 pub struct Stages {
     /// Reading and parsing the source.
     pub read: Duration,
+    /// Making children.
+    pub make: Duration,
     /// Reading, decoding and resizing pictures.
     pub prepare: Duration,
     /// Inference.
@@ -144,9 +150,12 @@ impl Tally {
         Self { stages: StageClocks::default(), progress, kept: Mutex::default() }
     }
 
-    pub(super) fn row_read(&self, bytes: u64, ignored: &[String]) {
+    pub(super) fn row_read(&self, bytes: u64) {
         self.progress.rows.fetch_add(1, Ordering::Relaxed);
         self.progress.source_read.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn ignored(&self, ignored: &[String]) {
         if !ignored.is_empty() {
             let mut kept = lock(&self.kept);
             for key in ignored {
@@ -181,6 +190,10 @@ impl Tally {
         self.progress.updated.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn made(&self, children: u64) {
+        self.progress.made.fetch_add(children, Ordering::Relaxed);
+    }
+
     pub(super) fn embedded(&self, vectors: u64) {
         self.progress.embedded.fetch_add(vectors, Ordering::Relaxed);
     }
@@ -204,6 +217,7 @@ impl Tally {
             existed: self.progress.existed(),
             updated: self.progress.updated(),
             failed: self.progress.failed(),
+            made: self.progress.made(),
             embedded: self.progress.embedded(),
             objects_added: kept.objects,
             connections_added: kept.connections,
@@ -214,6 +228,7 @@ impl Tally {
             time,
             stages: Stages {
                 read: self.stages.read.get(),
+                make: self.stages.make.get(),
                 prepare: self.stages.prepare.get(),
                 embed: self.stages.embed.get(),
                 write: self.stages.write.get(),
@@ -239,6 +254,8 @@ pub struct Report {
     pub updated: u64,
     /// Rows that failed.
     pub failed: u64,
+    /// Children that makers made, and that were handed on to be embedded and written.
+    pub made: u64,
     /// Vectors made.
     pub embedded: u64,
     /// Objects added: roots, children and descriptors; those that were replaced as well.
@@ -251,7 +268,8 @@ pub struct Report {
     pub differing: u64,
     /// The first of these, and how it differs.
     pub first_difference: Option<RowFailure>,
-    /// Source keys that no field takes, and how many rows have them.
+    /// Source keys that no field takes, and how many rows have them; rows that can't be read are
+    /// not counted.
     pub ignored_keys: BTreeMap<String, u64>,
     /// From start to end.
     pub time: Duration,

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
-    marker::PhantomData,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
@@ -12,14 +11,14 @@ use std::{
     },
 };
 
-use adb_model::graph::row_identity;
+use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
 use serde::{
     Deserializer as _,
-    de::{DeserializeOwned, SeqAccess, Visitor},
+    de::{SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use super::{RowPlace, Source, SourceRow};
+use super::{FromJson, LoadedRow, RowPlace, Source, SourceRow, row::without_position};
 use crate::{Error, ErrorKind, MediaRoot};
 
 /// A `.json` file holding an array of objects, or a `.jsonl`/`.ndjson` file with an object on each
@@ -29,12 +28,59 @@ use crate::{Error, ErrorKind, MediaRoot};
 /// of syntax ends the reading, since nothing tells where the next row begins; in JSON Lines it
 /// costs its line.
 #[derive(Debug)]
-pub struct JsonSource<T> {
+pub struct JsonSource<T: FromJson> {
+    file: JsonFile,
+    by: T::By,
+}
+
+impl<T: FromJson<By = ()>> JsonSource<T> {
+    /// Opens a file of rows that a struct is read from.
+    ///
+    /// # Errors
+    /// When it can't be read, or begins with neither `[` nor `{`.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Ok(Self { file: JsonFile::open(path.into())?, by: () })
+    }
+}
+
+impl JsonSource<LoadedRow> {
+    /// Opens a file of rows that a document describes.
+    ///
+    /// # Errors
+    /// When it can't be read, or begins with neither `[` nor `{`.
+    pub fn by_model(path: impl Into<PathBuf>, model: LoadedModel) -> Result<Self, Error> {
+        Ok(Self { file: JsonFile::open(path.into())?, by: model })
+    }
+}
+
+impl<T: FromJson> Source for JsonSource<T> {
+    type Row = T;
+
+    fn schema(&self) -> &'static ModelSchema {
+        T::schema(self.by)
+    }
+
+    fn media_root(&self) -> MediaRoot {
+        MediaRoot::beside(&self.file.path)
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.file.size)
+    }
+
+    fn read(self, each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>) -> Result<(), Error> {
+        let by = self.by;
+        self.file.read(&|text, ignored| T::from_json(by, text, ignored), each)
+    }
+}
+
+/// The file, whatever its rows become.
+#[derive(Debug)]
+struct JsonFile {
     path: PathBuf,
     size: u64,
     reader: BufReader<File>,
     form: Form,
-    row: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,13 +89,8 @@ enum Form {
     Lines,
 }
 
-impl<T: DeserializeOwned> JsonSource<T> {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// When it can't be read, or begins with neither `[` nor `{`.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        let path = path.into();
+impl JsonFile {
+    fn open(path: PathBuf) -> Result<Self, Error> {
         let fail = |e| Error::source(&path, e);
         let file = File::open(&path).map_err(fail)?;
         let size = file.metadata().map_err(fail)?.len();
@@ -75,7 +116,7 @@ impl<T: DeserializeOwned> JsonSource<T> {
                 }
             }
         };
-        Ok(Self { path, size, reader, form, row: PhantomData })
+        Ok(Self { path, size, reader, form })
     }
 }
 
@@ -94,30 +135,21 @@ fn not_json(path: &Path, first: u8) -> Error {
     .into()
 }
 
-impl<T: DeserializeOwned + Send + 'static> Source for JsonSource<T> {
-    type Row = T;
+/// Reads a row's text, and names the keys that no field takes.
+type Parse<'a, T> = &'a dyn Fn(&str, &mut Vec<String>) -> Result<T, String>;
 
-    fn media_root(&self) -> MediaRoot {
-        MediaRoot::beside(&self.path)
-    }
+/// Takes rows, and how many bytes were read so far.
+type Each<'a, T> = &'a mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>;
 
-    fn size(&self) -> Option<u64> {
-        Some(self.size)
-    }
-
-    fn read(self, each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>) -> Result<(), Error> {
+impl JsonFile {
+    fn read<T>(self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
         match self.form {
-            Form::Array => self.read_array(each),
-            Form::Lines => self.read_lines(each),
+            Form::Array => self.read_array(parse, each),
+            Form::Lines => self.read_lines(parse, each),
         }
     }
-}
 
-impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
-    fn read_array(
-        self,
-        each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn read_array<T>(self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
         let position = Position::default();
         let counting = Counting { inner: self.reader, position: position.clone() };
         let file: Arc<str> = self.path.display().to_string().into();
@@ -130,7 +162,7 @@ impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
                 let newlines = text.bytes().filter(|b| *b == b'\n').count() as u64;
                 let line = position.lines.load(Ordering::Relaxed) + 1 - newlines;
                 let at = RowPlace { file: file.clone(), row, line: Some(line) };
-                let go = each(parse(at, text), position.bytes.load(Ordering::Relaxed));
+                let go = each(row_of(at, text, parse), position.bytes.load(Ordering::Relaxed));
                 stopped = go.is_break();
                 go
             },
@@ -151,10 +183,7 @@ impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
         }
     }
 
-    fn read_lines(
-        mut self,
-        each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    fn read_lines<T>(mut self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
         let file: Arc<str> = self.path.display().to_string().into();
         let (mut row, mut line, mut bytes) = (0, 0, 0);
         let mut buffer = Vec::new();
@@ -175,7 +204,7 @@ impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
             row += 1;
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
             let parsed = match std::str::from_utf8(&buffer) {
-                Ok(text) => parse(at, text),
+                Ok(text) => row_of(at, text, parse),
                 Err(e) => SourceRow {
                     identity: row_identity(&at.file, row, &buffer),
                     at,
@@ -193,41 +222,11 @@ impl<T: DeserializeOwned + Send + 'static> JsonSource<T> {
     }
 }
 
-fn parse<T: DeserializeOwned>(at: RowPlace, text: &str) -> SourceRow<T> {
+fn row_of<T>(at: RowPlace, text: &str, parse: Parse<'_, T>) -> SourceRow<T> {
     let mut ignored = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = serde_ignored::deserialize(&mut deserializer, |path| ignored.push(key_of(&path)))
-        .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|e: serde_json::Error| without_position(&e));
-    ignored.sort();
-    ignored.dedup();
+    let value = parse(text, &mut ignored);
     let identity = row_identity(&at.file, at.row, text.as_bytes());
     SourceRow { at, value, ignored, identity }
-}
-
-/// `ingredients[].grams`: the same key of every item of a list is one key.
-fn key_of(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, .. } => key_of(parent) + "[]",
-        Path::Map { parent, key } => match key_of(parent) {
-            up if up.is_empty() => key.clone(),
-            up => format!("{up}.{key}"),
-        },
-        Path::Some { parent }
-        | Path::NewtypeStruct { parent }
-        | Path::NewtypeVariant { parent } => key_of(parent),
-    }
-}
-
-/// serde's message without its position, which is relative to the row.
-fn without_position(e: &serde_json::Error) -> String {
-    let message = e.to_string();
-    match message.rfind(" at line ") {
-        Some(at) => message[..at].to_owned(),
-        None => message,
-    }
 }
 
 /// Hands on each element of an array as it was written.
@@ -284,7 +283,7 @@ impl<R: Read> Read for Counting<R> {
 mod tests {
     use serde::Deserialize;
 
-    use super::*;
+    use super::{super::row::by_serde, *};
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Dish {
@@ -303,8 +302,8 @@ mod tests {
         let path = dir.path().join("rows");
         std::fs::write(&path, text).unwrap();
         let mut rows = Vec::new();
-        let result = JsonSource::<Dish>::open(&path).and_then(|source| {
-            source.read(&mut |row, _| {
+        let result = JsonFile::open(path).and_then(|file| {
+            file.read(&by_serde::<Dish>, &mut |row, _| {
                 rows.push(row);
                 ControlFlow::Continue(())
             })
@@ -400,9 +399,9 @@ mod tests {
             let path = dir.path().join("rows");
             std::fs::write(&path, text).unwrap();
             let mut n = 0;
-            JsonSource::<Dish>::open(&path)
+            JsonFile::open(path)
                 .unwrap()
-                .read(&mut |_, _| {
+                .read(&by_serde::<Dish>, &mut |_, _| {
                     n += 1;
                     ControlFlow::Break(())
                 })
@@ -413,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let err = JsonSource::<Dish>::open("no/such.json").unwrap_err();
+        let err = JsonFile::open("no/such.json".into()).unwrap_err();
         assert!(err.to_string().starts_with("no/such.json: "), "{err}");
     }
 }

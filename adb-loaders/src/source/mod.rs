@@ -1,12 +1,17 @@
 //! Sources: where rows come from, one at a time.
 
+mod csv;
 mod json;
+mod row;
 
 use std::{fmt, ops::ControlFlow, sync::Arc};
 
-pub use json::JsonSource;
-
+use adb_model::ModelSchema;
 use uuid::Uuid;
+
+pub use csv::CsvSource;
+pub use json::JsonSource;
+pub use row::{FromJson, LoadedRow, ToGraph};
 
 use crate::{Error, MediaRoot};
 
@@ -48,7 +53,10 @@ pub struct SourceRow<T> {
 /// A stream of rows.
 pub trait Source: Send + 'static {
     /// What a row becomes.
-    type Row: Send + 'static;
+    type Row: ToGraph + Send + 'static;
+
+    /// What its rows are.
+    fn schema(&self) -> &'static ModelSchema;
 
     /// Where relative paths in its rows begin.
     fn media_root(&self) -> MediaRoot;

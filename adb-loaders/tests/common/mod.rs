@@ -37,8 +37,6 @@ impl DataModel for Dish {
         name: "Dish",
         class: "Dish",
         kind: ObjectKind::Image,
-        convention: adb_model::Convention::Adb,
-        doc: "",
         fields: &[
             field("dish_id", FieldRole::Id(ValueType::Int)),
             field("name", FieldRole::of(<String as Field>::KIND, false)),
@@ -48,11 +46,13 @@ impl DataModel for Dish {
                 FieldRole::Embedding {
                     set: LETTERS,
                     from: Some("url"),
+                    label: None,
                     optional: false,
                     class: None,
                 },
             ),
         ],
+        ..ModelSchema::BARE
     };
 
     fn build(&self, graph: &mut GraphBuilder) -> Result<NodeId, ModelError> {
@@ -83,7 +83,7 @@ impl DataModel for Dish {
 }
 
 const fn field(name: &'static str, role: FieldRole) -> FieldSchema {
-    FieldSchema { name, key: name, property: name, doc: "", was: &[], role }
+    FieldSchema::named(name, role)
 }
 
 pub(crate) fn dishes(n: u64) -> Vec<Json> {

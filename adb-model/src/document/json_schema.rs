@@ -35,9 +35,31 @@ impl Document {
     }
 
     fn members(&self, fields: &[Field]) -> (Map<String, Json>, Vec<Json>) {
-        let properties = fields.iter().map(|f| (f.key.clone(), self.member(f))).collect();
-        let required = fields.iter().filter(|f| !f.is_optional()).map(|f| f.key.as_str().into());
-        (properties, required.collect())
+        let mut properties = Map::new();
+        let mut required = Vec::new();
+        for field in fields {
+            let key = field.key.as_str();
+            let (properties, needed) = match &field.within {
+                None => (&mut properties, &mut required),
+                Some(within) => {
+                    let object = properties.entry(within).or_insert_with(
+                        || json!({ "type": "object", "properties": {}, "required": [] }),
+                    );
+                    if !required.contains(&within.as_str().into()) {
+                        required.push(within.as_str().into());
+                    }
+                    match inner(object) {
+                        Some(inner) => inner,
+                        None => continue,
+                    }
+                }
+            };
+            properties.insert(key.to_owned(), self.member(field));
+            if !field.is_optional() {
+                needed.push(key.into());
+            }
+        }
+        (properties, required)
     }
 
     fn member(&self, field: &Field) -> Json {
@@ -76,11 +98,28 @@ impl Document {
         {
             member["type"] = json!([one, "null"]);
         }
+        if let Some(default) = &field.default {
+            member["default"] = default.clone();
+        }
         if !field.doc.is_empty() {
             member["description"] = field.doc.as_str().into();
         }
         member
     }
+}
+
+/// Properties and required keys of an object that is a part of the row.
+fn inner(object: &mut Json) -> Option<(&mut Map<String, Json>, &mut Vec<Json>)> {
+    let object = object.as_object_mut()?;
+    let (mut properties, mut required) = (None, None);
+    for (key, value) in object {
+        match (key.as_str(), value) {
+            ("properties", Json::Object(members)) => properties = Some(members),
+            ("required", Json::Array(keys)) => required = Some(keys),
+            _ => {}
+        }
+    }
+    Some((properties?, required?))
 }
 
 fn of_type(value_type: ValueType) -> Json {

@@ -2,16 +2,19 @@
 //! without compiling.
 
 mod json_schema;
+mod loaded;
 mod mermaid;
 mod row;
+mod unknown;
 
-pub use row::LoadedModel;
+pub use loaded::LoadedModel;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::{
-    Convention, Engine, FieldRole, FieldSchema, Metric, ModelSchema, ObjectKind, Relation,
-    ValueType,
+    Convention, Engine, FieldRole, FieldSchema, MadeBy, Metric, ModelSchema, ObjectKind, Relation,
+    Value, ValueType,
 };
 
 /// The version of the document's form that this code writes and reads.
@@ -20,15 +23,12 @@ pub const VERSION: u32 = 1;
 /// A model, and all that it is connected to.
 ///
 /// ```
-/// # use adb_model::{FieldRole, FieldSchema, ModelSchema, ObjectKind, ValueType};
+/// # use adb_model::{FieldRole, FieldSchema, ModelSchema, ValueType};
 /// use adb_model::document::Document;
 /// # static RICE: ModelSchema = ModelSchema {
-/// #     name: "Ingredient", class: "Ingredient", kind: ObjectKind::Entity,
-/// #     convention: adb_model::Convention::Adb, doc: "",
-/// #     fields: &[FieldSchema {
-/// #         name: "name", key: "name", property: "name", doc: "", was: &[],
-/// #         role: FieldRole::Id(ValueType::String),
-/// #     }],
+/// #     name: "Ingredient", class: "Ingredient",
+/// #     fields: &[FieldSchema::named("name", FieldRole::Id(ValueType::String))],
+/// #     ..ModelSchema::BARE
 /// # };
 /// let document = Document::of(&RICE); // `Ingredient::SCHEMA` of a derived model
 /// let text = serde_json::to_string(&document).unwrap();
@@ -64,15 +64,29 @@ pub struct Model {
     pub doc: String,
     /// Its fields.
     pub fields: Vec<Field>,
+    /// Whether its objects bear no `user_type`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub untyped: bool,
+    /// Whether an object is identified by the hash of its blob.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub content_id: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One field of a model, or property of a connection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
-    /// Its name, by which `from` refers to it.
+    /// Its name, by which `from` and `label` refer to it. One of a flattened struct has the name
+    /// of the field that holds that before its own, and a dot between.
     pub name: String,
     /// Its key in a source.
     pub key: String,
+    /// The key, in the row, of the object that has it: nothing if that is the row itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
     /// Its property's name in the database.
     pub property: String,
     /// What it is for.
@@ -84,6 +98,9 @@ pub struct Field {
     /// What it is.
     #[serde(flatten)]
     pub role: Role,
+    /// What is there when a row lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<Json>,
 }
 
 /// What a field is: [`FieldRole`] as data.
@@ -132,6 +149,9 @@ pub enum Role {
         /// The field that it is made from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<String>,
+        /// The field that labels it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        label: Option<String>,
         /// Whether an object may be without one.
         #[serde(default)]
         optional: bool,
@@ -148,9 +168,28 @@ pub enum Role {
         edge: Vec<Field>,
         /// Whether there can be more than one.
         many: bool,
+        /// Whether a row may leave them out.
+        #[serde(default)]
+        optional: bool,
         /// The name of their model.
         model: String,
+        /// Who makes them, if the row does not bring them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        made: Option<Made>,
     },
+}
+
+/// [`MadeBy`] as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Made {
+    /// The maker's name: whoever reads rows must have one that is called so.
+    pub by: String,
+    /// The field that they are made from.
+    pub from: String,
+    /// Whether an empty list in a row stands; otherwise it is one to be filled.
+    #[serde(default)]
+    pub empty_stands: bool,
 }
 
 /// [`Relation`] as data.
@@ -264,29 +303,63 @@ impl Document {
                             at(field)
                         ));
                     }
+                    Role::Children { made: Some(made), .. }
+                        if model.fields.iter().all(|f| f.name != made.from) =>
+                    {
+                        return Err(format!(
+                            "{} is made from `{}`, which is no field",
+                            at(field),
+                            made.from
+                        ));
+                    }
+                    Role::Embedding { class: None, .. } if !model.convention.is_own() => {
+                        return Err(format!("{} has no `class` for its descriptors", at(field)));
+                    }
+                    Role::Children { relation: RelationDocument::Part, model: child, .. }
+                        if model.kind == ObjectKind::Frame
+                            && self.model(child).is_some_and(Model::embeds_its_region) =>
+                    {
+                        return Err(format!(
+                            "{}: the regions of a frame have no picture that `{child}` could be embedded from",
+                            at(field)
+                        ));
+                    }
                     Role::Embedding { set, .. } if self.set(set).is_none() => {
                         return Err(format!(
                             "{} names the set `{set}`, which is not in it",
                             at(field)
                         ));
                     }
-                    Role::Embedding { class: None, .. } if !model.convention.is_own() => {
-                        return Err(format!("{} has no `class` for its descriptors", at(field)));
-                    }
-                    Role::Embedding { from: Some(from), .. }
-                        if model.fields.iter().all(|f| f.name != *from) =>
-                    {
-                        return Err(format!(
-                            "{} is made from `{from}`, which is no field",
-                            at(field)
-                        ));
+                    Role::Embedding { from, label, .. } => {
+                        let is_field = |name: &String| model.fields.iter().any(|f| f.name == *name);
+                        if let Some(from) = from.as_ref().filter(|f| !is_field(f)) {
+                            return Err(format!(
+                                "{} is made from `{from}`, which is no field",
+                                at(field)
+                            ));
+                        }
+                        if let Some(label) = label.as_ref().filter(|l| !is_field(l)) {
+                            return Err(format!(
+                                "{} is labelled by `{label}`, which is no field",
+                                at(field)
+                            ));
+                        }
                     }
                     _ => {}
                 }
             }
+            model.check_kind()?;
         }
         Ok(())
     }
+}
+
+/// What rows are filled up with, if it is the same for each: a new id is not, and a date may be
+/// today's. Rows must bring such a field when they are read by the document.
+fn constant(default: fn() -> Option<Value>) -> Option<Json> {
+    let value = default()?;
+    let is_constant = !matches!(value, Value::Date(_)) && default().as_ref() == Some(&value);
+    is_constant.then(|| value.to_json())
 }
 
 impl Model {
@@ -298,32 +371,70 @@ impl Model {
             convention: schema.convention,
             doc: schema.doc.to_owned(),
             fields: schema.fields.iter().map(Field::of).collect(),
+            untyped: schema.untyped,
+            content_id: schema.content_id,
         }
+    }
+
+    /// As [`ModelSchema::embeds_its_region`].
+    fn embeds_its_region(&self) -> bool {
+        self.fields.iter().any(|field| match &field.role {
+            Role::Embedding { from: Some(from), .. } => {
+                let mut sources = self.fields.iter().filter(|f| f.name == *from);
+                sources.any(|f| matches!(f.role, Role::Geometry { .. }))
+            }
+            _ => false,
+        })
+    }
+
+    /// What the macro asks of a model of this kind, as far as graphs rely on it.
+    fn check_kind(&self) -> Result<(), String> {
+        let vectors = self.fields.iter().filter(|f| matches!(f.role, Role::Embedding { .. }));
+        if self.kind == ObjectKind::Descriptor && vectors.count() != 1 {
+            return Err(format!("`{}` is a descriptor, and must have one embedding", self.name));
+        }
+        if self.content_id && self.own_media().is_none() {
+            return Err(format!("`{}` has no blob of its own to be identified by", self.name));
+        }
+        Ok(())
+    }
+
+    /// The field that is the object's own blob.
+    fn own_media(&self) -> Option<&Field> {
+        self.fields.iter().find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
     }
 }
 
 impl Field {
     fn of(schema: &FieldSchema) -> Self {
         Self {
-            name: schema.name.to_owned(),
+            name: match schema.inside {
+                Some(inside) => format!("{}.{}", inside.field, schema.name),
+                None => schema.name.to_owned(),
+            },
             key: schema.key.to_owned(),
+            within: schema.inside.and_then(|inside| inside.key).map(str::to_owned),
             property: schema.property.to_owned(),
             doc: schema.doc.to_owned(),
             was: schema.was.iter().map(|name| (*name).to_owned()).collect(),
             role: Role::of(&schema.role),
+            default: schema.default.and_then(constant),
         }
     }
 
     /// Whether a source may leave it out.
     #[must_use]
     pub fn is_optional(&self) -> bool {
+        if self.default.is_some() {
+            return true;
+        }
         match &self.role {
             Role::Id { .. } | Role::Geometry { .. } => false,
             Role::Property { optional, .. }
             | Role::Media { optional, .. }
             | Role::Label { optional } => *optional,
             Role::Embedding { .. } => true,
-            Role::Children { many, .. } => *many,
+            Role::Children { optional, .. } => *optional,
         }
     }
 }
@@ -338,13 +449,14 @@ impl Role {
             FieldRole::Media { kind, optional } => Role::Media { kind, optional },
             FieldRole::Geometry(system) => Role::Geometry { system: system.to_owned() },
             FieldRole::Label { optional } => Role::Label { optional },
-            FieldRole::Embedding { set, from, optional, class } => Role::Embedding {
+            FieldRole::Embedding { set, from, label, optional, class } => Role::Embedding {
                 class: class.map(str::to_owned),
                 set: set.name.to_owned(),
                 from: from.map(str::to_owned),
+                label: label.map(str::to_owned),
                 optional,
             },
-            FieldRole::Children { relation, edge, many, model } => Role::Children {
+            FieldRole::Children { relation, edge, many, optional, model, made } => Role::Children {
                 relation: match relation {
                     Relation::Connection(class) => RelationDocument::Connection(class.to_owned()),
                     Relation::Reversed(class) => RelationDocument::Reversed(class.to_owned()),
@@ -353,7 +465,13 @@ impl Role {
                 },
                 edge: edge.iter().map(Field::of).collect(),
                 many,
-                model: model().name.to_owned(),
+                optional,
+                model: model.get().name.to_owned(),
+                made: made.map(|MadeBy { maker, from, empty_stands, .. }| Made {
+                    by: maker.to_owned(),
+                    from: from.to_owned(),
+                    empty_stands,
+                }),
             },
         }
     }

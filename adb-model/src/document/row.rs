@@ -1,55 +1,23 @@
 //! From a row and a document to the graph that the struct would give.
 
 use serde_json::{Map, Value as Json};
-use uuid::Uuid;
 
-use super::{Document, DocumentError, Field, Model, RelationDocument, Role, Set};
+use super::{Field, LoadedModel, Made, Model, Role, Set};
 use crate::{
     Date, EmbedInput, FieldPlace, FractionSpan, FrameNumber, FrameSpan, Geometry, Graph,
-    GraphBuilder, MediaSource, ModelError, NodeId, ObjectKind, Polygon, Rect, Relation, SetSpec,
-    TimeFraction, TimeOffset, TimeSpan, Value, ValueError, ValueType, embedding::check_vector,
-    error::ModelErrorKind, graph::Entered,
+    GraphBuilder, MakeInput, MediaSource, ModelError, NodeId, ObjectKind, Polygon, Rect, SetSpec,
+    TimeFraction, TimeOffset, TimeSpan, ToMake, Value, ValueError, ValueType,
+    embedding::check_vector, error::ModelErrorKind, graph::Entered,
 };
 
-/// A document that rows are read by.
-///
-/// It lives as long as the program: what a graph says of classes and properties is borrowed from
-/// it. A program loads few of them.
-#[derive(Debug, Clone, Copy)]
-pub struct LoadedModel(&'static Document);
-
-impl Document {
-    /// Makes a document ready to read rows by; its memory is not given back.
-    ///
-    /// # Errors
-    /// When it names something that is not in it.
-    pub fn load(self) -> Result<LoadedModel, DocumentError> {
-        self.check().map_err(DocumentError::Broken)?;
-        Ok(LoadedModel(Box::leak(Box::new(self))))
-    }
-}
-
 impl LoadedModel {
-    /// The document.
-    #[must_use]
-    pub fn document(self) -> &'static Document {
-        self.0
-    }
-
-    /// The graph of a row: what [`DataModel::graph`](crate::DataModel::graph) gives for the struct
-    /// that serde reads from the same row.
-    ///
-    /// `identity` is that of the row, for models without an id of their own: see
-    /// [`row_identity`](crate::graph::row_identity).
+    /// The graph of a row: what [`DataModel::graph_in`](crate::DataModel::graph_in) gives for the
+    /// struct that serde reads from the same row.
     ///
     /// # Errors
     /// When the row lacks something, or has it with another type.
-    pub fn graph(self, row: &Json, identity: Option<Uuid>) -> Result<Graph, ModelError> {
-        let mut graph = match identity {
-            Some(row) => GraphBuilder::for_row(row),
-            None => GraphBuilder::new(),
-        };
-        if let Some(root) = self.0.root() {
+    pub fn graph_in(self, row: &Json, mut graph: GraphBuilder) -> Result<Graph, ModelError> {
+        if let Some(root) = self.document().root() {
             self.build(&mut graph, root, row)?;
         }
         Ok(graph.finish())
@@ -71,7 +39,13 @@ impl LoadedModel {
                 ids.push((field.property.as_str(), required(model, field, r#type, row)?));
             }
         }
-        let entered = if ids.is_empty() {
+        let entered = if let Some(field) = model.own_media().filter(|_| model.content_id) {
+            let at = place(model, field);
+            let json = value_of(field, row, at)?;
+            let absent = || at.error(ModelErrorKind::Absent { property: &field.key });
+            let media = media(json.ok_or_else(absent)?, at)?;
+            graph.enter_content(model.kind, &model.class, Some(&media))?
+        } else if ids.is_empty() {
             graph.enter_row(model.kind, &model.class)?
         } else {
             graph.enter(model.kind, &model.class, ids)?
@@ -81,6 +55,9 @@ impl LoadedModel {
             Entered::New(node) => node,
         };
         graph.convention(node, model.convention);
+        if model.untyped {
+            graph.untyped(node);
+        }
         for field in &model.fields {
             self.add(graph, node, model, field, row)?;
         }
@@ -96,7 +73,7 @@ impl LoadedModel {
         row: &Map<String, Json>,
     ) -> Result<(), ModelError> {
         let at = place(model, field);
-        let value = row.get(&field.key).filter(|v| !v.is_null());
+        let value = value_of(field, row, at)?;
         let missing = || at.error(ModelErrorKind::Absent { property: &field.key });
         match &field.role {
             Role::Id { .. } => {}
@@ -124,12 +101,12 @@ impl LoadedModel {
                 None => return Err(missing()),
                 Some(json) => graph.label(node, text(json).map_err(|e| at.error(e.into()))?),
             },
-            Role::Embedding { set, from, optional, class } => {
+            Role::Embedding { set, from, label, optional, class } => {
                 if let Some(class) = class {
                     graph.descriptor_class(node, &field.property, class);
                 }
                 // `check` has seen to it that there is one.
-                let Some(set) = self.0.set(set) else { return Ok(()) };
+                let Some(set) = self.document().set(set) else { return Ok(()) };
                 let vector = value.map(|json| vector(json, set, at)).transpose()?;
                 let source = match from {
                     Some(from) => source(model, from, row)?,
@@ -138,19 +115,25 @@ impl LoadedModel {
                     }
                     None => None,
                 };
-                graph.descriptor(node, &field.property, spec(set), vector, source)?;
+                let descriptor =
+                    graph.descriptor(node, &field.property, spec(set), vector, source)?;
+                let named = |name: &String| model.fields.iter().find(|f| f.name == *name);
+                if let (Some(descriptor), Some(field)) =
+                    (descriptor, label.as_ref().and_then(named))
+                {
+                    let at = place(model, field);
+                    if let Some(json) = value_of(field, row, at)? {
+                        let label = text(json).map_err(|e| at.error(e.into()))?;
+                        graph.label(descriptor, label);
+                    }
+                }
             }
-            Role::Children { relation, edge, many, model: child } => {
-                let Some(child) = self.0.model(child) else { return Ok(()) };
-                let relation = match relation {
-                    RelationDocument::Connection(class) => Relation::Connection(class),
-                    RelationDocument::Reversed(class) => Relation::Reversed(class),
-                    RelationDocument::Part => Relation::Part,
-                    RelationDocument::ByField(field) => Relation::ByField { field, many: *many },
-                };
+            Role::Children { relation, edge, many, optional, model: child, made } => {
+                let Some(child) = self.document().model(child) else { return Ok(()) };
+                let relation = relation.as_relation(*many);
                 let children = match value {
-                    None if *many => &[][..],
-                    None => return Ok(()),
+                    None if *optional => &[][..],
+                    None => return Err(missing()),
                     Some(Json::Array(all)) if *many => all,
                     Some(one) => std::slice::from_ref(one),
                 };
@@ -159,14 +142,60 @@ impl LoadedModel {
                     let properties = edge_properties(child, edge, row)?;
                     graph.relate(node, node_of_child, relation, properties);
                 }
+                if let Some(made) = made
+                    && children.is_empty()
+                    && (value.is_none() || !made.empty_stands)
+                    && let Some(input) = make_input(model, made, row)?
+                {
+                    let maker = &made.by;
+                    graph.to_make(ToMake { owner: node, at, relation, maker, input });
+                }
             }
         }
         Ok(())
     }
 }
 
+/// What children are made from: the field that `from` names.
+fn make_input(
+    model: &'static Model,
+    made: &Made,
+    row: &Map<String, Json>,
+) -> Result<Option<MakeInput>, ModelError> {
+    let Some(field) = model.fields.iter().find(|f| f.name == made.from) else { return Ok(None) };
+    let at = place(model, field);
+    let Some(json) = value_of(field, row, at)? else { return Ok(None) };
+    Ok(Some(match &field.role {
+        Role::Media { .. } => MakeInput::Media(media(json, at)?),
+        _ => MakeInput::Text(text(json).map_err(|e| at.error(e.into()))?),
+    }))
+}
+
 fn place(model: &'static Model, field: &'static Field) -> FieldPlace {
     FieldPlace { model: &model.name, field: &field.name, property: &field.property }
+}
+
+/// What a row has for a field, if anything.
+///
+/// # Errors
+/// When the object is missing that the field is in.
+fn value_of<'r>(
+    field: &'static Field,
+    row: &'r Map<String, Json>,
+    at: FieldPlace,
+) -> Result<Option<&'r Json>, ModelError> {
+    let row = match &field.within {
+        None => row,
+        Some(key) => match row.get(key) {
+            Some(Json::Object(inner)) => inner,
+            Some(found) => {
+                let found = found.to_string();
+                return Err(at.error(ValueError::Unexpected { expected: "object", found }.into()));
+            }
+            None => return Err(at.error(ModelErrorKind::Absent { property: key })),
+        },
+    };
+    Ok(row.get(&field.key).or(field.default.as_ref()).filter(|v| !v.is_null()))
 }
 
 fn required(
@@ -188,10 +217,11 @@ fn edge_properties(
     row: &Json,
 ) -> Result<Vec<(&'static str, Value)>, ModelError> {
     let mut properties = Vec::new();
+    let Json::Object(row) = row else { return Ok(properties) };
     for field in edge {
         let Role::Property { r#type, optional, .. } = field.role else { continue };
         let at = place(child, field);
-        match row.get(&field.key).filter(|v| !v.is_null()) {
+        match value_of(field, row, at)? {
             None if optional => {}
             None => return Err(at.error(ModelErrorKind::Absent { property: &field.key })),
             Some(json) => {
@@ -261,8 +291,8 @@ fn source(
     row: &Map<String, Json>,
 ) -> Result<Option<EmbedInput>, ModelError> {
     let Some(field) = model.fields.iter().find(|f| f.name == from) else { return Ok(None) };
-    let Some(json) = row.get(&field.key).filter(|v| !v.is_null()) else { return Ok(None) };
     let at = place(model, field);
+    let Some(json) = value_of(field, row, at)? else { return Ok(None) };
     Ok(Some(match &field.role {
         Role::Media { kind: ObjectKind::Image, .. } => EmbedInput::Image(media(json, at)?),
         Role::Geometry { .. } => EmbedInput::OwnRegion,
@@ -289,7 +319,7 @@ fn geometry(system: &str, json: &Json) -> Result<Geometry, ValueError> {
     })
 }
 
-fn spec(set: &'static Set) -> SetSpec {
+pub(super) fn spec(set: &'static Set) -> SetSpec {
     SetSpec {
         name: &set.name,
         dimensions: set.dimensions,

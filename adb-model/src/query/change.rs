@@ -14,6 +14,9 @@ use crate::{
     graph::{USER_TYPE, part_class},
 };
 
+/// The property as which a label is found; a parameter of its own sets it.
+const LABEL: &str = "_label";
+
 /// Objects that one request deletes at most: the list of their ids is part of it.
 const AT_ONCE: usize = 1000;
 
@@ -41,10 +44,12 @@ impl<M: DataModel> Find<M> {
         let schema = M::SCHEMA;
         let mut properties = Map::new();
         let mut removed = Vec::new();
+        let mut label = None;
         for set in set(M::columns()) {
             let value = set.value.map_err(|e| ModelError::new(set.property, e.into()))?;
             settable(schema, set.property, value.is_some())?;
             match value {
+                Some(value) if set.property == LABEL => label = Some(value.to_json()),
                 Some(value) => {
                     properties.insert(set.property.to_owned(), value.to_json());
                 }
@@ -59,6 +64,9 @@ impl<M: DataModel> Find<M> {
         }
         if !removed.is_empty() {
             change["remove_props"] = json!(removed);
+        }
+        if let Some(label) = label {
+            change["label"] = label;
         }
         // Update commands know constraints and no connections: those are followed first.
         let constraint = match target.edges.is_empty() {
@@ -136,6 +144,12 @@ fn settable(
     to_a_value: bool,
 ) -> Result<(), ModelError> {
     let fault = |kind| Err(ModelError::new(schema.name, kind));
+    if property == LABEL && !to_a_value {
+        return fault(ModelErrorKind::Fixed { property, why: "a label can be changed, not taken" });
+    }
+    if property.starts_with('_') && property != LABEL {
+        return fault(ModelErrorKind::Fixed { property, why: "it says where the object lies" });
+    }
     let Some(field) = schema.fields.iter().find(|f| f.property == property) else {
         return Ok(());
     };
@@ -145,14 +159,15 @@ fn settable(
     if matches!(field.role, FieldRole::Property { optional: false, .. }) && !to_a_value {
         return fault(ModelErrorKind::Fixed { property, why: "its field is not an `Option`" });
     }
-    let source = schema.fields.iter().any(
-        |f| matches!(f.role, FieldRole::Embedding { from: Some(from), .. } if from == field.name),
-    );
-    if source {
-        return fault(ModelErrorKind::Fixed {
-            property,
-            why: "a vector was made from it; `upsert` of the whole value makes the vector anew",
-        });
+    let is_own = field.inside.is_none();
+    for other in schema.fields.iter().filter(|_| is_own) {
+        let FieldRole::Embedding { from, label, .. } = other.role else { continue };
+        if from == Some(field.name) {
+            return fault(ModelErrorKind::Fixed { property, why: "a vector was made from it; `upsert` of the whole value makes the vector anew" });
+        }
+        if label == Some(field.name) {
+            return fault(ModelErrorKind::Fixed { property, why: "it is a vector's label" });
+        }
     }
     Ok(())
 }
@@ -206,13 +221,13 @@ fn find_owned(
     for field in schema.fields {
         let own_class = || part_class(schema.class, field.property);
         let (kind, class, part) = match field.role {
-            FieldRole::Embedding { .. } => {
+            FieldRole::Embedding { .. } if schema.kind != ObjectKind::Descriptor => {
                 let (_, class) = plan::descriptors(schema, field);
                 (ObjectKind::Descriptor, class.into_owned(), None)
             }
             FieldRole::Media { kind, .. } if kind != schema.kind => (kind, own_class(), None),
             FieldRole::Children { relation: crate::Relation::Part, model, .. } => {
-                let part = model();
+                let part = model.get();
                 (part.kind, part.class.to_owned(), Some(part))
             }
             _ => continue,
@@ -221,8 +236,13 @@ fn find_owned(
         let mut body = listed();
         body.insert("_ref".to_owned(), reference.into());
         body.insert("is_connected_to".to_owned(), json!({ "ref": owner }));
-        let own = Constraint::equal(USER_TYPE, class);
-        body.insert("constraints".to_owned(), own.to_json(commands.dialect));
+        match part {
+            Some(part) => commands.of_model(&mut body, part, Constraint::All(Vec::new())),
+            None => {
+                let own = Constraint::equal(USER_TYPE, class).to_json(commands.dialect);
+                body.insert("constraints".to_owned(), own);
+            }
+        }
         found.push((kind, commands.push(plan::find(kind, body))));
         if let Some(part) = part {
             find_owned(commands, part, reference, found);

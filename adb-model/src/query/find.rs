@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Nearest, Query, QueryError,
+    Asks, Groups, Nearest, QueryError, groups,
     plan::{self, Commands, Reading, Shape, Target, Via},
 };
 use crate::{
-    Answer, Children, Column, DataModel, Database, DescriptorSet, Dialect, Filter, Link, Request,
-    Sort, database::ask, error::ModelError,
+    Answer, Children, Column, DataModel, Database, DescriptorSet, Dialect, Field, Filter, Link,
+    Property, Request, Sort, database::ask, error::ModelError,
 };
 
 /// A search for objects of model `M`: begun by [`DataModel::find`], run by [`fetch`](Find::fetch),
@@ -118,7 +118,10 @@ impl<M: DataModel> Find<M> {
     ///
     /// With a filter, these are the nearest among what passes it: `k` of them if so many pass.
     /// Sorting and limits of this search are not looked at: the order is that of nearness.
-    pub fn nearest<S: DescriptorSet>(self, query: impl Into<Query>, k: usize) -> Nearest<M> {
+    ///
+    /// What the set's embedder can't read is an error of the compiler: a text, say, in a set of
+    /// pictures alone. Vectors can always be given.
+    pub fn nearest<S: DescriptorSet>(self, query: impl Asks<S::Embedder>, k: usize) -> Nearest<M> {
         Nearest::new(S::SPEC, query.into(), k, self.target, self.shape, self.dialect)
     }
 
@@ -150,7 +153,7 @@ impl<M: DataModel> Find<M> {
     fn plan(self) -> Result<(Request, usize, Vec<plan::Part>), ModelError> {
         let schema = M::SCHEMA;
         let mut commands = Commands::new(self.dialect);
-        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        let mut body = plan::fetched(schema.kind, self.shape);
         commands.select(&mut body, self.target)?;
         let reference = plan::has_parts(schema, self.shape).then(|| commands.reference());
         if let Some(reference) = reference {
@@ -207,6 +210,49 @@ impl<M: DataModel> Find<M> {
         self.number(db, "average", "_avg", column(M::columns()).property()).await
     }
 
+    /// The smallest value of a property; nothing if no object has it.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn min<T: Field<Stored: Property>>(
+        self,
+        db: &dyn Database,
+        column: impl FnOnce(M::Columns) -> Column<M, T>,
+    ) -> Result<Option<T::Stored>, QueryError> {
+        self.extreme(db, "min", column(M::columns()).property()).await
+    }
+
+    /// The greatest value of a property; nothing if no object has it.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn max<T: Field<Stored: Property>>(
+        self,
+        db: &dyn Database,
+        column: impl FnOnce(M::Columns) -> Column<M, T>,
+    ) -> Result<Option<T::Stored>, QueryError> {
+        self.extreme(db, "max", column(M::columns()).property()).await
+    }
+
+    /// In groups, one for each value of a property: for counts, sums and the like of each.
+    pub fn group_by<K: Field<Stored: Property>>(
+        self,
+        column: impl FnOnce(M::Columns) -> Column<M, K>,
+    ) -> Groups<M, K::Stored> {
+        Groups::new(self, column(M::columns()).property())
+    }
+
+    async fn extreme<T: Property>(
+        self,
+        db: &dyn Database,
+        what: &str,
+        property: &'static str,
+    ) -> Result<Option<T>, QueryError> {
+        let answers = self.aggregate(db, json!({ what: [property] })).await?;
+        let values = last(&answers)?.get(&format!("_{what}"));
+        Ok(groups::read(property, values.and_then(|values| values.get(property)))?)
+    }
+
     async fn number(
         self,
         db: &dyn Database,
@@ -218,7 +264,11 @@ impl<M: DataModel> Find<M> {
         Ok(last(&answers)?.get(key).and_then(|values| values.get(property)?.as_f64()))
     }
 
-    async fn aggregate(self, db: &dyn Database, results: Json) -> Result<Vec<Json>, QueryError> {
+    pub(super) async fn aggregate(
+        self,
+        db: &dyn Database,
+        results: Json,
+    ) -> Result<Vec<Json>, QueryError> {
         let mut commands = Commands::new(self.dialect);
         let mut body = Map::new();
         body.insert("results".to_owned(), results);
@@ -228,7 +278,7 @@ impl<M: DataModel> Find<M> {
     }
 }
 
-fn last(answers: &[Json]) -> Result<Answer<'_>, QueryError> {
+pub(super) fn last(answers: &[Json]) -> Result<Answer<'_>, QueryError> {
     Ok(Answer::at(answers, answers.len().saturating_sub(1))?)
 }
 

@@ -2,15 +2,17 @@
 
 mod change;
 mod find;
+mod groups;
 mod nearest;
 pub(crate) mod plan;
 
 use bytes::Bytes;
 
-use crate::{DbError, EmbedError, ensure::EnsureError, error::ModelError};
+use crate::{Accepts, DbError, EmbedError, Image, ensure::EnsureError, error::ModelError};
 
 pub use change::Deleted;
 pub use find::Find;
+pub use groups::Groups;
 pub use nearest::{Hit, Nearest};
 
 /// Why a search has no answer.
@@ -57,6 +59,27 @@ pub enum Query {
     Image(Bytes),
     /// A vector that the caller made.
     Vector(Vec<f32>),
+}
+
+/// A query that an embedder `E` can make a vector of, or that is one.
+#[diagnostic::on_unimplemented(
+    message = "nothing is near to a `{Self}`",
+    label = "expected a text, a `Vec<f32>`, or a `Query`"
+)]
+pub trait Asks<E>: Into<Query> {}
+
+impl<E: Accepts<String>> Asks<E> for &str {}
+impl<E: Accepts<String>> Asks<E> for String {}
+impl<E: Accepts<Image>> Asks<E> for Bytes {}
+impl<E> Asks<E> for Vec<f32> {}
+/// Of a kind that is known when the program runs: the embedder refuses then what it can't read.
+impl<E> Asks<E> for Query {}
+
+/// An encoded picture.
+impl From<Bytes> for Query {
+    fn from(picture: Bytes) -> Self {
+        Query::Image(picture)
+    }
 }
 
 impl From<&str> for Query {

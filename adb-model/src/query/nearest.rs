@@ -9,12 +9,13 @@ use super::{
     plan::{self, Commands, Part, Reading, Shape, Target},
 };
 use crate::{
-    Answer, Constraint, DataModel, Database, Dialect, Embedder, Metric, Record, Request, SetSpec,
+    Answer, Constraint, DataModel, Database, Dialect, Embedder, FieldRole, Metric, ModelSchema,
+    Record, Request, SetSpec,
     embedder::only_vector,
     embedding::check_vector,
     ensure::{FilledBy, check_filler, find_set, read_set},
     error::{ModelError, ModelErrorKind},
-    graph::vector_bytes,
+    graph::{USER_TYPE, vector_bytes},
 };
 
 /// A search by nearness, ready to run.
@@ -27,6 +28,7 @@ pub struct Nearest<M> {
     target: Target,
     shape: Shape,
     dialect: Dialect,
+    own_only: bool,
     model: PhantomData<fn() -> M>,
 }
 
@@ -46,9 +48,12 @@ pub struct Hit<M> {
 /// The request of a search, and where its answers are.
 struct Plan {
     request: Request,
+    /// How many descriptors it asks for.
+    neighbours: usize,
     set: usize,
     descriptors: usize,
-    owners: usize,
+    /// Where what they describe is; nothing if the descriptors themselves are what is wanted.
+    owners: Option<usize>,
     parts: Vec<Part>,
 }
 
@@ -61,7 +66,7 @@ impl<M: DataModel> Nearest<M> {
         shape: Shape,
         dialect: Dialect,
     ) -> Self {
-        Self { set, query, k, target, shape, dialect, model: PhantomData }
+        Self { set, query, k, target, shape, dialect, own_only: false, model: PhantomData }
     }
 
     /// Fetches pictures and other media as well.
@@ -70,7 +75,19 @@ impl<M: DataModel> Nearest<M> {
         self
     }
 
-    /// Runs the search: one request, answered in order of nearness.
+    /// Looks among the vectors of this model alone from the start.
+    ///
+    /// A set may hold vectors of several models. A search without a filter takes the nearest of
+    /// them all, which costs least, and is asked again among this model's own where the others
+    /// took so many places that hits are missing. This saves the first attempt. With a filter it
+    /// changes nothing.
+    pub fn among_own(mut self) -> Self {
+        self.own_only = true;
+        self
+    }
+
+    /// Runs the search: one request, two if other models' vectors took the places of hits;
+    /// answered in order of nearness.
     ///
     /// Vectors of another embedder than the set's own are refused, since nearness to them has no
     /// meaning.
@@ -124,27 +141,24 @@ impl<M: DataModel> Nearest<M> {
         vector: &[f32],
         filler: Option<FilledBy>,
     ) -> Result<Vec<Hit<M>>, QueryError> {
-        let set = self.set;
+        let (set, k) = (self.set, self.k);
+        let may_be_shared = !self.own_only && self.target.is_everything();
+        let again = may_be_shared.then(|| Self {
+            target: Target::all(M::SCHEMA),
+            query: Query::Vector(Vec::new()),
+            own_only: true,
+            ..self
+        });
         let plan = self.plan(vector)?;
-        let response = db.execute(plan.request.clone()).await?;
-        let (answers, blobs) = match response.done() {
-            Ok(done) => done,
-            // The commands name the set, so a database without it refuses all of them: ask again
-            // for the set alone before that is called an error.
-            Err(refusal) => {
-                return Err(match crate::ensure::inspect_set(db, set.name).await? {
-                    None => QueryError::NoSet(set.name),
-                    Some(_) => QueryError::Database(refusal.into()),
-                });
+        let found = answered::<M>(db, set, &plan, filler).await?;
+        match again {
+            // The set has more, and not all that it gave is this model's.
+            Some(again) if found.hits.len() < k && found.descriptors >= plan.neighbours => {
+                let plan = again.plan(vector)?;
+                Ok(answered::<M>(db, set, &plan, None).await?.first(k))
             }
-        };
-        let found = read_set(set.name, &Answer::at(&answers, plan.set)?)
-            .ok_or(QueryError::NoSet(set.name))?;
-        if let Some(filler) = filler {
-            check_filler(&found, &filler)?;
+            _ => Ok(found.first(k)),
         }
-        let reading = Reading { answers: &answers, blobs: &blobs };
-        hits(set.metric, &reading, &plan)
     }
 
     /// The set (whose vectors are these?); the objects that pass, if not all do; the nearest
@@ -159,6 +173,9 @@ impl<M: DataModel> Nearest<M> {
         let schema = M::SCHEMA;
         let mut commands = Commands::new(self.dialect);
         let set = commands.push(find_set(self.set.name));
+        if schema.own_vector().is_some() {
+            return self.plan_descriptors(vector, commands, set);
+        }
         let among = if self.target.is_everything() {
             None
         } else {
@@ -170,16 +187,24 @@ impl<M: DataModel> Nearest<M> {
             Some(reference)
         };
         let near = commands.reference();
+        let own = own_classes(schema, &self.set);
+        // An object has as many vectors in the set as fields that fill it: so many must be asked
+        // for to be sure of k objects.
+        let neighbours = self.k.saturating_mul(own.len().max(1));
         let mut search = json!({
-            "_ref": near, "set": self.set.name, "k_neighbors": self.k,
+            "_ref": near, "set": self.set.name, "k_neighbors": neighbours,
             "metric": self.set.metric.wire_name(), "distances": true, "uniqueids": true,
         });
         if let Some(reference) = among {
             search["is_connected_to"] = json!({ "ref": reference });
             search["knn_first"] = false.into();
+        } else if self.own_only {
+            let own = Constraint::one_of(USER_TYPE, own.into_iter().map(Into::into));
+            search["constraints"] = own.to_json(self.dialect);
+            search["knn_first"] = false.into();
         }
         let descriptors = commands.push(json!({ "FindDescriptor": search }));
-        let mut body = plan::fetched(schema.kind, self.shape.blobs);
+        let mut body = plan::fetched(schema.kind, self.shape);
         body.insert("is_connected_to".to_owned(), json!({ "ref": near }));
         body.insert("group_by_source".to_owned(), true.into());
         commands.of_model(&mut body, schema, Constraint::All(Vec::new()));
@@ -193,8 +218,87 @@ impl<M: DataModel> Nearest<M> {
             None => Vec::new(),
         };
         let request = commands.request().with_blob(vector_bytes(vector));
-        Ok(Plan { request, set, descriptors, owners, parts })
+        Ok(Plan { request, neighbours, set, descriptors, owners: Some(owners), parts })
     }
+
+    /// Where the descriptors themselves are the model's objects, one command finds them: the
+    /// nearest among those of its class that pass.
+    fn plan_descriptors(
+        self,
+        vector: &[f32],
+        mut commands: Commands,
+        set: usize,
+    ) -> Result<Plan, ModelError> {
+        let schema = M::SCHEMA;
+        let mut body = plan::fetched(schema.kind, self.shape);
+        commands.select(&mut body, self.target)?;
+        body.insert("set".to_owned(), self.set.name.into());
+        body.insert("k_neighbors".to_owned(), self.k.into());
+        body.insert("metric".to_owned(), self.set.metric.wire_name().into());
+        body.insert("distances".to_owned(), true.into());
+        body.insert("knn_first".to_owned(), false.into());
+        let own = plan::has_parts(schema, self.shape).then(|| commands.reference());
+        if let Some(own) = own {
+            body.insert("_ref".to_owned(), own.into());
+        }
+        let descriptors = commands.push(plan::find(schema.kind, body));
+        let parts = match own {
+            Some(own) => commands.parts(schema, own, self.shape),
+            None => Vec::new(),
+        };
+        let request = commands.request().with_blob(vector_bytes(vector));
+        Ok(Plan { request, neighbours: self.k, set, descriptors, owners: None, parts })
+    }
+}
+
+/// The classes of the descriptors that a model's fields put into a set.
+fn own_classes(schema: &ModelSchema, set: &SetSpec) -> Vec<String> {
+    let fields = schema.fields.iter().filter(
+        |field| matches!(field.role, FieldRole::Embedding { set: of, .. } if of.name == set.name),
+    );
+    fields.map(|field| plan::descriptors(schema, field).1.into_owned()).collect()
+}
+
+/// What a search found.
+struct Found<M> {
+    hits: Vec<Hit<M>>,
+    /// How many vectors the database gave.
+    descriptors: usize,
+}
+
+impl<M> Found<M> {
+    fn first(mut self, k: usize) -> Vec<Hit<M>> {
+        self.hits.truncate(k);
+        self.hits
+    }
+}
+
+async fn answered<M: DataModel>(
+    db: &dyn Database,
+    set: SetSpec,
+    plan: &Plan,
+    filler: Option<FilledBy>,
+) -> Result<Found<M>, QueryError> {
+    let response = db.execute(plan.request.clone()).await?;
+    let (answers, blobs) = match response.done() {
+        Ok(done) => done,
+        // The commands name the set, so a database without it refuses all of them: ask again
+        // for the set alone before that is called an error.
+        Err(refusal) => {
+            return Err(match crate::ensure::inspect_set(db, set.name).await? {
+                None => QueryError::NoSet(set.name),
+                Some(_) => QueryError::Database(refusal.into()),
+            });
+        }
+    };
+    let found =
+        read_set(set.name, &Answer::at(&answers, plan.set)?).ok_or(QueryError::NoSet(set.name))?;
+    if let Some(filler) = filler {
+        check_filler(&found, &filler)?;
+    }
+    let reading = Reading { answers: &answers, blobs: &blobs };
+    let descriptors = Answer::at(&answers, plan.descriptors)?.entities().len();
+    Ok(Found { hits: hits(set.metric, &reading, plan)?, descriptors })
 }
 
 /// Joins descriptors and objects by unique id, keeping the order of nearness.
@@ -208,7 +312,10 @@ fn hits<M: DataModel>(
     for descriptor in descriptors.entities() {
         let Some(id) = descriptor.get("_uniqueid").and_then(Json::as_str) else { continue };
         let distance = descriptor.get("_distance").and_then(Json::as_f64).unwrap_or(f64::NAN);
-        let owners: Vec<Record> = reading.group(M::SCHEMA.kind, plan.owners, id, &plan.parts)?;
+        let owners: Vec<Record> = match plan.owners {
+            Some(owners) => reading.group(M::SCHEMA.kind, owners, id, &plan.parts)?,
+            None => reading.each(M::SCHEMA.kind, std::slice::from_ref(descriptor), &plan.parts)?,
+        };
         for owner in owners {
             // Two vectors of one object: the nearer one counts.
             if hits.iter().all(|h| h.unique_id != owner.unique_id) {

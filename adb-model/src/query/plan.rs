@@ -171,12 +171,16 @@ impl Commands {
         schema: &ModelSchema,
         constraint: Constraint,
     ) {
-        let constraint = if schema.kind == ObjectKind::Entity {
-            body.insert("with_class".to_owned(), schema.class.into());
-            constraint
-        } else {
-            Constraint::equal(USER_TYPE, schema.class).and(constraint)
+        let constraint = match schema.is_typed() {
+            true => Constraint::equal(USER_TYPE, schema.class).and(constraint),
+            false => constraint,
         };
+        if schema.kind == ObjectKind::Entity {
+            body.insert("with_class".to_owned(), schema.class.into());
+        }
+        if let Some((_, set)) = schema.own_vector() {
+            body.insert("set".to_owned(), set.name.into());
+        }
         if !constraint.is_everything() {
             body.insert("constraints".to_owned(), constraint.to_json(self.dialect));
         }
@@ -205,30 +209,34 @@ impl Commands {
             let own_class = || part_class(schema.class, field.property);
             let (kind, class, relation, child) = match field.role {
                 FieldRole::Children { relation, model, .. } if shape.depth > 0 => {
-                    let child = model();
+                    let child = model.get();
                     (child.kind, child.class.to_owned(), relation, Some(child))
                 }
                 FieldRole::Media { kind, .. } if schema.kind != kind => {
                     (kind, own_class(), Relation::Connection(field.property), None)
                 }
-                FieldRole::Embedding { .. } if shape.vectors => {
+                FieldRole::Embedding { .. } if has_vectors_apart(schema, shape) => {
                     let (relation, class) = descriptors(schema, field);
                     (ObjectKind::Descriptor, class.into_owned(), relation, None)
                 }
                 _ => continue,
             };
             let edge = connected(reference, relation, &class, false, self.dialect);
-            let mut body = fetched(kind, shape.blobs || kind == ObjectKind::Descriptor);
+            let is_vector = kind == ObjectKind::Descriptor && child.is_none();
+            let mut body = fetched(kind, shape);
             body.insert("is_connected_to".to_owned(), edge);
             body.insert("group_by_source".to_owned(), true.into());
-            if let FieldRole::Embedding { set, .. } = field.role {
-                body.insert("set".to_owned(), set.name.into());
-            }
-            if kind == ObjectKind::Entity {
-                body.insert("with_class".to_owned(), class.into());
-            } else {
-                let own = Constraint::equal(USER_TYPE, class);
-                body.insert("constraints".to_owned(), own.to_json(self.dialect));
+            match (child, field.role) {
+                (Some(child), _) => {
+                    self.of_model(&mut body, child, Constraint::All(Vec::new()));
+                }
+                (None, role) => {
+                    if let FieldRole::Embedding { set, .. } = role {
+                        body.insert("set".to_owned(), set.name.into());
+                    }
+                    let own = Constraint::equal(USER_TYPE, class).to_json(self.dialect);
+                    body.insert("constraints".to_owned(), own);
+                }
             }
             let deeper = Shape { depth: shape.depth.saturating_sub(1), ..shape };
             let edge_fields = match field.role {
@@ -252,7 +260,7 @@ impl Commands {
                 (Some(child), Some(own)) => self.parts(child, own, deeper),
                 _ => Vec::new(),
             };
-            parts.push(Part { field: field.name, kind, command, edges, parts: inner });
+            parts.push(Part { field: field.name, kind, is_vector, command, edges, parts: inner });
         }
         parts
     }
@@ -287,9 +295,14 @@ pub(super) fn has_parts(schema: &ModelSchema, shape: Shape) -> bool {
     schema.fields.iter().any(|field| match field.role {
         FieldRole::Children { .. } => shape.depth > 0,
         FieldRole::Media { kind, .. } => schema.kind != kind,
-        FieldRole::Embedding { .. } => shape.vectors,
+        FieldRole::Embedding { .. } => has_vectors_apart(schema, shape),
         _ => false,
     })
+}
+
+/// Whether vectors are fetched, and are objects other than the model's own.
+fn has_vectors_apart(schema: &ModelSchema, shape: Shape) -> bool {
+    shape.vectors && schema.kind != ObjectKind::Descriptor
 }
 
 /// A Find command.
@@ -300,12 +313,16 @@ pub(crate) fn find(kind: ObjectKind, body: Map<String, Json>) -> Json {
 }
 
 /// The body of a Find whose objects are read.
-pub(crate) fn fetched(kind: ObjectKind, blobs: bool) -> Map<String, Json> {
+pub(crate) fn fetched(kind: ObjectKind, shape: Shape) -> Map<String, Json> {
     let mut body = Map::new();
     body.insert("uniqueids".to_owned(), true.into());
     body.insert("results".to_owned(), json!({"all_properties": true}));
     // A region's blob would be its crop, a clip's its cut: none of them is a field of a model.
-    if blobs && (kind.has_media() || kind == ObjectKind::Descriptor) {
+    let has_blob = match kind {
+        ObjectKind::Descriptor => shape.vectors,
+        kind => shape.blobs && kind.has_media(),
+    };
+    if has_blob {
         body.insert("blobs".to_owned(), true.into());
     }
     let flags: &[&str] = match kind {
@@ -325,6 +342,8 @@ pub(crate) fn fetched(kind: ObjectKind, blobs: bool) -> Map<String, Json> {
 pub(super) struct Part {
     field: &'static str,
     kind: ObjectKind,
+    /// Whether the object is a field's vector, and no child.
+    is_vector: bool,
     command: usize,
     /// Where the connections to these objects are, if they have properties.
     edges: Option<Edges>,
@@ -369,7 +388,8 @@ impl Reading<'_> {
         self.each(kind, group.and_then(Json::as_array).map_or(&[], Vec::as_slice), parts)
     }
 
-    fn each(
+    /// Objects with what hangs on them.
+    pub(super) fn each(
         &self,
         kind: ObjectKind,
         objects: &[Json],
@@ -386,10 +406,10 @@ impl Reading<'_> {
                     if let Some(edges) = part.edges {
                         self.attach(edges, &record.unique_id, &mut found)?;
                     }
-                    if part.kind != ObjectKind::Descriptor {
+                    if !part.is_vector {
                         record.children.insert(part.field, found);
-                    } else if let Some(blob) = found.first().and_then(Record::blob) {
-                        record.vectors.insert(part.field, vector(blob));
+                    } else if let Some(vector) = found.first().and_then(Record::own_vector) {
+                        record.vectors.insert(part.field, vector);
                     }
                 }
                 Ok(record)
@@ -417,10 +437,4 @@ impl Reading<'_> {
         }
         Ok(())
     }
-}
-
-/// Little-endian binary32, as the wire has vectors.
-fn vector(blob: &[u8]) -> std::sync::Arc<[f32]> {
-    let (components, _) = blob.as_chunks::<4>();
-    components.iter().map(|c| f32::from_le_bytes(*c)).collect()
 }

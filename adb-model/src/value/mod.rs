@@ -203,6 +203,17 @@ pub enum ValueError {
     /// Text is read into a type that only borrows it.
     #[error("borrowed text can't be read back; make the field a `String` or a `Cow<'_, str>`")]
     Borrowed,
+    /// What a function of the user's said.
+    #[error("{0}")]
+    Conversion(String),
+    /// A function of the user's made a value of another type than its `TYPE`.
+    #[error("the functions of `with` declare a {declared:?}, and made a {got:?}")]
+    NotTheType {
+        /// What they declare.
+        declared: ValueType,
+        /// What came.
+        got: ValueType,
+    },
     /// A stored value of another type than the field.
     #[error("{found} is no {expected}")]
     Unexpected {
@@ -218,6 +229,27 @@ impl ValueError {
     #[must_use]
     pub fn unexpected(expected: &'static str, found: &Value) -> Self {
         ValueError::Unexpected { expected, found: found.to_json().to_string() }
+    }
+}
+
+/// For functions that say in words what was wrong.
+impl From<String> for ValueError {
+    fn from(message: String) -> Self {
+        ValueError::Conversion(message)
+    }
+}
+
+/// For functions that say in words what was wrong.
+impl From<&str> for ValueError {
+    fn from(message: &str) -> Self {
+        ValueError::Conversion(message.to_owned())
+    }
+}
+
+/// For functions that can't fail.
+impl From<std::convert::Infallible> for ValueError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }
 

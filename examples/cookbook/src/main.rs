@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use adb::{
     DescriptorSet as _,
+    document::Document,
     embedders::{Chooser, Chosen, OnDownload},
     loaders::{Ingest, JsonSource, Progress, Stop, terminal::Bar},
     prelude::*,
@@ -83,6 +84,8 @@ enum Job {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a dish is as a document, by which rows go in without compiling.
+    Model,
     /// Get the embedder that the database has, or would be made with, and print its name.
     Embedder,
 }
@@ -96,9 +99,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Cli { db, job }: Cli) -> anyhow::Result<ExitCode> {
-    let db = adb::connect(&db)?;
     match job {
         Job::Ingest { data, embedder } => {
+            let db = adb::connect(&db)?;
             let source = JsonSource::<Dish>::open(data.join("dishes.json"))?;
             let chosen = choose(&*db, embedder.as_deref()).await?;
             let progress = Arc::new(Progress::default());
@@ -110,12 +113,17 @@ async fn run(Cli { db, job }: Cli) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(report.exit_code()));
         }
         Job::Search { text, k, json } => {
+            let db = adb::connect(&db)?;
             let chooser = Chooser::from_env()?;
             let embedder = chooser.choose_to_search(&*db, &DishPhotos::SPEC, None).await?.embedder;
             let hits = Dish::find().nearest::<DishPhotos>(text, k).fetch(&*db, &*embedder).await?;
             show(hits, json);
         }
-        Job::Embedder => println!("{}", choose(&*db, None).await?.embedder.identity().name),
+        Job::Model => println!("{}", serde_json::to_string_pretty(&Document::of(Dish::SCHEMA))?),
+        Job::Embedder => {
+            let db = adb::connect(&db)?;
+            println!("{}", choose(&*db, None).await?.embedder.identity().name);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -76,3 +76,17 @@ fn what_is_no_database_is_left_alone() {
     assert!(said(&output).contains("photos"), "{}", said(&output));
     assert_eq!(fs::read_dir(dir.path().join("photos")).unwrap().count(), 1);
 }
+
+#[test]
+fn the_document_beside_the_rows_is_the_struct_s() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = cookbook(dir.path(), &["model"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/cookbook/dish.model.json");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &output.stdout).unwrap();
+    }
+    let stored = fs::read(&path).unwrap_or_default();
+    assert!(stored == output.stdout, "UPDATE_GOLDEN=1 cargo test -p cookbook writes it anew");
+    assert!(!dir.path().join("cookbook.adb").exists(), "no database is needed for it");
+}

@@ -1,0 +1,431 @@
+//! A fetcher over HTTP for requests that come from people one does not trust.
+
+use std::{
+    fmt,
+    io::Read as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use ureq::{
+    Agent,
+    config::Config,
+    http::Uri,
+    unversioned::{
+        resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver},
+        transport::{DefaultConnector, NextTimeout},
+    },
+};
+use url::{Host, Url};
+
+use super::fetch::{FetchError, Fetcher};
+
+/// How long one address may take, redirections included.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// Bytes that one address may give.
+const MAX_BYTES: usize = 256 << 20;
+/// Redirections that are followed.
+const HOPS: usize = 5;
+
+/// Fetches over `http` and `https` from public addresses.
+///
+/// Each name is resolved once, and the connection goes to the very address that was checked, so a
+/// name that changes its mind reaches nothing else. Addresses of this machine, of private networks,
+/// link-local ones (where clouds keep their secrets) and others that are not of the public net are
+/// refused unless allowed, redirections followed by hand and each checked like the first address.
+/// Proxies that the environment names are not used: they would resolve names themselves.
+///
+/// ```
+/// use adb_engine::{Engine, HttpFetcher};
+/// use std::sync::Arc;
+///
+/// # let dir = tempfile::tempdir().unwrap();
+/// let fetcher = HttpFetcher::new().schemes(["https"]).hosts(["example.com", ".example.org"]);
+/// let engine = Engine::options().fetcher(Arc::new(fetcher)).open(dir.path())?;
+/// # Ok::<(), adb_engine::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct HttpFetcher {
+    schemes: Vec<String>,
+    hosts: Option<Vec<String>>,
+    private: bool,
+    /// Asked although it is private.
+    trusted: Option<SocketAddr>,
+    max_bytes: usize,
+    time_limit: Duration,
+}
+
+impl Default for HttpFetcher {
+    fn default() -> Self {
+        Self {
+            schemes: vec!["http".to_owned(), "https".to_owned()],
+            hosts: None,
+            private: false,
+            trusted: None,
+            max_bytes: MAX_BYTES,
+            time_limit: TIME_LIMIT,
+        }
+    }
+}
+
+impl fmt::Debug for HttpFetcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpFetcher")
+            .field("schemes", &self.schemes)
+            .field("hosts", &self.hosts)
+            .field("private", &self.private)
+            .finish_non_exhaustive()
+    }
+}
+
+impl HttpFetcher {
+    /// With the limits that the setters name.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which schemes are followed, of `http` and `https`; both unless told.
+    #[must_use]
+    pub fn schemes<S: Into<String>>(mut self, schemes: impl IntoIterator<Item = S>) -> Self {
+        self.schemes = schemes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Which hosts may be asked; all unless told. `.example.org` means all hosts below that name.
+    #[must_use]
+    pub fn hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.hosts = Some(hosts.into_iter().map(|h| h.into().to_ascii_lowercase()).collect());
+        self
+    }
+
+    /// Whether addresses may be asked that are not of the public net; no unless told.
+    #[must_use]
+    pub fn allow_private(mut self, allow: bool) -> Self {
+        self.private = allow;
+        self
+    }
+
+    /// For tests: one private address that may be asked, and no other.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn trusting(mut self, address: SocketAddr) -> Self {
+        self.trusted = Some(address);
+        self
+    }
+
+    /// Whether a name may be asked: one that has a private address beside public ones is not trusted
+    /// with any.
+    fn allowed(&self, addresses: &[SocketAddr]) -> Result<(), String> {
+        match addresses.iter().find(|a| !self.allows(**a)) {
+            Some(address) => Err(not_public(address.ip())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an address may be asked.
+    fn allows(&self, address: SocketAddr) -> bool {
+        self.private || self.trusted == Some(address) || is_public(address.ip())
+    }
+
+    /// How many bytes one address may give; 256 MB unless told. The engine has a limit of its own.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// How long one address may take, redirections included; 30 seconds unless told.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = limit;
+        self
+    }
+
+    /// Whether an address may be asked, as far as its text tells.
+    fn check(&self, url: &Url) -> Result<(), FetchError> {
+        let scheme = url.scheme();
+        if !matches!(scheme, "http" | "https") || !self.schemes.iter().any(|s| s == scheme) {
+            return Err(FetchError::new(format!(
+                "`{scheme}:` is not followed, only {}",
+                self.schemes.join(", ")
+            )));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(FetchError::new("it holds a name or a password, which would be stored"));
+        }
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        let allowed = |pattern: &String| match pattern.strip_prefix('.') {
+            Some(_) => host.ends_with(pattern.as_str()),
+            None => host == *pattern,
+        };
+        if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(allowed)) {
+            return Err(FetchError::new(format!(
+                "the host `{host}` is none of those that may be asked"
+            )));
+        }
+        let literal = match url.host() {
+            Some(Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+            Some(Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+            _ => None,
+        };
+        let port = url.port_or_known_default().unwrap_or_default();
+        match literal {
+            Some(ip) if !self.allows(SocketAddr::new(ip, port)) => {
+                Err(FetchError::new(not_public(ip)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn agent(&self) -> Agent {
+        let config = Agent::config_builder()
+            .user_agent(concat!("adb/", env!("CARGO_PKG_VERSION")))
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .build();
+        let resolver = Checked { inner: DefaultResolver::default(), fetcher: self.clone() };
+        Agent::with_parts(config, DefaultConnector::default(), resolver)
+    }
+}
+
+impl Fetcher for HttpFetcher {
+    fn fetch(&self, url: &str, limit: usize) -> Result<Bytes, FetchError> {
+        let limit = limit.min(self.max_bytes);
+        let until = Instant::now() + self.time_limit;
+        let mut url =
+            Url::parse(url).map_err(|e| FetchError::new(format!("it is no address: {e}")))?;
+        let agent = self.agent();
+        for _ in 0..=HOPS {
+            self.check(&url)?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.late());
+            }
+            let response = agent
+                .get(url.as_str())
+                .config()
+                .timeout_global(Some(left))
+                .build()
+                .call()
+                .map_err(|e| self.failed(&e))?;
+            let status = response.status();
+            if status.is_redirection() {
+                let place = response.headers().get("location").and_then(|l| l.to_str().ok());
+                let place = place
+                    .ok_or_else(|| FetchError::new("it leads elsewhere and does not say where"))?;
+                url = url
+                    .join(place)
+                    .map_err(|e| FetchError::new(format!("it leads to no address: {e}")))?;
+                continue;
+            }
+            if !status.is_success() {
+                return Err(FetchError::new(format!("the server answers {status}")));
+            }
+            let too_large = || FetchError::new(format!("it gives more than {limit} bytes"));
+            let announced = response.headers().get("content-length");
+            let announced = announced.and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+            if announced.is_some_and(|n| n > limit as u64) {
+                return Err(too_large());
+            }
+            let mut bytes = Vec::new();
+            let mut body = response.into_body().into_reader().take(limit as u64 + 1);
+            body.read_to_end(&mut bytes).map_err(|e| self.failed(&ureq::Error::from(e)))?;
+            if bytes.len() > limit {
+                return Err(too_large());
+            }
+            return Ok(bytes.into());
+        }
+        Err(FetchError::new(format!("it leads on more than {HOPS} times")))
+    }
+}
+
+impl HttpFetcher {
+    fn failed(&self, error: &ureq::Error) -> FetchError {
+        match error {
+            ureq::Error::Timeout(_) => self.late(),
+            ureq::Error::HostNotFound => FetchError::new("there is no such host"),
+            other => FetchError::new(other.to_string()),
+        }
+    }
+
+    fn late(&self) -> FetchError {
+        FetchError::new(format!("it takes longer than {} seconds", self.time_limit.as_secs_f64()))
+    }
+}
+
+fn not_public(ip: IpAddr) -> String {
+    format!("it leads to {ip}, which is not an address of the public net")
+}
+
+/// Gives no addresses but such as may be asked.
+#[derive(Debug)]
+struct Checked {
+    inner: DefaultResolver,
+    fetcher: HttpFetcher,
+}
+
+impl Resolver for Checked {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.inner.resolve(uri, config, timeout)?;
+        self.fetcher.allowed(&found).map_err(|why| ureq::Error::Other(why.into()))?;
+        Ok(found)
+    }
+}
+
+/// Whether an address is of the public net, by the registries of special addresses of IPv4 and IPv6
+/// (RFC 6890 and those after it).
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => is_public_v4(ip),
+        IpAddr::V6(ip) => is_public_v6(ip),
+    }
+}
+
+fn is_public_v4(ip: Ipv4Addr) -> bool {
+    let [a, b, c, _] = ip.octets();
+    let special = match (a, b, c) {
+        // This network, carriers' own, protocols' own, benchmarks, and the future.
+        (0, ..) | (240.., ..) | (192, 0, 0) => true,
+        (100, 64..=127, _) | (198, 18 | 19, _) => true,
+        // The way to 6to4 relays.
+        (192, 88, 99) => true,
+        _ => false,
+    };
+    !(special
+        || ip.is_private()
+        || ip.is_loopback()
+        || ip.is_link_local()
+        || ip.is_multicast()
+        || ip.is_broadcast()
+        || ip.is_documentation())
+}
+
+fn is_public_v6(ip: Ipv6Addr) -> bool {
+    // What is an IPv4 address in other words is judged as that.
+    let within = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        is_public_v4(Ipv4Addr::new(a, b, c, d))
+    };
+    match ip.segments() {
+        // Mapped, compatible (loopback and the unspecified one among them), translated.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => {
+            within(high, low)
+        }
+        [0, 0, 0, 0, 0, 0, ..] => false,
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => within(high, low),
+        [0x64, 0xff9b, 1, ..] => false,
+        // 6to4.
+        [0x2002, high, low, ..] => within(high, low),
+        // Teredo and other protocols' own; documentation; benchmarks.
+        [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
+        // Everything that was ever given out begins with 001.
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        for text in [
+            "127.0.0.1",
+            "127.9.9.9",
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "192.0.0.8",
+            "198.18.0.1",
+            "192.0.2.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::7f00:1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "64:ff9b::a9fe:a9fe",
+            "2002:7f00:1::",
+            "2002:c0a8:101::1",
+            "2001::1",
+            "2001:db8::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "100::1",
+        ] {
+            assert!(!is_public(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "172.15.0.1",
+            "172.32.0.1",
+            "100.128.0.1",
+            "2606:4700::1111",
+            "2a00:1450:4001:800::200e",
+            "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+        ] {
+            assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_with_one_private_address_is_refused_whole() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|t| t.parse().unwrap()).collect()
+        };
+        let (strict, lax) = (HttpFetcher::new(), HttpFetcher::new().allow_private(true));
+        let mixed = addresses(&["1.1.1.1:80", "127.0.0.1:80"]);
+        assert!(strict.allowed(&mixed).unwrap_err().contains("127.0.0.1"));
+        assert!(lax.allowed(&mixed).is_ok());
+        assert!(strict.allowed(&addresses(&["1.1.1.1:80"])).is_ok());
+    }
+
+    #[test]
+    fn addresses_are_judged_by_their_text_first() {
+        let fetcher = HttpFetcher::new().schemes(["https"]).hosts(["a.example", ".b.example"]);
+        for (url, says) in [
+            ("http://a.example/x", Some("only https")),
+            ("ftp://a.example/x", Some("only https")),
+            ("file:///etc/passwd", Some("only https")),
+            ("https://me:secret@a.example/", Some("a name or a password")),
+            ("https://c.example/", Some("none of those")),
+            ("https://b.example/", Some("none of those")),
+            ("https://xb.example/", Some("none of those")),
+            ("https://A.example/", None),
+            ("https://x.b.example/", None),
+        ] {
+            let checked = fetcher.check(&Url::parse(url).unwrap());
+            match says {
+                None => assert!(checked.is_ok(), "{url}"),
+                Some(says) => assert!(checked.unwrap_err().to_string().contains(says), "{url}"),
+            }
+        }
+        for url in ["http://127.0.0.1/", "http://[::1]/", "http://0x7f.1/", "http://2130706433/"] {
+            let checked = HttpFetcher::new().check(&Url::parse(url).unwrap());
+            assert!(checked.unwrap_err().to_string().contains("public net"), "{url}");
+        }
+    }
+}

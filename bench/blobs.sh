@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Pictures of the nearest neighbours: the engine against LanceDB.
+# `--help` tells sizes and options; docs/benchmarks.md tells what is compared.
+set -euo pipefail
+exec python3 "$(dirname "${BASH_SOURCE[0]}")/speed" blobs "$@"

@@ -1,0 +1,27 @@
+//! What the disk gives.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// How often a second 4 KB can be appended to a file and be on the disk.
+pub(crate) fn appends(directory: &Path, time: Duration) -> anyhow::Result<f64> {
+    let mut file = tempfile::tempfile_in(directory)?;
+    let block = [0x5a_u8; 4096];
+    append(&mut file, &block)?;
+    let start = Instant::now();
+    let mut count = 0;
+    while start.elapsed() < time {
+        append(&mut file, &block)?;
+        count += 1;
+    }
+    Ok(f64::from(count) / start.elapsed().as_secs_f64())
+}
+
+fn append(file: &mut File, block: &[u8]) -> anyhow::Result<()> {
+    file.write_all(block)?;
+    Ok(file.sync_data()?)
+}
