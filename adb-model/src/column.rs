@@ -234,10 +234,7 @@ impl<M, T: Field<Stored: Comparable>> Column<M, T> {
 }
 
 impl<M> Filter<M> {
-    pub(crate) fn made(
-        property: &'static str,
-        constraint: Result<Constraint, ValueError>,
-    ) -> Self {
+    pub(crate) fn made(property: &'static str, constraint: Result<Constraint, ValueError>) -> Self {
         let constraint = constraint.map_err(|e| (Cow::Borrowed(property), e));
         Self { constraint, model: PhantomData }
     }

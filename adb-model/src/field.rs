@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc};
 
 use crate::{
-    Blob, EmbedInput, Embedding, Image, MediaSource, ModelSchema, ObjectKind, Property, Record, SetSpec, Video,
+    Blob, EmbedInput, Embedding, Image, MediaSource, ModelSchema, ObjectKind, Property, Record,
+    SetSpec, Video,
     error::{ModelError, ModelErrorKind},
     graph::{GraphBuilder, NodeId, Relation},
     schema::FieldKind,

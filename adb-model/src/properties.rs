@@ -44,20 +44,22 @@ pub struct FieldList {
 
 /// Some fields, and the field that holds them if they are a flattened struct's.
 #[doc(hidden)]
-pub type SomeFields = (Option<Inside>, &'static [FieldSchema]);
+pub type SomeFields<'a> = (Option<Inside>, &'a [FieldSchema]);
 
 impl FieldList {
     const MOST: usize = 128;
 
     /// All of them, in order.
     #[must_use]
-    pub const fn joined(parts: &[SomeFields]) -> Self {
-        let nobody =
-            FieldSchema::named("", FieldRole::Property {
+    pub const fn joined(parts: &[SomeFields<'_>]) -> Self {
+        let nobody = FieldSchema::named(
+            "",
+            FieldRole::Property {
                 value_type: crate::ValueType::Json,
                 optional: true,
                 indexed: false,
-            });
+            },
+        );
         let mut list = Self { fields: [nobody; Self::MOST], len: 0 };
         // Iterators can't be used in constants yet.
         let mut i = 0;
@@ -65,8 +67,12 @@ impl FieldList {
             let (inside, fields) = parts[i];
             let mut j = 0;
             while j < fields.len() {
-                assert!(list.len < Self::MOST, "a model that flattens structs has at most 128 fields");
-                list.fields[list.len] = FieldSchema { inside: within(inside, fields[j].inside), ..fields[j] };
+                assert!(
+                    list.len < Self::MOST,
+                    "a model that flattens structs has at most 128 fields"
+                );
+                list.fields[list.len] =
+                    FieldSchema { inside: within(inside, fields[j].inside), ..fields[j] };
                 list.len += 1;
                 j += 1;
             }
@@ -153,7 +159,10 @@ mod tests {
 
     const fn text(name: &'static str) -> FieldSchema {
         let value_type = ValueType::String;
-        FieldSchema::named(name, FieldRole::Property { value_type, optional: false, indexed: false })
+        FieldSchema::named(
+            name,
+            FieldRole::Property { value_type, optional: false, indexed: false },
+        )
     }
 
     #[test]

@@ -385,8 +385,14 @@ mod tests {
         kind: ObjectKind::Image,
         fields: &[
             FieldSchema::named("id", FieldRole::Id(ValueType::Int)),
-            FieldSchema::named("look", FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false }),
-            FieldSchema::named("smell", FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false }),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
+            FieldSchema::named(
+                "smell",
+                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false },
+            ),
             FieldSchema::named("part", child(|| &PART)),
         ],
         ..ModelSchema::BARE
@@ -395,7 +401,10 @@ mod tests {
         name: "Part",
         class: "Part",
         fields: &[
-            FieldSchema::named("look", FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false }),
+            FieldSchema::named(
+                "look",
+                FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false },
+            ),
             FieldSchema::named("part", child(|| &PART)),
             FieldSchema::named("dish", child(|| &DISH)),
         ],

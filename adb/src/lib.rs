@@ -58,8 +58,8 @@ pub mod prelude {
     pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
     pub use adb_model::{
         AsJson, Blob, Connection, DataModel, Database, DescriptorSet, Embedder, Embedding,
-        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Properties, Property, Rect, TimeFraction,
-        TimeOffset, TimeSpan, Video,
+        FractionSpan, FrameNumber, FrameSpan, Image, Linked, Polygon, Properties, Property, Rect,
+        TimeFraction, TimeOffset, TimeSpan, Video,
     };
 
     pub use crate::presets::*;

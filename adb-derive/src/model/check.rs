@@ -126,14 +126,17 @@ fn a_descriptor_has_one_vector(cx: &Ctxt, model: &WrittenModel) {
     if model.kind() != Kind::Descriptor {
         return;
     }
-    let mut vectors = model.fields.iter().filter(|f| f.skip.is_none()).filter_map(|f| {
-        f.embed.as_ref().map(|embed| (f, embed))
-    });
+    let mut vectors = model
+        .fields
+        .iter()
+        .filter(|f| f.skip.is_none())
+        .filter_map(|f| f.embed.as_ref().map(|embed| (f, embed)));
     let Some((first, embed)) = vectors.next() else {
         if !model.unread && model.fields.iter().all(|f| !f.unread) {
             let help = "add the field that is its vector: `#[adb(embed(from = text, set = Texts))] \
                         meaning: Embedding<512>`";
-            let message = format!("`{}` is a descriptor, and has no field with `embed`", model.ident);
+            let message =
+                format!("`{}` is a descriptor, and has no field with `embed`", model.ident);
             cx.error_help(&model.ident, message, help);
         }
         return;
@@ -161,10 +164,8 @@ fn a_descriptor_has_one_label(cx: &Ctxt, model: &WrittenModel) {
 fn one_label(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
     let Some(label) = embed.label.as_ref() else { return };
     if model.kind() == Kind::Descriptor {
-        let help = format!(
-            "mark the field, and leave this out: `#[adb(label)] {}: …`",
-            label.value
-        );
+        let help =
+            format!("mark the field, and leave this out: `#[adb(label)] {}: …`", label.value);
         cx.error_help(&label.key, "a descriptor's label is a field with `label`", help);
     }
 }
@@ -254,7 +255,11 @@ fn rename_has_something_to_name(cx: &Ctxt, field: &WrittenField) {
         cx.error_help(&rename.key, "`rename` names a property, and this is a connection", help);
     } else if field.is_flattened() {
         let help = "the names are those of the struct's fields";
-        cx.error_help(&rename.key, "`rename` names a property, and this is a flattened struct", help);
+        cx.error_help(
+            &rename.key,
+            "`rename` names a property, and this is a flattened struct",
+            help,
+        );
     } else if field.skip.is_some() {
         let help = "take one of them away";
         cx.error_help(&rename.key, "`rename` names a property, and `skip` leaves it out", help);

@@ -430,9 +430,8 @@ fn enter(model: &Model, class: &str, kind: &TokenStream) -> TokenStream {
     let ids: Vec<TokenStream> = ids.collect();
     if model.content_id {
         let stored = model.fields.iter().filter(|f| matches!(f.role, Role::Stored { .. }));
-        let media = stored.map(|Field { ident, ty, .. }| {
-            quote!(<#ty as _adb::Field>::media(&self.#ident))
-        });
+        let media =
+            stored.map(|Field { ident, ty, .. }| quote!(<#ty as _adb::Field>::media(&self.#ident)));
         return quote! {
             __graph.enter_content(#kind, #class, _adb::media_of_kind(#kind, [#(#media),*]))?
         };

@@ -90,9 +90,7 @@ impl Kind {
             Kind::Polygon => {
                 about("polygon", "Polygon", "a polygon", "`Polygon`", "outline: Polygon", "outline")
             }
-            Kind::Descriptor => {
-                about("descriptor", "Descriptor", "a descriptor", "", "", "vector")
-            }
+            Kind::Descriptor => about("descriptor", "Descriptor", "a descriptor", "", "", "vector"),
         }
     }
 

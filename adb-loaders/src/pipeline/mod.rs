@@ -4,10 +4,13 @@
 //! ```text
 //! source → graph → probe → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
+//! Where a blob's hash is an object's identity, it is read before the probe.
+//!
 //! Channels between the stages are bounded, so memory does not grow with the source. Every row
 //! that is read ends as exactly one of added, existed, failed.
 
 mod embed;
+mod identify;
 mod prepare;
 mod probe;
 mod report;
@@ -215,7 +218,7 @@ impl Ingest {
         self.progress.begin(source.size());
         let media = source.media_root();
 
-        let (read_tx, read_rx) = bounded::<Item>(options.rows_per_request);
+        let (read_tx, mut read_rx) = bounded::<Item>(options.rows_per_request);
         let (probed_tx, probed_rx) = bounded::<Item>(options.rows_per_request);
         let (prepared_tx, prepared_rx) = bounded::<Item>(options.embed_batch * 2);
         let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
@@ -225,6 +228,15 @@ impl Ingest {
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
         });
+        if identify::is_needed(schema) {
+            let (identified_tx, identified_rx) = bounded::<Item>(options.decoders.max(1));
+            for _ in 0..options.decoders.max(1) {
+                let (context, media) = (context.clone(), media.clone());
+                let (rx, tx) = (read_rx.clone(), identified_tx.clone());
+                workers.spawn_blocking(move || identify::run(&context, &media, &rx, &tx));
+            }
+            read_rx = identified_rx;
+        }
         workers.spawn(probe::run(context.clone(), read_rx, probed_tx));
         for _ in 0..options.decoders.max(1) {
             let (context, media) = (context.clone(), media.clone());

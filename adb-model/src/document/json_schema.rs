@@ -42,9 +42,9 @@ impl Document {
             let (properties, needed) = match &field.within {
                 None => (&mut properties, &mut required),
                 Some(within) => {
-                    let object = properties.entry(within).or_insert_with(|| {
-                        json!({ "type": "object", "properties": {}, "required": [] })
-                    });
+                    let object = properties.entry(within).or_insert_with(
+                        || json!({ "type": "object", "properties": {}, "required": [] }),
+                    );
                     if !required.contains(&within.as_str().into()) {
                         required.push(within.as_str().into());
                     }

@@ -321,9 +321,7 @@ impl Model {
 
     /// The field that is the object's own blob.
     fn own_media(&self) -> Option<&Field> {
-        self.fields
-            .iter()
-            .find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
+        self.fields.iter().find(|f| matches!(f.role, Role::Media { kind, .. } if kind == self.kind))
     }
 }
 
