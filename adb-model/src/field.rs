@@ -433,6 +433,8 @@ pub trait Children: Sized {
     fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
+// Who is no model is told of fields, which can hold several.
+#[diagnostic::do_not_recommend]
 impl<T: DataModel> Children for T {
     type Model = T::Bare;
     type Edge = ();

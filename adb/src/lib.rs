@@ -75,12 +75,12 @@ pub mod presets {
 pub mod __macro {
     pub use adb_model::{
         Accepts, AnyColumn, AnyEmbedder, Children, ClipModel, Column, Connection, ConvertedColumn,
-        DataModel, DescriptorModel, DescriptorSet, EmbedSource, EmbedderSpec, EmbeddingField,
-        Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema, FrameModel,
-        GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, Metric, ModelError,
-        ModelSchema, NodeId, ObjectKind, PlainEdge, Produces, Properties, Property, PropertyField,
-        Record, RegionModel, Relation, SameEdge, SetSpec, SkippedField, Value, ValueError,
-        ValueType, clash, clash_of, graph::Entered, media_of_kind, with_is_optional, with_property,
-        with_read, with_value,
+        DataModel, DescriptorModel, DescriptorSet, EdgeOf, EmbedSource, EmbedderSpec,
+        EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema,
+        FlatColumns, FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link,
+        Metric, ModelError, ModelSchema, NoEdge, NodeId, ObjectKind, PlainEdge, Produces,
+        Properties, Property, PropertyField, Record, RegionModel, Relation, SameEdge, SetSpec,
+        SkippedField, Value, ValueError, ValueType, clash, clash_of, graph::Entered, media_of_kind,
+        plain_edge, same_edge, with_is_optional, with_property, with_read, with_value,
     };
 }

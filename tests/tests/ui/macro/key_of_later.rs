@@ -5,13 +5,11 @@ use adb::prelude::*;
 struct Talk {
     #[adb(id)]
     id: u64,
-    #[adb(flatten)]
-    rest: Rest,
-    // Not later, but serde's.
-    #[adb(default)]
+    #[adb(was = "name")]
     title: String,
+    // Not later, but serde's.
+    #[adb(alias = "heading")]
+    subtitle: String,
 }
-
-struct Rest;
 
 fn main() {}
