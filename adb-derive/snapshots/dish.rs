@@ -1,5 +1,7 @@
 const _: () = {
     use ::adb::__macro as _adb;
+    #[allow(unused_imports)]
+    use ::adb::__macro::NoEdge as _;
     #[allow(dead_code, non_snake_case)]
     struct DishColumns {
         pub dish_id: _adb::Column<Dish, u64>,
@@ -56,6 +58,7 @@ const _: () = {
                         property: "dish_id",
                         doc: "",
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "name",
@@ -63,6 +66,7 @@ const _: () = {
                         property: "name",
                         doc: "What it is called.",
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "cuisine",
@@ -83,6 +87,7 @@ const _: () = {
                                 true,
                             )
                         },
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "photo",
@@ -90,6 +95,7 @@ const _: () = {
                         property: "url",
                         doc: "",
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -106,9 +112,11 @@ const _: () = {
                             _adb::FieldRole::Embedding {
                                 set: <DishPhotos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
+                                label: ::core::option::Option::None,
                                 optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "ingredients",
@@ -116,9 +124,9 @@ const _: () = {
                         property: "ingredients",
                         doc: "",
                         role: {
-                            let () = <<Vec<
-                                Ingredient,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(
+                                _adb::EdgeOf::<Vec<Ingredient>>::EDGE,
+                            );
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("HasIngredient"),
                                 edge: &[],
@@ -126,8 +134,11 @@ const _: () = {
                                 model: <Vec<Ingredient> as _adb::Children>::schema,
                             }
                         },
+                        inside: ::core::option::Option::None,
                     },
                 ],
+                untyped: false,
+                content_id: false,
             }
         };
         fn build(

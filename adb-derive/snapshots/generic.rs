@@ -1,5 +1,7 @@
 const _: () = {
     use crate::facade::__macro as _adb;
+    #[allow(unused_imports)]
+    use crate::facade::__macro::NoEdge as _;
     #[allow(dead_code, non_snake_case)]
     struct HolderColumns<'a, T: Clone, const N: usize> {
         pub r#type: _adb::Column<Holder<'a, T, N>, &'a str>,
@@ -36,7 +38,10 @@ const _: () = {
                         key: "type",
                         property: "type",
                         doc: "",
-                        role: _adb::FieldRole::Id(<&'a str as _adb::IdProperty>::ID_TYPE),
+                        role: _adb::FieldRole::Id(
+                            <&'a str as _adb::IdProperty>::ID_TYPE,
+                        ),
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "held",
@@ -44,9 +49,7 @@ const _: () = {
                         property: "held",
                         doc: "",
                         role: {
-                            let () = <<Vec<
-                                T,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(_adb::EdgeOf::<Vec<T>>::EDGE);
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("Holds"),
                                 edge: &[],
@@ -54,6 +57,7 @@ const _: () = {
                                 model: <Vec<T> as _adb::Children>::schema,
                             }
                         },
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "next",
@@ -61,9 +65,9 @@ const _: () = {
                         property: "next",
                         doc: "",
                         role: {
-                            let () = <<Option<
-                                Box<Holder<'a, T, N>>,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(
+                                _adb::EdgeOf::<Option<Box<Holder<'a, T, N>>>>::EDGE,
+                            );
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("Next"),
                                 edge: &[],
@@ -75,6 +79,7 @@ const _: () = {
                                 > as _adb::Children>::schema,
                             }
                         },
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -90,11 +95,15 @@ const _: () = {
                                     ClipVitB16,
                                 >("given", _adb::Metric::L2, _adb::Engine::Flat),
                                 from: ::core::option::Option::None,
+                                label: ::core::option::Option::None,
                                 optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
+                        inside: ::core::option::Option::None,
                     },
                 ],
+                untyped: false,
+                content_id: false,
             }
         };
         fn build(
