@@ -119,6 +119,7 @@ impl FieldList {
 }
 
 /// Where a field is that is inside of something already.
+#[expect(clippy::panic, reason = "run by the compiler alone, whose error it is")]
 const fn within(outer: Option<Inside>, inner: Option<Inside>) -> Option<Inside> {
     match (outer, inner) {
         (None, inner) => inner,
