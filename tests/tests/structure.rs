@@ -1,5 +1,4 @@
 //! Values that refer to each other, and values that are refused.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::Arc;
 
@@ -167,7 +166,7 @@ struct Wrapped {
     course: Course,
     boxed: Box<i32>,
     shared: Arc<Code<f64>>,
-    perhaps: Option<Box<String>>,
+    perhaps: Option<Box<str>>,
     big: i128,
     unsigned: u64,
     float: f32,
@@ -180,7 +179,7 @@ fn wrapped() -> Wrapped {
         course: Course::Main,
         boxed: Box::new(-1),
         shared: Arc::new(Code(0.5)),
-        perhaps: Some(Box::new("é".into())),
+        perhaps: Some("é".into()),
         big: i128::from(i64::MIN),
         unsigned: i64::MAX as u64,
         float: 0.25,
