@@ -1,5 +1,7 @@
 const _: () = {
     use ::adb::__macro as _adb;
+    #[allow(unused_imports)]
+    use ::adb::__macro::NoEdge as _;
     #[allow(dead_code, non_snake_case)]
     struct DishColumns {
         pub dish_id: _adb::Column<Dish, u64>,
@@ -58,7 +60,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "name",
@@ -67,7 +69,7 @@ const _: () = {
                         doc: "What it is called.",
                         was: &[],
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "cuisine",
@@ -89,7 +91,7 @@ const _: () = {
                                 true,
                             )
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "photo",
@@ -98,7 +100,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -116,13 +118,11 @@ const _: () = {
                             _adb::FieldRole::Embedding {
                                 set: <DishPhotos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
-                                optional: <Embedding<
-                                    512,
-                                > as _adb::EmbeddingField>::OPTIONAL,
-                                class: ::core::option::Option::None,
+                                label: ::core::option::Option::None,
+                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
                             }
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "ingredients",
@@ -131,9 +131,9 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: {
-                            let () = <<Vec<
-                                Ingredient,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(
+                                _adb::EdgeOf::<Vec<Ingredient>>::EDGE,
+                            );
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("HasIngredient"),
                                 edge: &[],
@@ -145,9 +145,11 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                 ],
+                untyped: false,
+                content_id: false,
             }
         };
         fn build(

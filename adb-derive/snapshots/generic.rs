@@ -1,5 +1,7 @@
 const _: () = {
     use crate::facade::__macro as _adb;
+    #[allow(unused_imports)]
+    use crate::facade::__macro::NoEdge as _;
     #[allow(dead_code, non_snake_case)]
     struct HolderColumns<'a, T: Clone, const N: usize> {
         pub r#type: _adb::Column<Holder<'a, T, N>, &'a str>,
@@ -40,7 +42,7 @@ const _: () = {
                         role: _adb::FieldRole::Id(
                             <&'a str as _adb::IdProperty>::ID_TYPE,
                         ),
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "held",
@@ -49,9 +51,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: {
-                            let () = <<Vec<
-                                T,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(_adb::EdgeOf::<Vec<T>>::EDGE);
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("Holds"),
                                 edge: &[],
@@ -63,7 +63,7 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "next",
@@ -72,9 +72,9 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: {
-                            let () = <<Option<
-                                Box<Holder<'a, T, N>>,
-                            > as _adb::Children>::Edge as _adb::PlainEdge>::CHECKED;
+                            let () = _adb::plain_edge(
+                                _adb::EdgeOf::<Option<Box<Holder<'a, T, N>>>>::EDGE,
+                            );
                             _adb::FieldRole::Children {
                                 relation: _adb::Relation::Connection("Next"),
                                 edge: &[],
@@ -90,7 +90,7 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
                         name: "look",
@@ -107,13 +107,16 @@ const _: () = {
                                     ClipVitB16,
                                 >("given", _adb::Metric::L2, _adb::Engine::Flat),
                                 from: ::core::option::Option::None,
+                                label: ::core::option::Option::None,
                                 optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
                                 class: ::core::option::Option::None,
                             }
                         },
-                        default: ::core::option::Option::None,
+                        inside: ::core::option::Option::None,
                     },
                 ],
+                untyped: false,
+                content_id: false,
             }
         };
         fn build(

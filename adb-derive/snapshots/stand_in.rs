@@ -15,10 +15,7 @@ const _: () = {
         const SCHEMA: &'static _adb::ModelSchema = &_adb::ModelSchema {
             name: "Dish",
             class: "Dish",
-            kind: _adb::ObjectKind::Entity,
-            convention: _adb::Convention::Adb,
-            doc: "",
-            fields: &[],
+            .._adb::ModelSchema::BARE
         };
         fn build(
             &self,
@@ -36,6 +33,7 @@ const _: () = {
     impl<T> _adb::RegionModel for Dish<T> {}
     impl<T> _adb::ClipModel for Dish<T> {}
     impl<T> _adb::FrameModel for Dish<T> {}
+    impl<T> _adb::DescriptorModel for Dish<T> {}
 };
 ::core::compile_error! {
     "unknown key `nam` on a descriptor set, expected one of `name`, `embedder`, `metric`, `engine`, `crate`\nhelp: did you mean `name`?"
@@ -48,5 +46,37 @@ const _: () = {
         const SPEC: _adb::SetSpec = _adb::SetSpec::new::<
             _adb::AnyEmbedder,
         >("", _adb::Metric::Cosine, _adb::Engine::Flat);
+    }
+};
+::core::compile_error! {
+    "unknown key `klass` on a connection, expected one of `class`, `rename_all`, `crate`\nhelp: did you mean `class`?"
+}
+const _: () = {
+    use ::adb::__macro as _adb;
+    #[allow(dead_code, non_snake_case)]
+    struct __Columns<T, __M> {
+        __of: ::core::marker::PhantomData<fn() -> (HasIngredient<T>, __M)>,
+        pub grams: _adb::Column<__M, _adb::AnyColumn>,
+    }
+    #[automatically_derived]
+    impl<T> _adb::Properties for HasIngredient<T> {
+        type Columns<__M> = __Columns<T, __M>;
+        const FIELDS: &'static [_adb::FieldSchema] = &[];
+        fn add(
+            &self,
+            _: &mut ::std::vec::Vec<(&'static ::core::primitive::str, _adb::Value)>,
+        ) -> ::core::result::Result<(), _adb::ModelError> {
+            ::core::unreachable!()
+        }
+        fn read(_: &_adb::Record) -> ::core::result::Result<Self, _adb::ModelError> {
+            ::core::unreachable!()
+        }
+        fn columns<'__c, __M>() -> &'__c Self::Columns<__M> {
+            ::core::unreachable!()
+        }
+    }
+    #[automatically_derived]
+    impl<T> _adb::Connection for HasIngredient<T> {
+        const CLASS: &'static ::core::primitive::str = "";
     }
 };

@@ -8,7 +8,11 @@ use std::path::Path;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{model, set};
+use crate::{
+    model,
+    properties::{self, What},
+    set,
+};
 
 #[track_caller]
 fn assert_snapshot(name: &str, expansion: TokenStream) {
@@ -67,6 +71,87 @@ fn a_generic_entity() {
 }
 
 #[test]
+fn what_is_flattened_and_what_is_converted() {
+    let food = quote! {
+        struct Food<T> {
+            #[adb(id)]
+            id: u64,
+            #[serde(flatten)]
+            nutrition: Nutrition,
+            #[adb(flatten)]
+            more: T,
+            #[adb(with = seconds, index, default)]
+            cook: Option<Duration>,
+        }
+    };
+    assert_snapshot("flatten.rs", model::derive(food));
+}
+
+#[test]
+fn a_list_of_properties() {
+    let nutrition = quote! {
+        struct Nutrition<T> {
+            /// Energy.
+            #[adb(index)]
+            kcal: f64,
+            other: T,
+            #[adb(with = seconds)]
+            time: Duration,
+            #[adb(flatten)]
+            origin: Origin,
+            #[adb(skip)]
+            note: String,
+        }
+    };
+    assert_snapshot("properties.rs", properties::derive(What::Properties, nutrition));
+}
+
+#[test]
+fn a_connection() {
+    let has = quote! {
+        #[adb(class = "Has")]
+        struct HasIngredient {
+            #[adb(default)]
+            grams: Option<f64>,
+        }
+    };
+    assert_snapshot("connection.rs", properties::derive(What::Connection, has));
+}
+
+#[test]
+fn an_image_identified_by_content_without_a_type() {
+    let photo = quote! {
+        #[adb(image, content_id, untyped)]
+        struct Photo {
+            photo: Image,
+            title: Option<String>,
+            #[adb(embed(from = photo, set = Photos, label = title))]
+            look: Embedding<512>,
+        }
+    };
+    assert_snapshot("content_id.rs", model::derive(photo));
+}
+
+#[test]
+fn a_descriptor() {
+    let chunk = quote! {
+        #[adb(descriptor)]
+        struct Chunk {
+            #[adb(id)]
+            number: u64,
+            text: String,
+            #[adb(label)]
+            topic: Option<String>,
+            #[adb(embed(from = text, set = Chunks))]
+            meaning: Embedding<512>,
+            #[adb(descriptors)]
+            parts: Vec<Chunk>,
+        }
+    };
+    assert_snapshot("descriptor.rs", model::derive(chunk));
+}
+
+#[test]
 fn a_descriptor_set() {
     let photos = quote! {
         #[adb(name = "dish_photos", embedder = ClipVitB16)]
@@ -84,5 +169,12 @@ fn stand_ins_beside_errors() {
         #[adb(nam = "dish_photos")]
         struct DishPhotos;
     }));
+    tokens.extend(properties::derive(
+        What::Connection,
+        quote! {
+            #[adb(klass = "Has")]
+            struct HasIngredient<T> { grams: T }
+        },
+    ));
     assert_snapshot("stand_in.rs", tokens);
 }

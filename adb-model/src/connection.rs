@@ -1,5 +1,7 @@
 //! Connections with properties of their own.
 
+use std::marker::PhantomData;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,11 +40,7 @@ pub struct Linked<E, T> {
     label = "these are joined by `{Self}`; `()` is a connection without properties",
     note = "a field with `connect = {E}` holds `Linked<{E}, Child>`, or an `Option` or a `Vec` of these"
 )]
-pub trait SameEdge<E> {
-    /// What the macro names so that the compiler checks the bound where the user wrote it.
-    #[doc(hidden)]
-    const CHECKED: () = ();
-}
+pub trait SameEdge<E> {}
 
 impl<E: Connection> SameEdge<E> for E {}
 
@@ -52,13 +50,45 @@ impl<E: Connection> SameEdge<E> for E {}
     label = "these connections bear a `{Self}`, and the attribute does not say so",
     note = "name the type: `connect = {Self}`; parts of an image or a video have no connections of their own"
 )]
-pub trait PlainEdge {
-    /// As in [`SameEdge`].
-    #[doc(hidden)]
-    const CHECKED: () = ();
-}
+pub trait PlainEdge {}
 
 impl PlainEdge for () {}
+
+/// The type of a field's connections, as a value that macros can pass on: `EdgeOf::<T>::EDGE`. Where
+/// `T` can't be connected, the compiler takes that of [`NoEdge`], and says so once, elsewhere.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct EdgeOf<T>(PhantomData<T>);
+
+impl<T: Children> EdgeOf<T> {
+    /// Of a field that can be connected.
+    pub const EDGE: PhantomData<T::Edge> = PhantomData;
+}
+
+/// Answers for fields that can't be connected.
+#[doc(hidden)]
+pub trait NoEdge {
+    /// A connection that nothing is wrong with.
+    const EDGE: PhantomData<AnyEdge> = PhantomData;
+}
+
+impl<T> NoEdge for EdgeOf<T> {}
+
+/// A connection that fits all that is asked of one.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum AnyEdge {}
+
+impl PlainEdge for AnyEdge {}
+impl<E> SameEdge<E> for AnyEdge {}
+
+/// Has the compiler ask whether connections are plain.
+#[doc(hidden)]
+pub const fn plain_edge<E: PlainEdge>(_: PhantomData<E>) {}
+
+/// Has the compiler ask whether connections are those of `F`.
+#[doc(hidden)]
+pub const fn same_edge<E: SameEdge<F>, F>(_: PhantomData<E>) {}
 
 impl<E: Connection, T: DataModel> Children for Linked<E, T> {
     type Model = T::Bare;

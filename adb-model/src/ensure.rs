@@ -382,7 +382,7 @@ pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
                             want("connection", class, property.property);
                         }
                     }
-                    Relation::ByField { .. } => want("connection", model().class, EDGE_ID),
+                    Relation::ByField { .. } => want("connection", model.get().class, EDGE_ID),
                     Relation::Part => {}
                 },
                 FieldRole::Embedding { .. } if model.kind == ObjectKind::Descriptor => {}

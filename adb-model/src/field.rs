@@ -52,10 +52,10 @@ pub trait Field: Sized {
 /// The blob of that kind, if one of them is.
 #[doc(hidden)]
 #[must_use]
-pub fn media_of_kind<'a, const N: usize>(
+pub fn media_of_kind<const N: usize>(
     kind: ObjectKind,
-    all: [Option<(ObjectKind, &'a MediaSource)>; N],
-) -> Option<&'a MediaSource> {
+    all: [Option<(ObjectKind, &MediaSource)>; N],
+) -> Option<&MediaSource> {
     all.into_iter().flatten().find(|(of, _)| *of == kind).map(|(_, media)| media)
 }
 
@@ -456,6 +456,8 @@ pub trait Children: Sized {
     fn read(fetched: Option<&[Record]>, at: FieldPlace) -> Result<Self, ModelError>;
 }
 
+// Who is no model is told of fields, which can hold several.
+#[diagnostic::do_not_recommend]
 impl<T: DataModel> Children for T {
     type Model = T::Bare;
     type Edge = ();

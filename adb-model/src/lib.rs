@@ -45,7 +45,9 @@ pub use uuid;
 
 pub use answer::Answer;
 pub use column::{AnyColumn, Assignment, Column, Comparable, Filter, Link, Operand, Sort};
-pub use connection::{Connection, Linked, PlainEdge, SameEdge};
+pub use connection::{
+    AnyEdge, Connection, EdgeOf, Linked, NoEdge, PlainEdge, SameEdge, plain_edge, same_edge,
+};
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
@@ -78,7 +80,7 @@ pub use media::{Blob, Image, MediaSource, Video};
 pub use migrate::migrate;
 pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
 pub use place_column::{ClockText, Microseconds};
-pub use properties::{FieldList, Properties, SomeFields, clash, clash_of};
+pub use properties::{FieldList, FlatColumns, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
 pub use schema::{
     Convention, FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema,

@@ -80,9 +80,7 @@ impl Lowering {
     }
 
     fn push_all(&mut self, graph: &Graph) -> Result<(), ModelError> {
-        if let Some(task) = graph.to_make().first() {
-            return Err(task.at.error(ModelErrorKind::NotMade { maker: task.maker }));
-        }
+        all_is_made(graph)?;
         // Ref of node i is `base + i`; nodes that need no command leave a hole, which is harmless.
         let base = self.next_ref;
         let edges_at = edges_by_later_end(graph, graph.edges().iter().filter(|e| !e.exists));
@@ -91,6 +89,7 @@ impl Lowering {
                 // Only as an end of connections is a descriptor of use, and most are none.
                 if node.descriptor.is_none() || is_an_end(graph, id) {
                     self.find(node, base, id);
+                    self.note_made(node, reference(base, id));
                 }
             } else {
                 self.add(node, base, id)?;
@@ -236,7 +235,6 @@ impl Lowering {
         self.key("constraints");
         self.identity(node);
         self.close();
-        self.note_made(node, reference(base, id));
     }
 
     /// Children were made of an object that was there before them: that is written on it.
@@ -394,6 +392,14 @@ pub(crate) fn edges_by_later_end<'g>(
         edges_at[edge.src.index().max(edge.dst.index())].push(edge);
     }
     edges_at
+}
+
+/// Refuses a graph that lacks children which a maker is to make.
+pub(crate) fn all_is_made(graph: &Graph) -> Result<(), ModelError> {
+    match graph.to_make().first() {
+        Some(task) => Err(task.at.error(ModelErrorKind::NotMade { maker: task.maker })),
+        None => Ok(()),
+    }
 }
 
 /// Whether a connection begins or ends at a node.

@@ -328,6 +328,10 @@ struct Holder {
     stored_as: &'static str,
     /// `entities` or `connections`.
     part: &'static str,
+    /// Whether the class is a property of theirs.
+    typed: bool,
+    /// Their descriptor set, if they are descriptors.
+    set: Option<&'static str>,
 }
 
 struct Property {
@@ -344,6 +348,8 @@ fn stored_properties(schema: &'static ModelSchema) -> Vec<Property> {
             class: model.class,
             stored_as: model.kind.system_class().unwrap_or(model.class),
             part: "entities",
+            typed: model.is_typed(),
+            set: model.own_vector().map(|(_, set)| set.name),
         };
         for field in model.fields {
             let one = match field.role {
@@ -359,7 +365,9 @@ fn stored_properties(schema: &'static ModelSchema) -> Vec<Property> {
             {
                 for property in edge {
                     let (command, stored_as) = ("Connection", class);
-                    let of = Holder { command, class, stored_as, part: "connections" };
+                    let part = "connections";
+                    let of =
+                        Holder { command, class, stored_as, part, typed: false, set: None };
                     add(&mut found, of, property);
                 }
             }
@@ -405,10 +413,12 @@ impl Holder {
     /// What selects them in a command.
     fn body(&self, constraint: Option<Constraint>, dialect: Dialect) -> Map<String, Json> {
         let mut body = Map::new();
-        let typed = self.class != self.stored_as;
-        let own = typed.then(|| Constraint::equal(USER_TYPE, self.class));
-        if !typed {
+        let own = self.typed.then(|| Constraint::equal(USER_TYPE, self.class));
+        if self.class == self.stored_as {
             body.insert("with_class".to_owned(), self.class.into());
+        }
+        if let Some(set) = self.set {
+            body.insert("set".to_owned(), set.into());
         }
         let both = own.into_iter().chain(constraint).reduce(Constraint::and);
         if let Some(constraint) = both {

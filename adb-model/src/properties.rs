@@ -1,5 +1,7 @@
 //! Lists of properties: structs that a model takes in, and those that connections bear.
 
+use std::{marker::PhantomData, ops::Deref};
+
 use crate::{FieldRole, FieldSchema, Inside, ModelError, Record, Value};
 
 /// A struct with `#[derive(Properties)]` or `#[derive(Connection)]`: each of its fields is one
@@ -8,7 +10,7 @@ use crate::{FieldRole, FieldSchema, Inside, ModelError, Record, Value};
     message = "`{Self}` can't be flattened: it is no list of properties",
     label = "not a struct of properties",
     note = "`flatten` takes a struct with `#[derive(Properties)]`, whose fields become properties of this object",
-    note = "a map has no fields that are known: keep it as JSON, `AsJson<{Self}>`, or from the database with `#[adb(skip)]`",
+    note = "a map has no fields that are known: nest it and keep it as JSON, `AsJson<{Self}>`, or keep it from the database with `#[adb(skip)]`",
     note = "another data model is a child: `#[adb(connect = \"HasPart\")]`"
 )]
 pub trait Properties: Sized {
@@ -31,7 +33,35 @@ pub trait Properties: Sized {
     fn read(record: &Record) -> Result<Self, ModelError>;
 
     /// The columns.
-    fn columns<M>() -> Self::Columns<M>;
+    fn columns<'c, M>() -> &'c Self::Columns<M>;
+}
+
+/// The columns of a flattened struct `T` in the model `M`: its fields are those of
+/// [`Properties::Columns`].
+#[derive(Debug)]
+pub struct FlatColumns<M, T>(PhantomData<fn() -> (M, T)>);
+
+impl<M, T> FlatColumns<M, T> {
+    /// Asks nothing of `T`, so that a struct that can't be flattened is one error.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "columns are made by the macros alone")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<M, T> Clone for FlatColumns<M, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<M, T> Copy for FlatColumns<M, T> {}
+
+impl<M, T: Properties> Deref for FlatColumns<M, T> {
+    type Target = T::Columns<M>;
+    fn deref(&self) -> &Self::Target {
+        T::columns()
+    }
 }
 
 /// Fields of a struct and of those that it flattens, as one list, made by the compiler.
@@ -44,14 +74,14 @@ pub struct FieldList {
 
 /// Some fields, and the field that holds them if they are a flattened struct's.
 #[doc(hidden)]
-pub type SomeFields = (Option<Inside>, &'static [FieldSchema]);
+pub type SomeFields<'a> = (Option<Inside>, &'a [FieldSchema]);
 
 impl FieldList {
     const MOST: usize = 128;
 
     /// All of them, in order.
     #[must_use]
-    pub const fn joined(parts: &[SomeFields]) -> Self {
+    pub const fn joined(parts: &[SomeFields<'_>]) -> Self {
         let nobody = FieldSchema::named(
             "",
             FieldRole::Property {
@@ -89,6 +119,7 @@ impl FieldList {
 }
 
 /// Where a field is that is inside of something already.
+#[expect(clippy::panic, reason = "run by the compiler alone, whose error it is")]
 const fn within(outer: Option<Inside>, inner: Option<Inside>) -> Option<Inside> {
     match (outer, inner) {
         (None, inner) => inner,

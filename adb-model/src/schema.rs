@@ -390,7 +390,7 @@ impl FieldSchema {
     /// A field that has one name everywhere.
     #[must_use]
     pub const fn named(name: &'static str, role: FieldRole) -> Self {
-        Self { name, key: name, property: name, doc: "", role, default: None, inside: None }
+        Self { name, key: name, property: name, doc: "", was: &[], role, default: None, inside: None }
     }
 }
 
@@ -401,6 +401,7 @@ impl ModelSchema {
         name: "",
         class: "",
         kind: ObjectKind::Entity,
+        convention: Convention::Adb,
         doc: "",
         fields: &[],
         untyped: false,

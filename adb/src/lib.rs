@@ -77,12 +77,12 @@ pub mod presets {
 pub mod __macro {
     pub use adb_model::{
         Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection,
-        Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EmbedSource, EmbedderSpec,
+        Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EdgeOf, EmbedSource, EmbedderSpec,
         EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema,
-        FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, MadeBy,
-        MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NodeId, ObjectKind,
+        FlatColumns, FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, MadeBy,
+        MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NoEdge, NodeId, ObjectKind,
         PlainEdge, Produces, Properties, Property, PropertyField, Record, RegionModel, Relation,
-        SameChild, SameEdge, SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value,
+        plain_edge, same_edge, SameChild, SameEdge, SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value,
         ValueError, ValueType, WithDefault, Without, clash, clash_of, default_of, graph::Entered,
         media_of_kind, with_is_optional, with_property, with_read, with_value,
     };

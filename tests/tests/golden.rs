@@ -187,6 +187,7 @@ fn a_portrait_with_faces() {
     }
     let graph = portrait.graph_in(GraphBuilder::for_row(row)).unwrap();
     assert_golden("portrait.txt", &lowered(Dialect::Classic, &graph));
+    assert_golden("portrait.expression.txt", &lowered(Dialect::Expression, &graph));
     // Made in code, it has no row, and its faces no id.
     let error = portrait.graph().unwrap_err();
     assert!(matches!(error.kind(), ModelErrorKind::NoRow), "{error}");
@@ -203,6 +204,7 @@ fn a_film_with_scenes_and_a_still() {
     let row = adb::graph::row_identity("films.json", 0, row.as_bytes());
     let graph = film.graph_in(GraphBuilder::for_row(row)).unwrap();
     assert_golden("film.txt", &lowered(Dialect::Classic, &graph));
+    assert_golden("film.expression.txt", &lowered(Dialect::Expression, &graph));
 }
 
 fn nearest(dialect: Dialect) -> Request {

@@ -51,6 +51,93 @@ rules! {
     screaming_kebab_case: "SCREAMING-KEBAB-CASE";
 }
 
+/// Texts of variants under one of serde's rules are those that serde writes and reads; so they are
+/// under the same rule of ours.
+macro_rules! variant_rules {
+    ($($test:ident: $rule:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            #[expect(non_camel_case_types, reason = "serde's rules are asked about odd names, too")]
+            #[derive(Debug, Clone, Copy, PartialEq, Property, Serialize, Deserialize)]
+            #[serde(rename_all = $rule)]
+            enum Named {
+                Outcome,
+                VeryTasty,
+                A,
+                Z42,
+                HTTPServer,
+                With2Digits,
+                snake_case,
+                #[serde(rename = "as it IS")]
+                Renamed,
+                r#type,
+            }
+            #[expect(non_camel_case_types, reason = "as above")]
+            #[derive(Property)]
+            #[adb(rename_all = $rule)]
+            enum Ours {
+                Outcome,
+                VeryTasty,
+                A,
+                Z42,
+                HTTPServer,
+                With2Digits,
+                snake_case,
+                #[adb(rename = "as it IS")]
+                Renamed,
+                r#type,
+            }
+            let all = [
+                (Named::Outcome, Ours::Outcome),
+                (Named::VeryTasty, Ours::VeryTasty),
+                (Named::A, Ours::A),
+                (Named::Z42, Ours::Z42),
+                (Named::HTTPServer, Ours::HTTPServer),
+                (Named::With2Digits, Ours::With2Digits),
+                (Named::snake_case, Ours::snake_case),
+                (Named::Renamed, Ours::Renamed),
+                (Named::r#type, Ours::r#type),
+            ];
+            for (named, ours) in all {
+                let text = serde_json::to_value(named).unwrap();
+                let stored = named.to_value().unwrap();
+                assert_eq!(stored.to_json(), text);
+                assert_eq!(ours.to_value().unwrap().to_json(), text);
+                assert_eq!(Named::from_value(stored), Ok(named));
+            }
+        }
+    )*};
+}
+variant_rules! {
+    lowercase_variants: "lowercase";
+    uppercase_variants: "UPPERCASE";
+    pascal_case_variants: "PascalCase";
+    camel_case_variants: "camelCase";
+    snake_case_variants: "snake_case";
+    screaming_snake_case_variants: "SCREAMING_SNAKE_CASE";
+    kebab_case_variants: "kebab-case";
+    screaming_kebab_case_variants: "SCREAMING-KEBAB-CASE";
+}
+
+/// The same rules in a flattened struct.
+#[derive(Properties, Serialize)]
+#[serde(rename_all = "SCREAMING-KEBAB-CASE")]
+struct Flat {
+    very_tasty: bool,
+    #[serde(rename = "as it IS")]
+    renamed: bool,
+}
+
+#[test]
+fn lists_of_properties_have_serdes_names() {
+    let written = serde_json::to_value(Flat { very_tasty: true, renamed: false }).unwrap();
+    let written: Vec<&String> = written.as_object().unwrap().keys().collect();
+    let keys: Vec<_> = Flat::FIELDS.iter().map(|f| f.key).collect();
+    assert_eq!(written, keys);
+    let properties: Vec<_> = Flat::FIELDS.iter().map(|f| f.property).collect();
+    assert_eq!(keys, properties);
+}
+
 #[derive(DataModel, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase", serialize = "lowercase"))]
 #[adb(class = "dish")]

@@ -143,6 +143,93 @@ fn a_value_that_the_database_cannot_hold_is_refused_with_its_field() {
     assert_eq!(album.graph().unwrap_err().place(), "Album.id");
 }
 
+/// An id that no other kind of thing has.
+#[derive(Debug, Clone, PartialEq, Property)]
+struct DishId(u64);
+
+#[derive(Debug, Clone, PartialEq, Property)]
+struct Code<T>(T);
+
+#[derive(Property, Debug, PartialEq)]
+enum Course {
+    Main,
+}
+
+/// Every field is a property, however it is wrapped.
+#[derive(Debug, PartialEq, DataModel)]
+struct Wrapped {
+    #[adb(id)]
+    id: DishId,
+    #[adb(id)]
+    code: Code<Arc<str>>,
+    #[adb(id)]
+    course: Course,
+    boxed: Box<i32>,
+    shared: Arc<Code<f64>>,
+    perhaps: Option<Box<str>>,
+    big: i128,
+    unsigned: u64,
+    float: f32,
+}
+
+fn wrapped() -> Wrapped {
+    Wrapped {
+        id: DishId(7),
+        code: Code("x".into()),
+        course: Course::Main,
+        boxed: Box::new(-1),
+        shared: Arc::new(Code(0.5)),
+        perhaps: Some("é".into()),
+        big: i128::from(i64::MIN),
+        unsigned: i64::MAX as u64,
+        float: 0.25,
+    }
+}
+
+#[test]
+fn newtypes_and_pointers_are_what_they_hold() {
+    let graph = wrapped().graph().unwrap();
+    let root = graph.root().unwrap();
+    let id: Vec<_> = root.identity.parts().iter().map(|(n, v)| (*n, v.to_string())).collect();
+    assert_eq!(id, [("id", "7".into()), ("code", "x".into()), ("course", "Main".into())]);
+    let shown: Vec<_> = root.properties.iter().map(|(_, v)| v.to_string()).collect();
+    let (least, most) = (i64::MIN.to_string(), i64::MAX.to_string());
+    assert_eq!(shown, ["-1", "0.5", "é", &least, &most, "0.25"]);
+}
+
+#[tokio::test]
+async fn newtypes_and_pointers_are_searched_and_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = adb::connect(dir.path().join("db").to_str().unwrap()).unwrap();
+    adb::ensure(&*db, Wrapped::SCHEMA, |_| None).await.unwrap();
+    for _ in 0..2 {
+        let mut lowering = Lowering::new();
+        lowering.push(&wrapped().graph().unwrap()).unwrap();
+        db.execute(lowering.finish()).await.unwrap().done().unwrap();
+    }
+    let find = Wrapped::find().filter(|w| w.id.eq(DishId(7)).and(w.course.eq(Course::Main)));
+    assert_eq!(find.fetch(&*db).await.unwrap(), [wrapped()]);
+    let find = Wrapped::find().filter(|w| w.code.ne(Code("x".into())));
+    assert_eq!(find.count(&*db).await.unwrap(), 0);
+}
+
+#[test]
+fn numbers_that_the_database_cannot_hold_name_their_field() {
+    let place = |change: fn(&mut Wrapped)| {
+        let mut value = wrapped();
+        change(&mut value);
+        let err = value.graph().unwrap_err();
+        assert!(matches!(err.kind(), ModelErrorKind::Value(_)), "{err}");
+        err.place().to_owned()
+    };
+    assert_eq!(place(|w| w.big = i128::MAX), "Wrapped.big");
+    assert_eq!(place(|w| w.big = i128::from(i64::MIN) - 1), "Wrapped.big");
+    assert_eq!(place(|w| w.unsigned = u64::MAX), "Wrapped.unsigned");
+    assert_eq!(place(|w| w.id = DishId(u64::MAX)), "Wrapped.id");
+    assert_eq!(place(|w| w.float = f32::NAN), "Wrapped.float");
+    assert_eq!(place(|w| w.shared = Arc::new(Code(f64::INFINITY))), "Wrapped.shared");
+}
+
 #[test]
 fn skipped_fields_are_not_in_the_schema() {
     assert!(album().note.elapsed().as_secs() < u64::MAX);

@@ -244,3 +244,38 @@ async fn a_database_is_compared_with_the_model_before_a_row_moves() {
         "{found:?}"
     );
 }
+
+#[tokio::test]
+async fn two_declarations_of_one_set_that_differ_are_named() {
+    use adb::{check::Difference, ensure::EnsureError};
+
+    #[derive(DataModel)]
+    struct Page {
+        #[adb(id)]
+        id: u32,
+        scan: Image,
+        #[adb(embed(from = scan, set = "shared", embedder = Two, metric = L2))]
+        look: Embedding<2>,
+        #[adb(connect = "Has")]
+        figure: Option<Box<Figure>>,
+    }
+    #[derive(DataModel)]
+    struct Figure {
+        #[adb(id)]
+        id: u32,
+        #[adb(embed(set = "shared", embedder = Two, metric = Cosine))]
+        look: Embedding<2>,
+    }
+
+    let dir = tempfile::tempdir().unwrap();
+    let db = adb::connect(dir.path().join("db").to_str().unwrap()).unwrap();
+    let err = ensure(&*db, Page::SCHEMA, |_| None).await.unwrap_err();
+    assert!(matches!(err, EnsureError::Disagree { name: "shared", .. }), "{err}");
+    // Of models that do not know each other, `check` sees it.
+    let found = adb::check::check(&*db, &[Figure::SCHEMA, Page::SCHEMA], |_| None).await.unwrap();
+    let told = found.iter().find(|d| matches!(d, Difference::Set(EnsureError::Disagree { .. })));
+    assert!(told.unwrap().to_string().contains("declared twice and differently"), "{found:?}");
+    ensure(&*db, Figure::SCHEMA, |_| None).await.unwrap();
+    let err = ensure(&*db, Figure::SCHEMA, |_| None).await;
+    assert!(err.is_ok(), "one declaration holds");
+}

@@ -20,6 +20,24 @@ fn ui() {
     }
 }
 
+/// `ui/README.md` says which test shows which mistake.
+#[test]
+fn every_mistake_in_the_table_has_its_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");
+    let table = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    let tests: Vec<&str> = table.split('`').filter(|word| word.ends_with(".rs")).collect();
+    assert!(tests.len() > 40, "{tests:?}");
+    for test in tests {
+        assert!(folder.join(test).is_file(), "the table names {test}, and it is not there");
+        let is_pass = test.starts_with("pass/");
+        let words = folder.join(test).with_extension("stderr");
+        assert!(
+            is_pass || words.is_file(),
+            "nobody has looked at what the compiler says to {test}"
+        );
+    }
+}
+
 fn on_pinned_toolchain() -> bool {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rust-toolchain.toml");
     let text = std::fs::read_to_string(file).unwrap();

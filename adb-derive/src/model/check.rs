@@ -294,6 +294,11 @@ fn as_the_sdk_has_it(cx: &Ctxt, model: &WrittenModel) {
         let message = "objects of the Python SDK have an `id` of their own";
         cx.error_help(&row_id.key, message, help);
     }
+    if let Some(content_id) = &model.content_id {
+        let help = "add a field that identifies an object: `#[adb(id)] id: String`";
+        let message = "objects of the Python SDK have an `id` of their own";
+        cx.error_help(&content_id.key, message, help);
+    }
     let mut ids = model.fields.iter().filter_map(|f| Some((f, f.id.as_ref()?)));
     if let (Some((first, first_id)), Some((_, second))) = (ids.next(), ids.next()) {
         cx.error_pair(
@@ -340,6 +345,8 @@ fn was_has_something_to_rename(cx: &Ctxt, field: &WrittenField) {
         "the label"
     } else if field.skip.is_some() {
         "not stored"
+    } else if field.flatten.is_some() || field.serdes_flatten.is_some() {
+        "a flattened struct"
     } else {
         return;
     };
@@ -350,7 +357,7 @@ fn was_has_something_to_rename(cx: &Ctxt, field: &WrittenField) {
 /// An old name is no name of now, and one field's alone.
 pub(crate) fn old_names_are_free<'f>(
     cx: &Ctxt,
-    fields: impl Iterator<Item = (&'f syn::Ident, String, &'f [Given<LitStr>])>,
+    fields: impl Iterator<Item = (&'f Ident, String, &'f [Given<LitStr>])>,
 ) {
     let fields: Vec<_> = fields.collect();
     let mut seen: HashMap<String, &Given<LitStr>> = HashMap::new();

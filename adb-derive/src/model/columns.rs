@@ -10,7 +10,7 @@ use super::{
     meaning::{Field, Model, Role},
 };
 use crate::{
-    bounds::{self, mentions, without_self},
+    bounds::{mentions, without_self},
     converted,
 };
 
@@ -37,18 +37,9 @@ impl<'m> Columns<'m> {
         quote!(#name #args)
     }
 
-    /// No trait is asked for here, but of what is flattened: a type that does not fit is an error
-    /// elsewhere, and only there.
+    /// No trait is asked for here: a type that does not fit is an error elsewhere, and only there.
     pub(crate) fn declaration(&self) -> TokenStream {
-        let Model { vis, ident, .. } = self.model;
-        let flattened = self.model.fields.iter().filter_map(|field| match &field.role {
-            Role::Flattened { .. } => {
-                let ty = &field.ty;
-                Some((ty.to_token_stream(), quote!(#ty: _adb::Properties)))
-            }
-            _ => None,
-        });
-        let generics = bounds::extended(&self.model.generics, ident, flattened);
+        let Model { vis, ident, generics, .. } = self.model;
         let (params, args, bounds) = generics.split_for_impl();
         let model = quote!(#ident #args);
         let bounds = bounds.map(|bounds| without_self(bounds.to_token_stream(), &model));
@@ -59,7 +50,7 @@ impl<'m> Columns<'m> {
             let column = match field.role {
                 Role::Children { .. } | Role::Parts { .. } => quote!(_adb::Link<#model, #ty>),
                 Role::Converted { .. } => quote!(_adb::ConvertedColumn<#model, #ty>),
-                Role::Flattened { .. } => quote!(<#ty as _adb::Properties>::Columns<#model>),
+                Role::Flattened { .. } => quote!(_adb::FlatColumns<#model, #ty>),
                 _ => quote!(_adb::Column<#model, #ty>),
             };
             quote!(#doc pub #ident: #column)
@@ -88,7 +79,7 @@ impl<'m> Columns<'m> {
                     let column = converted::column(ty, with, property);
                     quote!(#ident: #column)
                 }
-                Role::Flattened { .. } => quote!(#ident: <#ty as _adb::Properties>::columns()),
+                Role::Flattened { .. } => quote!(#ident: _adb::FlatColumns::new()),
                 Role::Label => quote!(#ident: _adb::Column::new("_label")),
                 _ => quote!(#ident: _adb::Column::new(#property)),
             }

@@ -45,6 +45,8 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     quote! {
         const _: () = {
             use #krate::__macro as _adb;
+            #[allow(unused_imports)]
+            use #krate::__macro::NoEdge as _;
 
             #columns_struct
 
@@ -355,9 +357,9 @@ fn role(field: &Field) -> TokenStream {
                 ConnectionClass::OfChild => (plain_edge(ty, ty.span()), quote!(&[])),
                 ConnectionClass::Type(edge) => {
                     let span = located(edge.span());
-                    let of_field = edge_of(ty);
+                    let of_field = edge_of(ty, edge.span());
                     let check = quote_spanned! {span=>
-                        let () = <#of_field as _adb::SameEdge<#edge>>::CHECKED;
+                        let () = _adb::same_edge::<_, #edge>(#of_field);
                     };
                     (check, quote!(<#edge as _adb::Properties>::FIELDS))
                 }
@@ -379,16 +381,16 @@ fn role(field: &Field) -> TokenStream {
     }
 }
 
-/// The type of a field's connections. Whether the field can have any is a question of its own, and
-/// asked at the type.
-fn edge_of(ty: &Type) -> TokenStream {
-    quote_spanned!(located(ty.span())=> <#ty as _adb::Children>::Edge)
+/// What stands for the type of a field's connections. Whether the field can have any is a question
+/// of its own, and not asked here.
+fn edge_of(ty: &Type, guilty: Span) -> TokenStream {
+    quote_spanned!(located(guilty)=> _adb::EdgeOf::<#ty>::EDGE)
 }
 
 /// The children's connections must have no properties.
 fn plain_edge(ty: &Type, guilty: Span) -> TokenStream {
-    let edge = edge_of(ty);
-    quote_spanned!(located(guilty)=> let () = <#edge as _adb::PlainEdge>::CHECKED;)
+    let edge = edge_of(ty, guilty);
+    quote_spanned!(located(guilty)=> let () = _adb::plain_edge(#edge);)
 }
 
 fn children(
@@ -590,9 +592,10 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
             }
         }
     };
-    let Some(Source { named, ty }) = &embedding.label else { return quote!(#descriptor;) };
+    let Some(Source { named, ty }) = &embedding.label else { return quote!(#class #descriptor;) };
     let ty = respan(ty, named.span());
     quote! {
+        #class
         if let ::core::option::Option::Some(__descriptor) = #descriptor {
             if let ::core::option::Option::Some(__label) =
                 <#ty as _adb::LabelField>::label(&self.#named)
@@ -600,8 +603,7 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
                 __graph.label(__descriptor, ::std::borrow::ToOwned::to_owned(__label));
             }
         }
-    };
-    quote!(#class #add)
+    }
 }
 
 pub(crate) fn place(model: &Model, field: &Field) -> TokenStream {

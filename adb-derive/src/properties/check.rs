@@ -8,7 +8,7 @@ use super::{
     What,
     written::{Written, WrittenField},
 };
-use crate::{ctxt::Ctxt, names};
+use crate::{ctxt::Ctxt, model::check::old_names_are_free, names};
 
 pub(crate) fn all(cx: &Ctxt, written: &Written) {
     if written.what == What::Connection {
@@ -18,6 +18,8 @@ pub(crate) fn all(cx: &Ctxt, written: &Written) {
         one_thing(cx, field);
     }
     property_names(cx, written);
+    let stored = written.fields.iter().filter(|f| f.has_property());
+    old_names_are_free(cx, stored.map(|f| (&f.ident, f.property(), f.was.as_slice())));
 }
 
 fn class_name(cx: &Ctxt, written: &Written) {
@@ -46,6 +48,7 @@ fn one_thing(cx: &Ctxt, field: &WrittenField) {
     };
     let of_properties = [
         field.rename.as_ref().map(|k| &k.key),
+        field.was.first().map(|k| &k.key),
         field.index.as_ref().map(|k| &k.key),
         field.with.as_ref().map(|k| &k.key),
     ];

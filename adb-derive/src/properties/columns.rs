@@ -16,14 +16,14 @@ pub(crate) struct Columns<'w> {
 }
 
 impl<'w> Columns<'w> {
-    pub(crate) fn of(written: &'w Written, generics: &Generics) -> Self {
+    pub(crate) fn of(written: &'w Written) -> Self {
         let types: TokenStream = written.fields.iter().map(|f| f.ty.to_token_stream()).collect();
         let mut name = format_ident!("{}Columns", written.ident.unraw());
         // It would hide a type of that name from the fields.
         while bounds::mentions(&types, |ident| *ident == name) {
             name = format_ident!("{name}_");
         }
-        let mut generics = generics.clone();
+        let mut generics = written.generics.clone();
         generics.params.push(syn::parse_quote!(__M));
         Self { written, name, generics }
     }
@@ -46,7 +46,7 @@ impl<'w> Columns<'w> {
             let ty = bounds::without_self(field.ty.to_token_stream(), &own);
             let doc = (!doc.is_empty()).then(|| quote!(#[doc = #doc]));
             let column = if field.is_flattened() {
-                quote!(<#ty as _adb::Properties>::Columns<__M>)
+                quote!(_adb::FlatColumns<__M, #ty>)
             } else if field.with.is_some() {
                 quote!(_adb::ConvertedColumn<__M, #ty>)
             } else {
@@ -69,7 +69,7 @@ impl<'w> Columns<'w> {
             let WrittenField { ident, ty, .. } = field;
             let property = field.property();
             let column = if field.is_flattened() {
-                quote!(<#ty as _adb::Properties>::columns())
+                quote!(_adb::FlatColumns::new())
             } else if let Some(with) = &field.with {
                 converted::column(ty, &with.value, &property)
             } else {
@@ -79,8 +79,8 @@ impl<'w> Columns<'w> {
         });
         let name = &self.name;
         quote! {
-            fn columns<__M>() -> Self::Columns<__M> {
-                #name { __of: ::core::marker::PhantomData, #(#fields,)* }
+            fn columns<'__c, __M>() -> &'__c Self::Columns<__M> {
+                const { &#name { __of: ::core::marker::PhantomData, #(#fields,)* } }
             }
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn expand(written: &Written) -> TokenStream {
     let adds = stored().map(|field| add(written, field));
     let reads = written.fields.iter().map(|field| read(written, field));
     let generics = with_bounds(written);
-    let columns = Columns::of(written, &generics);
+    let columns = Columns::of(written);
     let (columns_type, columns_struct, columns_fn) =
         (columns.ty(), columns.declaration(), columns.function());
     let body = quote! {
@@ -89,7 +89,7 @@ pub(crate) fn stand_in(written: &Written) -> TokenStream {
         fn read(_: &_adb::Record) -> ::core::result::Result<Self, _adb::ModelError> {
             ::core::unreachable!()
         }
-        fn columns<__M>() -> Self::Columns<__M> {
+        fn columns<'__c, __M>() -> &'__c Self::Columns<__M> {
             ::core::unreachable!()
         }
     };
@@ -170,6 +170,7 @@ fn flattened(field: &WrittenField) -> Option<Flattened<'_>> {
 fn schema(written: &Written, field: &WrittenField) -> TokenStream {
     let WrittenField { ty, key, doc, .. } = field;
     let (name, property) = (field.ident.unraw().to_string(), field.property());
+    let was = field.was.iter().map(|name| &name.value);
     let indexed = field.index.is_some();
     let role = match &field.with {
         Some(with) => converted::role(ty, &with.value, indexed),
@@ -202,6 +203,7 @@ fn schema(written: &Written, field: &WrittenField) -> TokenStream {
             key: #key,
             property: #property,
             doc: #doc,
+            was: &[#(#was),*],
             role: #role,
             default: #default,
             inside: ::core::option::Option::None,

@@ -1,11 +1,11 @@
 //! The code of `#[derive(Property)]`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
-use syn::{DeriveInput, Path, ext::IdentExt};
+use quote::{ToTokens, quote};
+use syn::{DeriveInput, Generics, Path, ext::IdentExt};
 
 use super::written::Shape;
-use crate::{given::Given, krate};
+use crate::{bounds, given::Given, krate};
 
 pub(crate) fn expand(
     krate: Option<&Given<Path>>,
@@ -37,7 +37,7 @@ pub(crate) fn expand(
                     ::core::result::Result::Err(_adb::ValueError::unexpected(#name, &__value))
                 }
             };
-            implementation(krate, input, &body, &quote!())
+            implementation(krate, input, &input.generics, &body, &quote!())
         }
         Shape::Around { field, ty } => {
             let body = quote! {
@@ -53,9 +53,12 @@ pub(crate) fn expand(
                     })
                 }
             };
+            let needs = [(ty.to_token_stream(), quote!(#ty: _adb::Property))];
+            let generics = bounds::extended(&input.generics, &input.ident, needs);
             // Over all lifetimes, which are none: the compiler then takes a bound that does not
             // hold as a condition, not as a mistake.
-            implementation(krate, input, &body, &quote!(for<'__any> #ty: _adb::IdProperty))
+            let id_if = quote!(for<'__any> #ty: _adb::IdProperty);
+            implementation(krate, input, &generics, &body, &id_if)
         }
     }
 }
@@ -71,19 +74,20 @@ pub(crate) fn stand_in(krate: Option<&Given<Path>>, input: &DeriveInput) -> Toke
             ::core::unreachable!()
         }
     };
-    implementation(krate, input, &body, &quote!())
+    implementation(krate, input, &input.generics, &body, &quote!())
 }
 
 /// The impl, and that of `IdProperty` under a condition.
 fn implementation(
     krate: Option<&Given<Path>>,
     input: &DeriveInput,
+    generics: &Generics,
     body: &TokenStream,
     id_if: &TokenStream,
 ) -> TokenStream {
     let krate = krate::path(krate);
     let ident = &input.ident;
-    let (params, args, bounds) = input.generics.split_for_impl();
+    let (params, args, bounds) = generics.split_for_impl();
     let own = bounds.map(|bounds| bounds.predicates.iter().collect::<Vec<_>>()).unwrap_or_default();
     quote! {
         const _: () = {

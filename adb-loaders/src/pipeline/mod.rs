@@ -4,10 +4,13 @@
 //! ```text
 //! source → graph → probe → make children, probe them → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
+//! Where a blob's hash is an object's identity, it is read before the probe.
+//!
 //! Channels between the stages are bounded, so memory does not grow with the source. Every row
 //! that is read ends as exactly one of added, existed, updated, failed.
 
 mod embed;
+mod identify;
 mod make;
 mod prepare;
 mod probe;
@@ -207,6 +210,9 @@ impl Ingest {
     /// Pictures of rows that exist are read, to see whether they have changed; only vectors whose
     /// source has changed are made anew, and nothing is written where nothing differs. Of several
     /// rows with one id the last holds.
+    ///
+    /// Children that a row does not bring and a maker makes are made for each row, whether it is
+    /// there or not, and compared as others are: parts that are made no longer are deleted.
     #[must_use]
     pub fn upsert(mut self, upsert: bool) -> Self {
         self.upsert = upsert;
@@ -249,7 +255,7 @@ impl Ingest {
         self.progress.begin(source.size());
         let media = source.media_root();
 
-        let (read_tx, read_rx) = bounded::<Item>(options.rows_per_request);
+        let (read_tx, mut read_rx) = bounded::<Item>(options.rows_per_request);
         let (probed_tx, probed_rx) = bounded::<Item>(options.rows_per_request);
         let (prepared_tx, prepared_rx) = bounded::<Item>(options.embed_batch * 2);
         let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
@@ -259,10 +265,29 @@ impl Ingest {
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
         });
+        if identify::is_needed(schema) {
+            let (identified_tx, identified_rx) = bounded::<Item>(options.decoders.max(1));
+            for _ in 0..options.decoders.max(1) {
+                let (context, media) = (context.clone(), media.clone());
+                let (rx, tx) = (read_rx.clone(), identified_tx.clone());
+                workers.spawn_blocking(move || identify::run(&context, &media, &rx, &tx));
+            }
+            read_rx = identified_rx;
+        }
+        let makes = !context.makers.is_empty();
+        if makes && self.upsert {
+            // What is there is compared with all that is to be: no probe says what need not be made.
+            read_rx = spawn_makers(&mut workers, &context, &media, read_rx);
+        }
         workers.spawn(probe::run(context.clone(), read_rx, probed_tx, Asked::First));
-        let probed_rx = match context.makers.is_empty() {
-            true => probed_rx,
-            false => spawn_makers(&mut workers, &context, &media, probed_rx),
+        let probed_rx = match makes && !self.upsert {
+            true => {
+                let made = spawn_makers(&mut workers, &context, &media, probed_rx);
+                let (asked_tx, asked_rx) = bounded::<Item>(options.embed_batch * 2);
+                workers.spawn(probe::run(context.clone(), made, asked_tx, Asked::Again));
+                asked_rx
+            }
+            false => probed_rx,
         };
         for _ in 0..options.decoders.max(1) {
             let (context, media) = (context.clone(), media.clone());
@@ -291,26 +316,22 @@ impl Ingest {
     }
 }
 
-/// The stages between the probe and the reading of pictures that models with makers need.
+/// The stage that models with makers need.
 fn spawn_makers(
     workers: &mut JoinSet<()>,
     context: &Arc<Context>,
     media: &MediaRoot,
-    probed: Receiver<Item>,
+    from: Receiver<Item>,
 ) -> Receiver<Item> {
-    // Short channels: makers have read pictures.
-    let room = context.options.embed_batch * 2;
-    let (made_tx, made_rx) = bounded::<Item>(room);
-    let (asked_tx, asked_rx) = bounded::<Item>(room);
+    // A short channel: makers have read pictures.
+    let (made_tx, made_rx) = bounded::<Item>(context.options.embed_batch * 2);
     for _ in 0..context.options.decoders.max(1) {
         let (context, media) = (context.clone(), media.clone());
-        let (rx, tx) = (probed.clone(), made_tx.clone());
+        let (rx, tx) = (from.clone(), made_tx.clone());
         workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
     }
-    // Only the workers hold it, so that it closes when they are gone.
-    drop(probed);
-    workers.spawn(probe::run(context.clone(), made_rx, asked_tx, Asked::Again));
-    asked_rx
+    // Only the workers hold `from` now, so that it closes when they are gone.
+    made_rx
 }
 
 /// What all stages share.

@@ -68,6 +68,7 @@ impl Loaded {
             name: &model.name,
             class: &model.class,
             kind: model.kind,
+            convention: model.convention,
             doc: &model.doc,
             fields: fields.leak(),
             untyped: model.untyped,
@@ -86,6 +87,7 @@ impl Loaded {
             key: &field.key,
             property: &field.property,
             doc: &field.doc,
+            was: field.was.iter().map(String::as_str).collect::<Vec<_>>().leak(),
             role: self.role(&field.role),
             default: None,
             inside: outer.map(|field_of| Inside { field: field_of, key: field.within.as_deref() }),
@@ -101,16 +103,17 @@ impl Loaded {
             Role::Media { kind, optional } => FieldRole::Media { kind: *kind, optional: *optional },
             Role::Geometry { system } => FieldRole::Geometry(system),
             Role::Label { optional } => FieldRole::Label { optional: *optional },
-            Role::Embedding { set, from, label, optional } => FieldRole::Embedding {
+            Role::Embedding { set, from, label, optional, class } => FieldRole::Embedding {
                 set: spec(self.set(set)),
                 from: from.as_deref(),
                 label: label.as_deref(),
                 optional: *optional,
+                class: class.as_deref(),
             },
             Role::Children { relation, edge, many, optional, model, made } => {
                 let edge: Vec<FieldSchema> = edge.iter().map(|f| self.field(f)).collect();
                 FieldRole::Children {
-                    relation: relation.as_relation(),
+                    relation: relation.as_relation(*many),
                     edge: edge.leak(),
                     many: *many,
                     optional: *optional,

@@ -92,12 +92,15 @@ impl Target {
 
 /// What to fetch of each object.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) blobs: bool,
-    pub(super) vectors: bool,
+pub(crate) struct Shape {
+    pub(crate) blobs: bool,
+    pub(crate) vectors: bool,
     /// How many connections deep children are fetched.
-    pub(super) depth: usize,
+    pub(crate) depth: usize,
 }
+
+/// Objects alone, without their blobs.
+pub(crate) const PROPERTIES: Shape = Shape { blobs: false, vectors: false, depth: 0 };
 
 impl Default for Shape {
     fn default() -> Self {

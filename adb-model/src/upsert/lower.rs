@@ -12,7 +12,7 @@ use crate::{
     Constraint, Dialect, Edge, Graph, Lowering, Node, NodeId, ObjectKind,
     error::ModelError,
     graph::{EDGE_ID, USER_TYPE},
-    lower::{edges_by_later_end, reference},
+    lower::{all_is_made, check_label, edges_by_later_end, reference},
     probe::all_of,
 };
 
@@ -25,9 +25,10 @@ impl Lowering {
     /// # Errors
     /// When an image has not been read, or a vector is missing; the request is then unchanged.
     pub fn push_upsert(&mut self, graph: &Graph, plan: &Plan) -> Result<Range<usize>, ModelError> {
+        all_is_made(graph)?;
         self.all_or_nothing(|lowering| {
             lowering.delete(graph, plan);
-            lowering.update(graph, plan);
+            lowering.update(graph, plan)?;
             let nodes = lowering.add_new(graph, plan)?;
             lowering.restore(plan, nodes);
             Ok(())
@@ -87,10 +88,13 @@ impl Lowering {
         }
     }
 
-    fn update(&mut self, graph: &Graph, plan: &Plan) {
+    fn update(&mut self, graph: &Graph, plan: &Plan) -> Result<(), ModelError> {
         let dialect = self.dialect();
         for (node, standing) in graph.nodes().iter().zip(&plan.nodes) {
             if let Standing::Changed(change) = standing {
+                if let Some(label) = &change.label {
+                    check_label(node, label)?;
+                }
                 let mut body = named(node, dialect);
                 set(&mut body, change);
                 self.command("Update", node.kind.command_suffix(), &body.into());
@@ -105,6 +109,7 @@ impl Lowering {
             set(&mut body, change);
             self.command("Update", "Connection", &body.into());
         }
+        Ok(())
     }
 
     /// Answers where the nodes' references begin.
@@ -119,7 +124,7 @@ impl Lowering {
         }
         for (node, standing) in graph.nodes().iter().zip(&plan.nodes) {
             if let Standing::New | Standing::Anew = standing {
-                let owner = node.descriptor.as_ref().map(|d| d.owner);
+                let owner = node.descriptor.as_ref().and_then(|d| d.owner);
                 for of in owner.into_iter().chain(node.container) {
                     is_end[of.index()] = true;
                 }
@@ -196,7 +201,8 @@ fn named(node: &Node, dialect: Dialect) -> Map<String, Json> {
     let mut constraint = all_of(&node.identity);
     if node.kind == ObjectKind::Entity {
         body.insert("with_class".to_owned(), (*node.class).into());
-    } else if node.is_typed() {
+    }
+    if node.is_typed() {
         constraint = constraint.and(Constraint::equal(USER_TYPE, node.class.clone().into_owned()));
     }
     if let Some(descriptor) = &node.descriptor {

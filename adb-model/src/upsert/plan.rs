@@ -283,21 +283,16 @@ impl Comparison<'_> {
             return Ok(Standing::New);
         };
         if let Some(descriptor) = &node.descriptor {
-            let owner = descriptor.owner.index();
-            let differs = self.vector_differs(graph, node, stored, owner);
-            if differs {
+            if self.vector_differs(graph, node, stored, descriptor.owner) {
                 let embed = descriptor.vector.is_none() || descriptor.made;
                 self.differences.push(Difference::Vector { class: class(), embed });
+                return Ok(Standing::Anew);
             }
-            let is_anew = |s: &Standing| matches!(s, Standing::Anew);
-            return Ok(match (differs, self.nodes.get(owner).is_some_and(is_anew)) {
-                (true, _) => Standing::Anew,
-                (false, true) => {
-                    self.reused.push(id);
-                    Standing::Anew
-                }
-                (false, false) => Standing::Same,
-            });
+            let owner = descriptor.owner.and_then(|owner| self.nodes.get(owner.index()));
+            if owner.is_some_and(|s| matches!(s, Standing::Anew)) {
+                self.reused.push(id);
+                return Ok(Standing::Anew);
+            }
         }
         let in_what_is_anew = node
             .container
@@ -327,8 +322,8 @@ impl Comparison<'_> {
         let geometry = node.geometry.as_ref().filter(|g| !g.is_stored_as(&stored.properties));
         if label != node.label.as_deref() || geometry.is_some() {
             self.differences.push(Difference::Place { class: class() });
-            if node.label.is_none() && label.is_some() {
-                // No command takes a label away.
+            if node.descriptor.is_some() || (node.label.is_none() && label.is_some()) {
+                // No command takes a label away, and none changes that of a vector.
                 return Ok(Standing::Anew);
             }
             change.label.clone_from(&node.label);
@@ -343,7 +338,7 @@ impl Comparison<'_> {
         graph: &Graph,
         node: &Node,
         stored: &StoredNode,
-        owner: usize,
+        owner: Option<NodeId>,
     ) -> bool {
         let Some(descriptor) = &node.descriptor else { return false };
         if let Some(given) = descriptor.vector.as_ref().filter(|_| !descriptor.made) {
@@ -354,8 +349,25 @@ impl Comparison<'_> {
             // What it is made from has not been read, and is taken for unchanged.
             (_, None) => false,
             // Nobody noted what it was made from: then from what its owner has.
-            (None, Some(_)) => self.source_changed(graph, node, owner),
+            (None, Some(_)) => match owner {
+                Some(owner) => self.source_changed(graph, node, owner.index()),
+                None => self.own_source_changed(node, stored),
+            },
         }
+    }
+
+    /// The same, where the object is the descriptor.
+    fn own_source_changed(&self, node: &Node, stored: &StoredNode) -> bool {
+        let Some(model) = self.model(node) else { return true };
+        let from = model.own_vector().and_then(|(field, _)| match field.role {
+            FieldRole::Embedding { from, .. } => from,
+            _ => None,
+        });
+        let from = from.and_then(|from| model.fields.iter().find(|f| f.name == from));
+        from.is_none_or(|from| {
+            let change = properties(&node.properties, &stored.properties);
+            change.set.iter().any(|(property, _)| *property == from.property)
+        })
     }
 
     fn source_changed(&self, graph: &Graph, node: &Node, owner: usize) -> bool {
@@ -387,8 +399,9 @@ impl Comparison<'_> {
     fn is_owned(&self, graph: &Graph, id: NodeId) -> bool {
         let mut id = id;
         while id.index() > 0 {
-            match graph.nodes()[id.index()].container {
-                Some(container) => id = container,
+            let node = &graph.nodes()[id.index()];
+            match node.container.or(node.descriptor.as_ref().and_then(|d| d.owner)) {
+                Some(of) => id = of,
                 None => return false,
             }
         }

@@ -15,7 +15,7 @@ use crate::{
     ObjectKind, Relation, Request,
     database::ask,
     graph::{EDGE_ID, SOURCE_FIELD},
-    query::plan::{fetched, find},
+    query::plan::{PROPERTIES, Shape, fetched, find},
 };
 
 /// What others have joined to objects that are added anew.
@@ -83,7 +83,7 @@ impl Connections {
             for field in model.fields {
                 let (class, far, reversed) = match field.role {
                     FieldRole::Children { relation, model, .. } => {
-                        let child = model();
+                        let child = model.get();
                         let far = child.kind.system_class().unwrap_or(child.class);
                         let reversed = matches!(relation, Relation::Reversed(_));
                         (relation.class(child.class), far, reversed)
@@ -229,7 +229,7 @@ impl Plan {
                 push(find(kind, body))
             };
             let descriptors = (node.kind != ObjectKind::Descriptor)
-                .then(|| near(ObjectKind::Descriptor, fetched(ObjectKind::Descriptor, true)));
+                .then(|| near(ObjectKind::Descriptor, fetched(ObjectKind::Descriptor, Shape { vectors: true, ..PROPERTIES })));
             let parts = parts_of(node.kind).iter().map(|kind| near(*kind, unique_ids())).collect();
             asked.push(Asked { node: id, unique_id, leaving, arriving, descriptors, parts });
         }

@@ -14,7 +14,7 @@ use crate::{
         part_class,
     },
     probe,
-    query::plan::{connected, descriptors, fetched, find},
+    query::plan::{PROPERTIES, Shape, connected, descriptors, fetched, find},
 };
 
 /// Blobs that are fetched at once, where only they tell whether they have changed.
@@ -167,7 +167,9 @@ fn adopt(graphs: &mut [&mut Graph], stored: &[Stored]) -> bool {
             let same = |owned: &&Owned| {
                 owned.kind == node.kind
                     && owned.of == of.unique_id
-                    && owned.properties.get(USER_TYPE).and_then(Json::as_str) == Some(&*node.class)
+                    && (!node.is_typed()
+                        || owned.properties.get(USER_TYPE).and_then(Json::as_str)
+                            == Some(&*node.class))
                     && geometry.is_stored_as(&owned.properties)
             };
             let Some(place) = free.iter().position(same) else { continue };
@@ -187,11 +189,11 @@ async fn find_nodes(
     graphs: &[&mut Graph],
     stored: &mut [Stored],
 ) -> Result<(), DbError> {
-    let groups = probe::group(graphs.iter().map(|g| &**g), |_, _| true);
+    let groups = probe::group(graphs.iter().map(|g| &**g), |_, _, _| true);
     if groups.is_empty() {
         return Ok(());
     }
-    let commands = groups.iter().map(|g| g.find(fetched(g.kind, g.with_vectors))).collect();
+    let commands = groups.iter().map(|g| g.find(fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES }))).collect();
     let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
@@ -244,6 +246,9 @@ async fn find_rest(
         body.insert("_ref".to_owned(), reference.into());
         if schema.kind == ObjectKind::Entity {
             body.insert("with_class".to_owned(), schema.class.into());
+        }
+        if let Some((_, set)) = schema.own_vector() {
+            body.insert("set".to_owned(), set.name.into());
         }
         let by_id = Constraint::one_of("_uniqueid", ids).to_json(Dialect::Classic);
         body.insert("constraints".to_owned(), by_id);
@@ -394,8 +399,8 @@ impl Tree {
         let mut branches = Vec::new();
         for field in schema.fields {
             let own_class = || part_class(schema.class, field.property);
-            let (kind, class, relation, part) = match field.role {
-                FieldRole::Embedding { .. } => {
+            let (kind, class, relation, child) = match field.role {
+                FieldRole::Embedding { .. } if schema.kind != ObjectKind::Descriptor => {
                     let (relation, class) = descriptors(schema, field);
                     (ObjectKind::Descriptor, class.into_owned(), relation, None)
                 }
@@ -403,26 +408,31 @@ impl Tree {
                     (kind, own_class(), Relation::Connection(field.property), None)
                 }
                 FieldRole::Children { relation, model, .. } => {
-                    let child = model();
-                    let part = (relation == Relation::Part).then_some(child);
-                    (child.kind, child.class.to_owned(), relation, part)
+                    let child = model.get();
+                    (child.kind, child.class.to_owned(), relation, Some(child))
                 }
                 _ => continue,
             };
+            let part = child.filter(|_| relation == Relation::Part);
+            let typed = child.map_or(true, ModelSchema::is_typed);
             // Parts are also known by where they lie.
             let mut body = match part {
-                Some(part) => fetched(part.kind, false),
+                Some(part) => fetched(part.kind, PROPERTIES),
                 None => unique_ids(),
             };
             let near = connected(owner, relation, &class, false, Dialect::Classic);
             body.insert("is_connected_to".to_owned(), near);
             body.insert("group_by_source".to_owned(), true.into());
-            if let FieldRole::Embedding { set, .. } = field.role {
+            let set = match field.role {
+                FieldRole::Embedding { set, .. } => Some(set),
+                _ => child.and_then(ModelSchema::own_vector).map(|(_, set)| set),
+            };
+            if let Some(set) = set {
                 body.insert("set".to_owned(), set.name.into());
             }
             if kind == ObjectKind::Entity {
                 body.insert("with_class".to_owned(), class.into());
-            } else {
+            } else if typed {
                 let own = Constraint::equal(USER_TYPE, class).to_json(Dialect::Classic);
                 body.insert("constraints".to_owned(), own);
             }
@@ -432,7 +442,7 @@ impl Tree {
             }
             let command = self.push(find(kind, body));
             let edges = match field.role {
-                FieldRole::Children { model, .. } => relation.class(model().class),
+                FieldRole::Children { model, .. } => relation.class(model.get().class),
                 FieldRole::Embedding { class: Some(class), .. } => relation.class(class),
                 _ => None,
             };

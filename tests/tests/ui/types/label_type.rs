@@ -10,4 +10,17 @@ struct Face {
     who: u64,
 }
 
+#[derive(DescriptorSet)]
+#[adb(name = "faces", embedder = ClipVitB16)]
+struct Faces;
+
+#[derive(DataModel)]
+struct Person {
+    #[adb(id)]
+    id: u64,
+    photo: Image,
+    #[adb(embed(from = photo, set = Faces, label = id))]
+    look: Embedding<512>,
+}
+
 fn main() {}

@@ -24,6 +24,8 @@ struct Photo {
     people: Vec<Person>,
     #[adb(regions)]
     scene: Option<Scene>,
+    #[adb(descriptors)]
+    texts: Vec<Person>,
 }
 
 #[derive(DataModel)]

@@ -17,15 +17,13 @@ struct Person {
 }
 
 #[derive(DataModel)]
-#[adb(image)]
-struct Photo {
+#[adb(video)]
+struct Film {
     #[adb(id)]
     id: u64,
-    photo: Image,
-    #[adb(clips)]
-    scenes: Vec<Face>,
-    #[adb(frames)]
-    stills: Vec<Face>,
+    film: Video,
+    #[adb(regions)]
+    faces: Vec<Face>,
 }
 
 fn main() {}

@@ -1,21 +1,18 @@
 use adb::prelude::*;
 
 #[derive(DataModel)]
-struct A {
-    #[adb(id)]
-    id: Option<u64>,
-}
-
-#[derive(DataModel)]
-struct B {
+struct Dish {
     #[adb(id)]
     id: f64,
 }
 
+#[derive(Property)]
+struct Weight(f32);
+
 #[derive(DataModel)]
-struct C {
+struct Sack {
     #[adb(id)]
-    id: Image,
+    weight: Weight,
 }
 
 fn main() {}

@@ -1,0 +1,50 @@
+//! Reading the blobs whose hashes are identities: before rows are looked up by identity, and for
+//! models that have such alone.
+
+use std::{collections::HashMap, time::Instant};
+
+use adb_model::{Graph, MediaSource, ModelSchema};
+use async_channel::{Receiver, Sender};
+use bytes::Bytes;
+
+use super::{Context, Item};
+use crate::MediaRoot;
+
+/// Whether objects of a model, or of one that it is connected to, are identified so.
+pub(super) fn is_needed(schema: &'static ModelSchema) -> bool {
+    schema.reachable().iter().any(|model| model.content_id)
+}
+
+pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
+    while let Ok(mut item) = from.recv_blocking() {
+        let started = Instant::now();
+        let identified = match context.is_broken() {
+            Some(reason) => Err(reason),
+            None => identify(media, &mut item.graph),
+        };
+        context.tally.stages.prepare.add(started.elapsed());
+        match identified {
+            Err(reason) => context.tally.failed(item.at, reason),
+            Ok(()) => {
+                if let Err(unsent) = to.send_blocking(item) {
+                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                }
+            }
+        }
+    }
+}
+
+fn identify(media: &MediaRoot, graph: &mut Graph) -> Result<(), String> {
+    let mut read: HashMap<String, Bytes> = HashMap::new();
+    graph.identify(|source: &MediaSource| match source.origin() {
+        None => media.read(source),
+        Some(origin) => match read.get(&origin) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => {
+                let bytes = media.read(source)?;
+                read.insert(origin, bytes.clone());
+                Ok(bytes)
+            }
+        },
+    })
+}

@@ -1,0 +1,10 @@
+use adb::prelude::*;
+
+#[derive(DataModel)]
+#[adb(clip)]
+struct Scene {
+    #[adb(id)]
+    id: u64,
+}
+
+fn main() {}

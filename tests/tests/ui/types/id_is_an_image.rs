@@ -1,0 +1,9 @@
+use adb::prelude::*;
+
+#[derive(DataModel)]
+struct Dish {
+    #[adb(id)]
+    id: Image,
+}
+
+fn main() {}
