@@ -15,11 +15,13 @@ const _: () = {
                     key: "grams",
                     property: "grams",
                     doc: "",
+                    was: &[],
                     role: _adb::FieldRole::Property {
                         value_type: <Option<f64> as _adb::PropertyField>::TYPE,
                         optional: <Option<f64> as _adb::PropertyField>::OPTIONAL,
                         indexed: false,
                     },
+                    default: ::core::option::Option::None,
                     inside: ::core::option::Option::None,
                 },
             ]

@@ -42,6 +42,7 @@ const _: () = {
                 name: "Photo",
                 class: "Photo",
                 kind: _adb::ObjectKind::Image,
+                convention: _adb::Convention::Adb,
                 doc: "",
                 fields: &[
                     _adb::FieldSchema {
@@ -49,7 +50,9 @@ const _: () = {
                         key: "photo",
                         property: "photo",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -57,10 +60,12 @@ const _: () = {
                         key: "title",
                         property: "title",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::of(
                             <Option<String> as _adb::Field>::KIND,
                             false,
                         ),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -68,6 +73,7 @@ const _: () = {
                         key: "look",
                         property: "look",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<Photos as _adb::DescriptorSet>::Embedder as _adb::Produces<
                                 <Embedding<512> as _adb::EmbeddingField>::Vector,
@@ -79,9 +85,13 @@ const _: () = {
                                 set: <Photos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
                                 label: ::core::option::Option::Some("title"),
-                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
+                                optional: <Embedding<
+                                    512,
+                                > as _adb::EmbeddingField>::OPTIONAL,
+                                class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                 ],

@@ -6,6 +6,7 @@ const _: () = {
     struct ChunkColumns {
         pub number: _adb::Column<Chunk, u64>,
         pub text: _adb::Column<Chunk, String>,
+        pub topic: _adb::Column<Chunk, Option<String>>,
         pub parts: _adb::Link<Chunk, Vec<Chunk>>,
     }
     #[automatically_derived]
@@ -30,6 +31,7 @@ const _: () = {
                 name: "Chunk",
                 class: "Chunk",
                 kind: _adb::ObjectKind::Descriptor,
+                convention: _adb::Convention::Adb,
                 doc: "",
                 fields: &[
                     _adb::FieldSchema {
@@ -37,7 +39,9 @@ const _: () = {
                         key: "number",
                         property: "number",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -45,7 +49,9 @@ const _: () = {
                         key: "text",
                         property: "text",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -53,9 +59,11 @@ const _: () = {
                         key: "topic",
                         property: "topic",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::Label {
                             optional: <Option<String> as _adb::LabelField>::OPTIONAL,
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -63,6 +71,7 @@ const _: () = {
                         key: "meaning",
                         property: "meaning",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = <<Chunks as _adb::DescriptorSet>::Embedder as _adb::Produces<
                                 <Embedding<512> as _adb::EmbeddingField>::Vector,
@@ -74,9 +83,13 @@ const _: () = {
                                 set: <Chunks as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("text"),
                                 label: ::core::option::Option::None,
-                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
+                                optional: <Embedding<
+                                    512,
+                                > as _adb::EmbeddingField>::OPTIONAL,
+                                class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -84,6 +97,7 @@ const _: () = {
                         key: "parts",
                         property: "parts",
                         doc: "",
+                        was: &[],
                         role: {
                             let () = _adb::plain_edge(_adb::EdgeOf::<Vec<Chunk>>::EDGE);
                             let () = <<Vec<
@@ -93,9 +107,14 @@ const _: () = {
                                 relation: _adb::Relation::Part,
                                 edge: &[],
                                 many: <Vec<Chunk> as _adb::Children>::MANY,
-                                model: <Vec<Chunk> as _adb::Children>::schema,
+                                optional: <Vec<Chunk> as _adb::Children>::OPTIONAL,
+                                model: _adb::SchemaRef::Declared(
+                                    <Vec<Chunk> as _adb::Children>::schema,
+                                ),
+                                made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                 ],
@@ -172,6 +191,7 @@ const _: () = {
             ChunkColumns {
                 number: _adb::Column::new("number"),
                 text: _adb::Column::new("text"),
+                topic: _adb::Column::new("_label"),
                 parts: _adb::Link::new(_adb::Relation::Part),
             }
         }

@@ -60,6 +60,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::Id(<u64 as _adb::IdProperty>::ID_TYPE),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -69,6 +70,7 @@ const _: () = {
                         doc: "What it is called.",
                         was: &[],
                         role: _adb::FieldRole::of(<String as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -91,6 +93,7 @@ const _: () = {
                                 true,
                             )
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -100,6 +103,7 @@ const _: () = {
                         doc: "",
                         was: &[],
                         role: _adb::FieldRole::of(<Image as _adb::Field>::KIND, false),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -119,9 +123,13 @@ const _: () = {
                                 set: <DishPhotos as _adb::DescriptorSet>::SPEC,
                                 from: ::core::option::Option::Some("photo"),
                                 label: ::core::option::Option::None,
-                                optional: <Embedding<512> as _adb::EmbeddingField>::OPTIONAL,
+                                optional: <Embedding<
+                                    512,
+                                > as _adb::EmbeddingField>::OPTIONAL,
+                                class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -145,6 +153,7 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                 ],

@@ -63,6 +63,7 @@ const _: () = {
                 name: "Food",
                 class: "Food",
                 kind: _adb::ObjectKind::Entity,
+                convention: _adb::Convention::Adb,
                 doc: "",
                 fields: const {
                     &_adb::FieldList::joined(
@@ -75,9 +76,11 @@ const _: () = {
                                         key: "id",
                                         property: "id",
                                         doc: "",
+                                        was: &[],
                                         role: _adb::FieldRole::Id(
                                             <u64 as _adb::IdProperty>::ID_TYPE,
                                         ),
+                                        default: ::core::option::Option::None,
                                         inside: ::core::option::Option::None,
                                     },
                                 ],
@@ -104,6 +107,7 @@ const _: () = {
                                         key: "cook",
                                         property: "cook",
                                         doc: "",
+                                        was: &[],
                                         role: _adb::FieldRole::Property {
                                             value_type: seconds::TYPE,
                                             optional: _adb::with_is_optional::<
@@ -114,6 +118,7 @@ const _: () = {
                                             >(seconds::to_value),
                                             indexed: true,
                                         },
+                                        default: ::core::option::Option::None,
                                         inside: ::core::option::Option::None,
                                     },
                                 ],

@@ -39,9 +39,11 @@ const _: () = {
                         key: "type",
                         property: "type",
                         doc: "",
+                        was: &[],
                         role: _adb::FieldRole::Id(
                             <&'a str as _adb::IdProperty>::ID_TYPE,
                         ),
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -63,6 +65,7 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -90,6 +93,7 @@ const _: () = {
                                 made: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                     _adb::FieldSchema {
@@ -112,6 +116,7 @@ const _: () = {
                                 class: ::core::option::Option::None,
                             }
                         },
+                        default: ::core::option::Option::None,
                         inside: ::core::option::Option::None,
                     },
                 ],

@@ -48,11 +48,13 @@ const _: () = {
                                     key: "kcal",
                                     property: "kcal",
                                     doc: "Energy.",
+                                    was: &[],
                                     role: _adb::FieldRole::Property {
                                         value_type: <f64 as _adb::PropertyField>::TYPE,
                                         optional: <f64 as _adb::PropertyField>::OPTIONAL,
                                         indexed: true,
                                     },
+                                    default: ::core::option::Option::None,
                                     inside: ::core::option::Option::None,
                                 },
                             ],
@@ -65,11 +67,13 @@ const _: () = {
                                     key: "other",
                                     property: "other",
                                     doc: "",
+                                    was: &[],
                                     role: _adb::FieldRole::Property {
                                         value_type: <T as _adb::PropertyField>::TYPE,
                                         optional: <T as _adb::PropertyField>::OPTIONAL,
                                         indexed: false,
                                     },
+                                    default: ::core::option::Option::None,
                                     inside: ::core::option::Option::None,
                                 },
                             ],
@@ -82,6 +86,7 @@ const _: () = {
                                     key: "time",
                                     property: "time",
                                     doc: "",
+                                    was: &[],
                                     role: _adb::FieldRole::Property {
                                         value_type: seconds::TYPE,
                                         optional: _adb::with_is_optional::<
@@ -92,6 +97,7 @@ const _: () = {
                                         >(seconds::to_value),
                                         indexed: false,
                                     },
+                                    default: ::core::option::Option::None,
                                     inside: ::core::option::Option::None,
                                 },
                             ],

@@ -771,8 +771,7 @@ impl GraphBuilder {
         }
         let by_edge = !of.convention.is_own();
         if is_own {
-            let descriptor =
-                Descriptor { set, owner: None, by_edge, vector, made: false, source };
+            let descriptor = Descriptor { set, owner: None, by_edge, vector, made: false, source };
             self.graph.nodes[owner.0].descriptor = Some(descriptor);
             return Ok(Some(owner));
         }

@@ -23,13 +23,13 @@ pub type MakeError = Box<dyn Error + Send + Sync>;
 ///
 /// ```
 /// use adb_model::{ChildMaker, MakeError};
-/// # use adb_model::{Children, DataModel, FieldPlace, GraphBuilder, ModelError, ModelSchema, NodeId, ObjectKind, Record};
+/// # use adb_model::{Children, DataModel, FieldPlace, GraphBuilder, ModelError, ModelSchema, NodeId, Record};
 /// # struct Chunk { text: String }
 /// # impl DataModel for Chunk {
 /// #     type Columns = ();
 /// #     type Bare = Self;
 /// #     const SCHEMA: &'static ModelSchema = &ModelSchema {
-/// #         name: "Chunk", class: "Chunk", kind: ObjectKind::Entity, doc: "", fields: &[],
+/// #         name: "Chunk", class: "Chunk", ..ModelSchema::BARE
 /// #     };
 /// #     fn build(&self, _: &mut GraphBuilder) -> Result<NodeId, ModelError> { unimplemented!() }
 /// #     fn columns() {}

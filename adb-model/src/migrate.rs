@@ -366,8 +366,7 @@ fn stored_properties(schema: &'static ModelSchema) -> Vec<Property> {
                 for property in edge {
                     let (command, stored_as) = ("Connection", class);
                     let part = "connections";
-                    let of =
-                        Holder { command, class, stored_as, part, typed: false, set: None };
+                    let of = Holder { command, class, stored_as, part, typed: false, set: None };
                     add(&mut found, of, property);
                 }
             }

@@ -390,7 +390,16 @@ impl FieldSchema {
     /// A field that has one name everywhere.
     #[must_use]
     pub const fn named(name: &'static str, role: FieldRole) -> Self {
-        Self { name, key: name, property: name, doc: "", was: &[], role, default: None, inside: None }
+        Self {
+            name,
+            key: name,
+            property: name,
+            doc: "",
+            was: &[],
+            role,
+            default: None,
+            inside: None,
+        }
     }
 }
 
@@ -535,11 +544,23 @@ mod tests {
             FieldSchema::named("id", FieldRole::Id(ValueType::Int)),
             FieldSchema::named(
                 "look",
-                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false, class: None },
+                FieldRole::Embedding {
+                    set: LOOKS,
+                    from: None,
+                    label: None,
+                    optional: false,
+                    class: None,
+                },
             ),
             FieldSchema::named(
                 "smell",
-                FieldRole::Embedding { set: LOOKS, from: None, label: None, optional: false, class: None },
+                FieldRole::Embedding {
+                    set: LOOKS,
+                    from: None,
+                    label: None,
+                    optional: false,
+                    class: None,
+                },
             ),
             FieldSchema::named("part", child(|| &PART)),
         ],
@@ -551,7 +572,13 @@ mod tests {
         fields: &[
             FieldSchema::named(
                 "look",
-                FieldRole::Embedding { set: OTHER, from: None, label: None, optional: false, class: None },
+                FieldRole::Embedding {
+                    set: OTHER,
+                    from: None,
+                    label: None,
+                    optional: false,
+                    class: None,
+                },
             ),
             FieldSchema::named("part", child(|| &PART)),
             FieldSchema::named("dish", child(|| &DISH)),

@@ -77,13 +77,14 @@ pub mod presets {
 pub mod __macro {
     pub use adb_model::{
         Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection,
-        Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EdgeOf, EmbedSource, EmbedderSpec,
-        EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace, FieldRole, FieldSchema,
-        FlatColumns, FrameModel, GraphBuilder, IdProperty, Inside, KindFault, LabelField, Link, MadeBy,
-        MadeChildren, MakeSource, MakerProbe, Metric, ModelError, ModelSchema, NoEdge, NodeId, ObjectKind,
-        PlainEdge, Produces, Properties, Property, PropertyField, Record, RegionModel, Relation,
-        plain_edge, same_edge, SameChild, SameEdge, SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value,
-        ValueError, ValueType, WithDefault, Without, clash, clash_of, default_of, graph::Entered,
-        media_of_kind, with_is_optional, with_property, with_read, with_value,
+        Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EdgeOf,
+        EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace,
+        FieldRole, FieldSchema, FlatColumns, FrameModel, GraphBuilder, IdProperty, Inside,
+        KindFault, LabelField, Link, MadeBy, MadeChildren, MakeSource, MakerProbe, Metric,
+        ModelError, ModelSchema, NoEdge, NodeId, ObjectKind, PlainEdge, Produces, Properties,
+        Property, PropertyField, Record, RegionModel, Relation, SameChild, SameEdge, SameInput,
+        SchemaRef, SetSpec, SkippedField, ToMake, Value, ValueError, ValueType, WithDefault,
+        Without, clash, clash_of, default_of, graph::Entered, media_of_kind, plain_edge, same_edge,
+        with_is_optional, with_property, with_read, with_value,
     };
 }

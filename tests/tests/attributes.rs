@@ -61,7 +61,7 @@ fn agree<M: DataModel + DeserializeOwned>(row: &Json) {
     let document = Document::of(M::SCHEMA);
     let text = serde_json::to_string(&document).unwrap();
     let loaded = Document::parse(&text).unwrap().load().unwrap();
-    let by_document = loaded.graph(row, Some(identity)).unwrap();
+    let by_document = loaded.graph_in(row, GraphBuilder::for_row(identity)).unwrap();
     assert_eq!(format!("{by_struct:#?}"), format!("{by_document:#?}"));
 }
 
@@ -226,7 +226,7 @@ fn rows_with_flattened_fields_are_read_by_struct_and_by_document() {
     }]}));
     let loaded = Document::of(Food::SCHEMA).load().unwrap();
     let row = json!({"name": "dal", "energyKcal": 1, "country": "IN", "bio": false, "cents": 250});
-    let err = loaded.graph(&row, None).unwrap_err();
+    let err = loaded.graph_in(&row, GraphBuilder::new()).unwrap_err();
     assert!(err.place() == "Food.price.cents" && err.to_string().contains("`price`"), "{err}");
 }
 
@@ -395,7 +395,7 @@ fn converted_fields_in_a_document() {
     value.tags = vec!["soft".into()];
     let mut row = row;
     row["tags"] = "soft".into();
-    let by_document = document.load().unwrap().graph(&row, None).unwrap();
+    let by_document = document.load().unwrap().graph_in(&row, GraphBuilder::new()).unwrap();
     assert_eq!(format!("{by_document:#?}"), format!("{:#?}", value.graph().unwrap()));
 }
 

@@ -8,7 +8,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use adb::{
-    Dialect, EmbedError, EmbedderIdentity, Lowering, PreparedImage, Request, ask,
+    Dialect, EmbedError, EmbedderIdentity, GraphBuilder, Lowering, PreparedImage, Request, ask,
     document::Document,
     ensure,
     loaders::{Ingest, JsonSource, Report},
@@ -210,7 +210,7 @@ fn the_document_says_the_same() {
     let row = json!({"id": "m1", "title": "lunch", "dishes": [
         {"id": "d1", "url": "1.png", "name": "dal", "look": vector(1.0),
          "ingredients": [{"id": "lentils"}, {"id": "salt"}], "most": {"id": "cumin"}}]});
-    let by_document = document.load().unwrap().graph(&row, None).unwrap();
+    let by_document = document.load().unwrap().graph_in(&row, GraphBuilder::new()).unwrap();
     let by_struct = serde_json::from_value::<Menu>(row).unwrap().graph().unwrap();
     assert_eq!(format!("{by_document:#?}"), format!("{by_struct:#?}"));
     assert!(by_struct.nodes()[1].properties.iter().all(|(name, _)| *name == "name"));

@@ -163,7 +163,10 @@ fn settable(
     for other in schema.fields.iter().filter(|_| is_own) {
         let FieldRole::Embedding { from, label, .. } = other.role else { continue };
         if from == Some(field.name) {
-            return fault(ModelErrorKind::Fixed { property, why: "a vector was made from it; `upsert` of the whole value makes the vector anew" });
+            return fault(ModelErrorKind::Fixed {
+                property,
+                why: "a vector was made from it; `upsert` of the whole value makes the vector anew",
+            });
         }
         if label == Some(field.name) {
             return fault(ModelErrorKind::Fixed { property, why: "it is a vector's label" });

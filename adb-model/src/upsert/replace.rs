@@ -228,8 +228,12 @@ impl Plan {
                 body.insert("is_connected_to".to_owned(), json!({ "ref": reference }));
                 push(find(kind, body))
             };
-            let descriptors = (node.kind != ObjectKind::Descriptor)
-                .then(|| near(ObjectKind::Descriptor, fetched(ObjectKind::Descriptor, Shape { vectors: true, ..PROPERTIES })));
+            let descriptors = (node.kind != ObjectKind::Descriptor).then(|| {
+                near(
+                    ObjectKind::Descriptor,
+                    fetched(ObjectKind::Descriptor, Shape { vectors: true, ..PROPERTIES }),
+                )
+            });
             let parts = parts_of(node.kind).iter().map(|kind| near(*kind, unique_ids())).collect();
             asked.push(Asked { node: id, unique_id, leaving, arriving, descriptors, parts });
         }

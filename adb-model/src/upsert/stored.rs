@@ -193,7 +193,10 @@ async fn find_nodes(
     if groups.is_empty() {
         return Ok(());
     }
-    let commands = groups.iter().map(|g| g.find(fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES }))).collect();
+    let commands = groups
+        .iter()
+        .map(|g| g.find(fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES })))
+        .collect();
     let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
