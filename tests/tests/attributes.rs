@@ -13,6 +13,7 @@ use adb::{
     loaders::{Ingest, JsonSource, Report},
     prelude::*,
     query::Query,
+    upsert::Outcome,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
@@ -238,7 +239,8 @@ fn flattened_fields_are_in_json_schema_and_diagram() {
     assert_eq!(food["properties"]["energyKcal"]["description"], "Energy.");
     assert_eq!(food["properties"]["price"]["properties"]["cents"]["type"], "integer");
     assert_eq!(food["properties"]["price"]["required"], json!(["cents"]));
-    assert_eq!(food["required"], json!(["name", "energyKcal", "country", "bio", "price"]));
+    // `bio` has a default.
+    assert_eq!(food["required"], json!(["name", "energyKcal", "country", "price"]));
     let diagram = document.to_mermaid();
     assert!(diagram.contains("        float energyKcal\n"), "{diagram}");
     assert!(diagram.contains("        int cents\n"), "{diagram}");
@@ -764,6 +766,51 @@ async fn the_nearest_descriptors_are_the_objects_themselves() {
         let hits = of_one.nearest::<Chunks>(near.clone(), 9).fetch_by(&*db, &near).await.unwrap();
         assert_eq!(hits.iter().map(|h| h.value.number).collect::<Vec<_>>(), [2, 1]);
     }
+}
+
+#[tokio::test]
+async fn descriptors_are_upserted_as_what_they_hang_on_is() {
+    let (_dir, db) = empty();
+    put(&*db, &articles()).await;
+    let read = async |title: &str| {
+        let find = Article::find().depth(2).with_vectors().filter(|a| a.title.eq(title));
+        let mut found: Vec<Article> = find.fetch(&*db).await.unwrap();
+        found[0].chunks.sort_by_key(|c| c.number);
+        found.remove(0)
+    };
+    let [mut one, two] = articles();
+    for article in [&one, &two] {
+        let done = article.upsert().write(&*db).await.unwrap();
+        assert_eq!(done.outcome, Outcome::Unchanged, "{:?}", done.differences);
+    }
+    // A property; then a vector and a label.
+    one.chunks[0].text = "another".into();
+    let done = one.upsert().write(&*db).await.unwrap();
+    assert_eq!(done.outcome, Outcome::Updated);
+    assert_eq!(done.differences.len(), 1, "{:?}", done.differences);
+    assert_eq!(read("one").await, one);
+    one.chunks[0].meaning = Embedding::from([0.5, 0.5]);
+    one.chunks[1].topic = None;
+    one.chunks.push(chunk(7, Some("bread")));
+    assert_eq!(one.upsert().write(&*db).await.unwrap().outcome, Outcome::Updated);
+    assert_eq!(read("one").await, one);
+    let done = one.upsert().write(&*db).await.unwrap();
+    assert_eq!(done.outcome, Outcome::Unchanged, "{:?}", done.differences);
+    // What is gone is deleted: it hangs on this one alone.
+    one.chunks.remove(0);
+    assert_eq!(one.upsert().write(&*db).await.unwrap().outcome, Outcome::Updated);
+    assert_eq!(read("one").await, one);
+    assert_eq!(Chunk::find().filter(|c| c.number.eq(1)).count(&*db).await.unwrap(), 0);
+    // One that is cited is replaced, and remains so; others are as they were.
+    let cited = Chunk { meaning: Embedding::from([8.0, 8.0]), ..chunk(9, None) };
+    assert_eq!(cited.upsert().write(&*db).await.unwrap().outcome, Outcome::Updated);
+    let found = Chunk::find().of(|c| c.cites, Chunk::find()).with_vectors();
+    assert_eq!(found.fetch(&*db).await.unwrap(), [cited]);
+    let mut rest = read("two").await;
+    rest.chunks[0].cites.clear();
+    let mut expected = two.clone();
+    expected.chunks[0].cites.clear();
+    assert_eq!(rest, expected);
 }
 
 #[tokio::test]

@@ -243,6 +243,67 @@ async fn made_anew_they_are_the_same_objects() {
 }
 
 #[tokio::test]
+async fn upserted_they_follow_what_they_are_made_from() {
+    let place = Place::new(&pages());
+    let maker = Paragraphs::new();
+    place.ingest::<Page>(|i| i.maker(maker.clone())).await;
+    let same = place.ingest::<Page>(|i| i.maker(maker.clone()).upsert(true)).await;
+    assert_eq!((same.existed, same.updated, same.embedded), (3, 0, 0), "{same}");
+    assert_eq!((same.objects_added, same.connections_added), (0, 0), "{same}");
+
+    let mut rows = pages();
+    rows[0]["document"] = json!("one\n\nzwei");
+    rows[1]["document"] = json!("one\n\nmore");
+    place.write(&rows);
+    let changed = place.ingest::<Page>(|i| i.maker(maker.clone()).upsert(true)).await;
+    assert_eq!((changed.updated, changed.existed, changed.failed), (2, 1, 0), "{changed}");
+    // Of the first the second paragraph, of the second the new one.
+    assert_eq!(changed.embedded, 2, "{changed}");
+    let find = Page::find().with_vectors().depth(2).sort(|p| p.path.ascending());
+    let mut found: Vec<Page> = find.fetch(&*place.db()).await.unwrap();
+    for page in &mut found {
+        page.chunks.sort_by_key(|c| c.number);
+    }
+    let texts = |page: &Page| page.chunks.iter().map(|c| c.text.clone()).collect::<Vec<_>>();
+    assert_eq!(texts(&found[0]), ["one", "zwei"]);
+    assert_eq!(texts(&found[1]), ["one", "more"]);
+    let given: Vec<f32> = b"zwei".map(f32::from).into();
+    assert_eq!(found[0].chunks[1].meaning.as_slice(), Some(given.as_slice()));
+    // What others may share stays.
+    assert_eq!(chunks(&*place.db()).await, 5);
+    let again = place.ingest::<Page>(|i| i.maker(maker.clone()).upsert(true)).await;
+    assert_eq!((again.existed, again.embedded), (3, 0), "{again}");
+    let plain = place.ingest::<Page>(|i| i.maker(maker.clone())).await;
+    assert_eq!((plain.existed, plain.made), (3, 0), "{plain}");
+
+    // A value alone has no makers.
+    let page = Page { path: "a.md".into(), document: "one".into(), chunks: Vec::new() };
+    let err = page.upsert().write(&*place.db()).await.unwrap_err();
+    assert!(err.to_string().contains("paragraphs"), "{err}");
+}
+
+#[tokio::test]
+async fn upserted_boxes_follow_their_picture() {
+    let place = spotted();
+    place.ingest::<Spotted>(|i| i).await;
+    let same = place.ingest::<Spotted>(|i| i.upsert(true)).await;
+    assert_eq!((same.existed, same.embedded), (3, 0), "{same}");
+    draw(&place.path().join("two.png"), &[([200, 0, 0], [4, 2, 3, 4])]);
+    let changed = place.ingest::<Spotted>(|i| i.upsert(true)).await;
+    assert_eq!((changed.updated, changed.existed), (1, 2), "{changed}");
+    let find = Spotted::find().with_vectors().sort(|s| s.id.ascending());
+    let found: Vec<Spotted> = find.fetch(&*place.db()).await.unwrap();
+    let spots: Vec<&Spot> = found[0].spots.iter().flatten().collect();
+    assert_eq!(spots.len(), 1);
+    assert_eq!(spots[0].area, Rect { x: 4, y: 2, width: 3, height: 4 });
+    assert_eq!(spots[0].look.as_slice(), Some([4.0, 2.0, 3.0, 4.0].as_slice()));
+    assert_eq!(count(&*place.db(), "FindBoundingBox", json!({})).await, 1);
+    assert_eq!(count(&*place.db(), "FindDescriptor", json!({"set": "spots"})).await, 1);
+    let again = place.ingest::<Spotted>(|i| i.upsert(true)).await;
+    assert_eq!((again.existed, again.embedded), (3, 0), "{again}");
+}
+
+#[tokio::test]
 async fn children_that_a_row_brings_stand() {
     let given = json!([{"number": 9, "text": "mine"}]);
     let place = Place::new(&json!([
