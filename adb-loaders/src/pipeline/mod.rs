@@ -330,7 +330,8 @@ fn spawn_makers(
         let (rx, tx) = (from.clone(), made_tx.clone());
         workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
     }
-    // Only the workers hold `from` now, so that it closes when they are gone.
+    // Only the workers hold it, so that it closes when they are gone.
+    drop(from);
     made_rx
 }
 

@@ -417,7 +417,7 @@ impl Tree {
                 _ => continue,
             };
             let part = child.filter(|_| relation == Relation::Part);
-            let typed = child.map_or(true, ModelSchema::is_typed);
+            let typed = child.is_none_or(ModelSchema::is_typed);
             // Parts are also known by where they lie.
             let mut body = match part {
                 Some(part) => fetched(part.kind, PROPERTIES),
