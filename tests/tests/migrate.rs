@@ -129,7 +129,7 @@ fn expected(id: u64) -> Cafe {
     Cafe {
         id,
         rating: (id % 700) as f64 / 2.0,
-        founded: (id % 2 == 0).then(|| adb::jiff::civil::date(1950, 1, 1 + (id % 28) as i8)),
+        founded: id.is_multiple_of(2).then(|| adb::jiff::civil::date(1950, 1, 1 + (id % 28) as i8)),
         labels: AsJson(vec![format!("tag {}", id % 3)]),
         owner: None,
         dishes: vec![Linked { edge: Serves { price: id as i64 }, to: dish }],

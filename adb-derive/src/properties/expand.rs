@@ -216,7 +216,10 @@ pub(crate) fn in_a_function(ty: &Type, default: &TokenStream, value: &TokenStrea
     quote! {
         ::core::option::Option::Some(|| {
             let __value: #ty = #default;
-            let __stored = (|| ::core::result::Result::<_, _adb::ModelError>::Ok(#value))();
+            let __stored = (|| {
+                let __stored = #value;
+                ::core::result::Result::<_, _adb::ModelError>::Ok(__stored)
+            })();
             __stored.ok().flatten()
         })
     }
