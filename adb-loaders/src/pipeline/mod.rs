@@ -4,7 +4,8 @@
 //! ```text
 //! source → graph → probe → make children, probe them → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
-//! Where a blob's hash is an object's identity, it is read before the probe.
+//! Where a blob's hash is an object's identity, it is read before the probe. Where rows are upserted,
+//! children are made before the probe, and that looks up all of a row.
 //!
 //! Channels between the stages are bounded, so memory does not grow with the source. Every row
 //! that is read ends as exactly one of added, existed, updated, failed.
