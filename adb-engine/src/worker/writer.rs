@@ -125,7 +125,9 @@ impl Writer {
     }
 
     fn reclaim(&mut self) -> Result<Reclaimed, DbError> {
-        let Some(open) = &mut self.open else { return Err(DbError::permanent("not open")) };
+        let Some(open) = &mut self.open else {
+            return Err(self.directory.error(ErrorKind::Closed).into());
+        };
         let Directory { settings, .. } = self.directory;
         reclaim(&mut open.store, self.directory.root(), settings).map_err(|kind| {
             let error = self.directory.error(kind);
