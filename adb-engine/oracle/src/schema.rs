@@ -92,7 +92,7 @@ impl Run<'_> {
             let properties = self.properties(&items);
             (class.clone(), json!({"matched": items.len(), "properties": properties}))
         });
-        listed(shown.collect())
+        listed(&shown.collect())
     }
 
     /// One entry for each pair of classes that a class of connections joins.
@@ -113,11 +113,11 @@ impl Run<'_> {
             });
             (class, Json::Array(pairs.collect()))
         });
-        listed(shown.collect())
+        listed(&shown.collect())
     }
 }
 
-fn listed(classes: Map<String, Json>) -> Json {
+fn listed(classes: &Map<String, Json>) -> Json {
     if classes.is_empty() {
         return Json::Null;
     }

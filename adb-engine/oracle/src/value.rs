@@ -162,5 +162,5 @@ fn date(text: &str) -> Option<i64> {
         .ok()
         .or_else(|| text.parse::<DateTime>().ok().and_then(local))
         .or_else(|| printed(text).and_then(local))
-        .map(|at| at.as_microsecond())
+        .map(Timestamp::as_microsecond)
 }
