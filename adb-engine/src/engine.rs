@@ -19,9 +19,10 @@ use crate::{
     error::{Error, ErrorKind},
     request,
     store::{Settings, Store},
-    vectors::cache::VectorCache,
+    vectors::{cache::VectorCache, scan::ExactScan},
     worker::{
-        Job,
+        Job, Task,
+        indexer::{Indexer, Indexing, Policy, Wakes},
         reader::Reader,
         writer::{Open, Writer},
     },
@@ -70,6 +71,8 @@ pub struct Options {
     read_only: bool,
     readers: Option<NonZero<usize>>,
     response_limit: usize,
+    exact_scan: ExactScan,
+    policy: Policy,
     settings: Settings,
 }
 
@@ -79,6 +82,8 @@ impl Default for Options {
             read_only: false,
             readers: None,
             response_limit: RESPONSE_LIMIT,
+            exact_scan: ExactScan::default(),
+            policy: Policy::default(),
             settings: Settings::default(),
         }
     }
@@ -103,6 +108,31 @@ impl Options {
     #[must_use]
     pub fn response_limit(mut self, bytes: usize) -> Self {
         self.response_limit = bytes;
+        self
+    }
+
+    /// How exact searches read vectors; by [`ExactScan::Halved`] unless told. The answers are the
+    /// same.
+    #[must_use]
+    pub fn exact_scan(mut self, scan: ExactScan) -> Self {
+        self.exact_scan = scan;
+        self
+    }
+
+    /// From how many vectors on a set with an approximate engine gets a graph; 8192 unless told.
+    /// Smaller ones are scanned.
+    #[must_use]
+    pub fn index_from(mut self, vectors: usize) -> Self {
+        self.policy.index_from = vectors;
+        self
+    }
+
+    /// For tests of the files of graphs: saves them after so many vectors.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn save_indexes_after(mut self, vectors: usize) -> Self {
+        self.policy.unsaved_least = vectors;
+        self.policy.unsaved_share = usize::MAX;
         self
     }
 
@@ -173,6 +203,29 @@ impl Engine {
         Options::default()
     }
 
+    /// Waits until the graphs of all sets with an approximate engine hold every vector that is
+    /// committed now, and are saved (if this process is the one that writes).
+    ///
+    /// Searches need no such wait: what a graph lacks is scanned. It is for those who measure, and
+    /// for whoever ends an ingestion and wants the next process to begin with a whole graph.
+    ///
+    /// # Errors
+    /// If a graph can't be made or saved.
+    pub fn settle_indexes(&self) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(async move {
+            let (done, settled) = async_channel::bounded(1);
+            self.core.indexing.settle(done);
+            match settled.recv().await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(text)) => Err(DbError::permanent(format!(
+                    "the vector indexes of {}: {text}",
+                    self.path().display()
+                ))),
+                Err(_) => Err(self.core.directory.error(ErrorKind::Closed).into()),
+            }
+        })
+    }
+
     /// The database's directory.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -200,10 +253,13 @@ impl Database for Engine {
             if writes && self.read_only {
                 return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
             }
-            let queue = if writes { &self.core.writes } else { &self.core.reads };
             let (answer, answered) = async_channel::bounded(1);
             let job = Job { commands, blobs: request.blobs, answer };
-            if queue.send(job).await.is_err() {
+            let sent = match writes {
+                true => self.core.writes.send(Task::Request(job)).await.is_ok(),
+                false => self.core.reads.send(job).await.is_ok(),
+            };
+            if !sent {
                 return Err(self.core.directory.error(ErrorKind::Closed).into());
             }
             match answered.recv().await {
@@ -221,8 +277,10 @@ impl Database for Engine {
 struct Core {
     directory: Directory,
     reads: Sender<Job>,
-    writes: Sender<Job>,
+    writes: Sender<Task>,
+    indexing: Arc<Indexing>,
     readers: Vec<JoinHandle<()>>,
+    indexer: Option<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -246,31 +304,62 @@ impl Core {
         let (reads, read_jobs) = async_channel::bounded(QUEUE);
         let (writes, write_jobs) = async_channel::bounded(QUEUE);
         let directory = directory.clone();
-        let mut core =
-            Self { directory: directory.clone(), reads, writes, readers: Vec::new(), writer: None };
-        let vectors = Arc::new(VectorCache::default());
+        let (indexing, wakes) = Indexing::new();
+        let mut core = Self {
+            directory: directory.clone(),
+            reads,
+            writes,
+            indexing: indexing.clone(),
+            readers: Vec::new(),
+            indexer: None,
+            writer: None,
+        };
+        let vectors = Arc::new(VectorCache::new(options.exact_scan, options.policy.index_from));
         let (lock, open) = writer.unzip();
         let writer = Writer {
             directory: directory.clone(),
             vectors: vectors.clone(),
             response_limit: options.response_limit,
+            indexing: indexing.clone(),
             lock,
             open,
             distrusted: None,
         };
+        if writer.lock.is_some() {
+            indexing.may_save();
+        }
         core.writer = Some(core.spawn("adb-writer", move || writer.work(&write_jobs))?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),
                 vectors: vectors.clone(),
                 response_limit: options.response_limit,
+                indexing: indexing.clone(),
                 store: reader.take(),
             };
             let jobs = read_jobs.clone();
             let thread = core.spawn("adb-reader", move || reader.work(&jobs))?;
             core.readers.push(thread);
         }
+        let indexer = Indexer {
+            directory,
+            vectors,
+            indexing,
+            policy: options.policy,
+            tasks: core.writes.clone(),
+            store: None,
+            sets: HashMap::new(),
+            swept: None,
+        };
+        core.start_indexer(indexer, wakes)?;
         Ok(core)
+    }
+
+    fn start_indexer(&mut self, indexer: Indexer, wakes: Wakes) -> Result<(), Error> {
+        self.indexer = Some(self.spawn("adb-indexer", move || indexer.work(&wakes))?);
+        // There may be graphs to load.
+        self.indexing.look();
+        Ok(())
     }
 
     fn spawn(
@@ -285,13 +374,18 @@ impl Core {
 }
 
 /// What was sent is finished; then the files are closed and the lock is free. The writer goes
-/// last: only its connection can move the log into the database.
+/// last: only its connection can move the log into the database. Graphs are left as they are:
+/// whoever opens the database next goes on with them.
 impl Drop for Core {
     fn drop(&mut self) {
         self.reads.close();
         for reader in self.readers.drain(..) {
             // A panic has been answered where it happened.
             let _ = reader.join();
+        }
+        self.indexing.stop();
+        if let Some(indexer) = self.indexer.take() {
+            let _ = indexer.join();
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {

@@ -19,3 +19,4 @@ mod worker;
 
 pub use engine::{Engine, Options};
 pub use error::{Error, ErrorKind, StoreError};
+pub use vectors::scan::ExactScan;

@@ -20,7 +20,7 @@ use crate::{
         format::class_id::{
             BLOB, BOUNDING_BOX, CLIP, DESCRIPTOR, DESCRIPTOR_SET, FRAME, IMAGE, POLYGON, VIDEO,
         },
-        system,
+        graph_counter, system,
     },
 };
 
@@ -224,6 +224,8 @@ impl Run<'_> {
             )?
             .execute([Param::ids(sets.iter().copied())])?;
             for set in sets {
+                conn.prepare_cached("DELETE FROM counter WHERE name = ?")?
+                    .execute([graph_counter(*set)])?;
                 self.vectors.forget(*set);
             }
         }

@@ -10,7 +10,7 @@ use crate::{
         fault::Fail,
         shape::{Order, SortKey},
     },
-    store::catalog::Class,
+    store::{catalog::Class, chosen::Chosen},
 };
 
 use super::{
@@ -102,6 +102,54 @@ impl Selection {
             objects.push(Object { class: row.get(0)?, id: row.get(1)? });
         }
         Ok(objects)
+    }
+
+    /// The objects' rows in ascending order, from what `chosen` keeps if they are there.
+    pub(super) fn kept_ids(
+        &self,
+        conn: &Connection,
+        chosen: Option<&Chosen>,
+    ) -> Result<Arc<[i64]>, Fail> {
+        let Some(chosen) = chosen else { return Ok(self.ids(conn)?.into()) };
+        let key = self.key();
+        if let Some(ids) = chosen.get(&key) {
+            return Ok(ids);
+        }
+        let ids = self.ids(conn)?.into();
+        chosen.put(key, &ids);
+        Ok(ids)
+    }
+
+    /// The objects' rows in ascending order.
+    pub(super) fn ids(&self, conn: &Connection) -> Result<Vec<i64>, Fail> {
+        let mut ids = Vec::new();
+        for part in &self.parts {
+            let mut params = Vec::new();
+            let sql = part.where_clause(&mut params);
+            let sql = format!("SELECT id FROM c{}{sql}", part.class.id);
+            let mut statement = conn.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(params))?;
+            while let Some(row) = rows.next()? {
+                ids.push(row.get(0)?);
+            }
+        }
+        // An index may give them in its own order.
+        if !ids.is_sorted() {
+            ids.sort_unstable();
+        }
+        Ok(ids)
+    }
+
+    /// What tells this selection from others: its conditions and their values.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        for part in &self.parts {
+            let mut params = Vec::new();
+            key.extend(part.class.id.to_le_bytes());
+            key.extend(part.where_clause(&mut params).into_bytes());
+            params.iter().for_each(|param| param.write_key(&mut key));
+        }
+        key
     }
 
     fn sql(&self, sort: &[SortKey], limit: Option<u64>, offset: u64) -> (String, Vec<Param>) {

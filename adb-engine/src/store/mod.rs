@@ -1,6 +1,7 @@
 //! The SQLite side: one connection with the catalog that it has read.
 
 pub(crate) mod catalog;
+pub(crate) mod chosen;
 pub(crate) mod format;
 pub(crate) mod system;
 pub(crate) mod value;
@@ -24,6 +25,7 @@ use crate::{
     error::{Error, ErrorKind, StoreError},
 };
 use catalog::Catalog;
+use chosen::Chosen;
 use format::Found;
 
 /// Statements kept ready for each connection.
@@ -60,6 +62,8 @@ pub(crate) struct Store {
     pub(crate) conn: Connection,
     /// As of the last [`Store::refresh`], and what this connection has changed since.
     pub(crate) catalog: Arc<Catalog>,
+    /// Of a connection that only reads.
+    pub(crate) chosen: Option<Chosen>,
     /// Pages in the log after the last commit of this connection.
     log_pages: Arc<AtomicI64>,
 }
@@ -90,7 +94,7 @@ impl Store {
             if let Found::Older(from) = found {
                 format::upgrade(&conn, from)?;
             }
-            Self::over(conn, log_pages)
+            Self::over(conn, log_pages, None)
         };
         open().map_err(|kind| directory.error(kind))
     }
@@ -101,16 +105,20 @@ impl Store {
             let file = not_empty(directory)?;
             let conn = connect(&file, OpenFlags::SQLITE_OPEN_READ_ONLY, directory.settings)?;
             match format::inspect(&conn)? {
-                Found::Ready => Self::over(conn, Arc::default()),
+                Found::Ready => Self::over(conn, Arc::default(), Some(Chosen::default())),
                 Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
             }
         };
         open().map_err(|kind| directory.error(kind))
     }
 
-    fn over(conn: Connection, log_pages: Arc<AtomicI64>) -> Result<Self, ErrorKind> {
+    fn over(
+        conn: Connection,
+        log_pages: Arc<AtomicI64>,
+        chosen: Option<Chosen>,
+    ) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
-        Ok(Self { conn, catalog, log_pages })
+        Ok(Self { conn, catalog, chosen, log_pages })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
@@ -131,6 +139,9 @@ impl Store {
     pub(crate) fn refresh(&mut self) -> Result<(), ErrorKind> {
         if catalog::version(&self.conn)? != self.catalog.version {
             self.catalog = Arc::new(Catalog::read(&self.conn)?);
+        }
+        if let Some(chosen) = &self.chosen {
+            chosen.follow(&self.conn)?;
         }
         Ok(())
     }
@@ -234,6 +245,11 @@ fn distrusting(conn: &Connection, moved: rusqlite::Result<()>) -> Result<(), Err
             Err(e) => e.into(),
         }
     })
+}
+
+/// The name of the counter whose number names the file that holds a set's graph.
+pub(crate) fn graph_counter(set: i64) -> String {
+    format!("graph of {set}")
 }
 
 /// A number that grows by itself.

@@ -1,10 +1,14 @@
 //! The engine's threads: one writes, some read. Requests come through channels and are answered
 //! through channels, so no caller's runtime matters, and a caller that goes away changes nothing.
 
+pub(crate) mod indexer;
 pub(crate) mod reader;
 pub(crate) mod writer;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc,
+};
 
 use adb_model::{DbError, Response};
 use async_channel::Sender;
@@ -21,6 +25,20 @@ pub(crate) struct Job {
     pub(crate) commands: Vec<Named>,
     pub(crate) blobs: Vec<Bytes>,
     pub(crate) answer: Sender<Result<Response, DbError>>,
+}
+
+/// What the writer is asked for.
+pub(crate) enum Task {
+    Request(Job),
+    Record(Record),
+}
+
+/// The file that now holds a set's graph, to be noted in the database.
+pub(crate) struct Record {
+    pub(crate) set: i64,
+    pub(crate) number: i64,
+    /// Told whether it is.
+    pub(crate) done: mpsc::Sender<bool>,
 }
 
 impl Job {

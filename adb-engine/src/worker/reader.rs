@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adb_model::{DbError, Response};
 use async_channel::Receiver;
 
-use super::{Job, reply};
+use super::{Job, indexer::Indexing, reply};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
@@ -19,6 +19,7 @@ pub(crate) struct Reader {
     pub(crate) directory: Directory,
     pub(crate) vectors: Arc<VectorCache>,
     pub(crate) response_limit: usize,
+    pub(crate) indexing: Arc<Indexing>,
     /// Opened with the first request.
     pub(crate) store: Option<Store>,
 }
@@ -34,6 +35,9 @@ impl Reader {
                 self.store = None;
             }
             reply(&to, answer);
+            if self.vectors.take_wish() {
+                self.indexing.look();
+            }
         }
     }
 

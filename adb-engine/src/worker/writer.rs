@@ -6,12 +6,12 @@ use std::sync::Arc;
 use adb_model::{DbError, Fate, Response};
 use async_channel::{Receiver, Sender};
 
-use super::{Job, reply};
+use super::{Job, Record, Task, indexer::Indexing, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
     run::{Done, Run, Sequence, Undone},
-    store::{Store, counter, set_counter},
+    store::{Store, counter, format::class_id, graph_counter, set_counter},
     vectors::cache::VectorCache,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Writer {
     /// Taken with the first request, kept from then on.
     pub(crate) lock: Option<WriteLock>,
     pub(crate) open: Option<Open>,
+    pub(crate) indexing: Arc<Indexing>,
     /// Why nothing more may be written, in the words for those who ask from then on.
     pub(crate) distrusted: Option<String>,
 }
@@ -56,8 +57,15 @@ struct Pending {
 
 impl Writer {
     /// Answers until the channel closes and is empty.
-    pub(crate) fn work(mut self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv_blocking() {
+    pub(crate) fn work(mut self, tasks: &Receiver<Task>) {
+        while let Ok(task) = tasks.recv_blocking() {
+            let first = match task {
+                Task::Request(job) => job,
+                Task::Record(record) => {
+                    self.record(record);
+                    continue;
+                }
+            };
             if let Some(why) = &self.distrusted {
                 reply(&first.answer, Err(DbError::permanent(why)));
                 continue;
@@ -67,7 +75,10 @@ impl Writer {
                 reply(&first.answer, Err(error.into()));
                 continue;
             }
-            self.group(first, jobs);
+            if let Some(record) = self.group(first, tasks) {
+                self.record(record);
+            }
+            self.indexing.look();
             let settings = self.directory.settings;
             let moved =
                 self.open.as_ref().map_or(Ok(()), |open| open.store.move_long_log(settings));
@@ -88,6 +99,7 @@ impl Writer {
     fn make_ready(&mut self) -> Result<(), Error> {
         if self.lock.is_none() {
             self.lock = Some(self.directory.lock()?);
+            self.indexing.may_save();
         }
         if self.open.is_none() {
             self.open = Some(Open::new(&self.directory)?);
@@ -95,16 +107,31 @@ impl Writer {
         Ok(())
     }
 
-    /// Runs what waits, commits it, answers it.
-    fn group(&mut self, first: Job, jobs: &Receiver<Job>) {
-        let Some(open) = &mut self.open else { return };
+    /// Notes in the database which file holds a graph.
+    fn record(&mut self, Record { set, number, done }: Record) {
+        let noted = match &mut self.open {
+            Some(open) if self.lock.is_some() => note_graph(open, set, number).is_ok(),
+            _ => false,
+        };
+        if !noted {
+            // Whether it is committed is not known; the next one asks the disk.
+            self.open = None;
+        }
+        // The indexer may have gone.
+        let _ = done.send(noted);
+    }
+
+    /// Runs what waits, commits it, answers it. What it met on the way that is no request is left.
+    fn group(&mut self, first: Job, tasks: &Receiver<Task>) -> Option<Record> {
+        let open = self.open.as_mut()?;
         let before = open.sequence;
         if let Err(kind) = begin(&mut open.store) {
             reply(&first.answer, Err(self.directory.error(kind).into()));
             self.open = None;
-            return;
+            return None;
         }
         let mut pending: Vec<Pending> = Vec::new();
+        let mut left = None;
         let (mut next, mut bytes) = (Some(first), 0);
         while let Some(job) = next.take() {
             bytes += job.blob_bytes();
@@ -121,13 +148,17 @@ impl Writer {
                         self.open = None;
                         reply(&to, Err(error.into()));
                         give_up(pending, &why, Fate::NotApplied);
-                        return;
+                        return None;
                     }
                     reply(&to, Err(error.into()));
                 }
             }
             if pending.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
-                next = jobs.try_recv().ok();
+                match tasks.try_recv() {
+                    Ok(Task::Request(job)) => next = Some(job),
+                    Ok(Task::Record(record)) => left = Some(record),
+                    Err(_) => {}
+                }
             }
         }
         match commit(open, before) {
@@ -144,7 +175,22 @@ impl Writer {
                 give_up(pending, &error, Fate::Unknown);
             }
         }
+        left
     }
+}
+
+fn note_graph(open: &mut Open, set: i64, number: i64) -> Result<(), ErrorKind> {
+    begin(&mut open.store)?;
+    let conn = &open.store.conn;
+    // The set may be gone by now.
+    conn.prepare_cached(&format!(
+        "INSERT INTO counter (name, value) SELECT ?, ? FROM c{} WHERE id = ?
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        class_id::DESCRIPTOR_SET
+    ))?
+    .execute(rusqlite::params![graph_counter(set), number, set])?;
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
 }
 
 /// Refusals stand; the others are not, or perhaps not, applied.
