@@ -26,7 +26,9 @@ use crate::{
 };
 
 use super::{
-    Run, body,
+    Run,
+    among::Passing,
+    body,
     change::not_unique,
     connected::Reached,
     filter::{Condition, Param},
@@ -58,46 +60,14 @@ pub(super) struct Near {
     query: Vec<f32>,
 }
 
-/// The descriptors that a search is to be among.
-struct Passing<'a> {
-    run: &'a Run<'a>,
-    find: &'a Find,
-    reached: Option<&'a Reached>,
-    /// All of them.
-    all: Selection,
-}
-
-impl<'a> Passing<'a> {
-    fn new(run: &'a Run<'a>, find: &'a Find, reached: Option<&'a Reached>) -> Result<Self, Fail> {
-        let all = run.selection(find.kind, &find.select, reached, None)?;
-        Ok(Self { run, find, reached, all })
-    }
-}
-
-impl Among for Passing<'_> {
-    fn all(&self) -> Result<Arc<[i64]>, Fail> {
-        self.all.kept_ids(&self.run.store.conn, self.run.store.chosen.as_ref())
-    }
-
-    fn known(&self) -> Option<Arc<[i64]>> {
-        self.run.store.chosen.as_ref()?.get(&self.all.key())
-    }
-
-    fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail> {
-        let Self { run, find, reached, .. } = self;
-        let some = run.selection(find.kind, &find.select, *reached, Some(ids))?;
-        some.ids(&run.store.conn)
-    }
-}
-
 /// What a Find came upon, before it is shown.
-struct Matches {
-    objects: Vec<Object>,
+pub(super) struct Matches {
+    pub(super) objects: Vec<Object>,
     /// All matches, `limit` or not; known if they were counted.
     count: Option<usize>,
     /// Measures to the query, by row.
     distances: HashMap<i64, f32>,
-    ranked: bool,
+    pub(super) ranked: bool,
     /// What the answer says of the batch.
     batch: Option<Json>,
     /// Aggregates, as members of the answer.
@@ -208,7 +178,7 @@ impl Run<'_> {
         Ok(body(&[("label", json!(label))]))
     }
 
-    fn matches(
+    pub(super) fn matches(
         &mut self,
         find: &Find,
         reached: Option<&Reached>,
@@ -342,7 +312,7 @@ impl Run<'_> {
     }
 
     /// What a search goes by: the set, the measure, and the command's blob.
-    fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
+    pub(super) fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
         let set = self.set(name)?;
         let metric = set.metric(name, nearest)?;
         let engine = nearest.engine.as_ref().or(set.engines.first());
@@ -376,7 +346,7 @@ impl Run<'_> {
         self.search(near, Some(&Passing::new(self, find, reached)?))
     }
 
-    fn search(
+    pub(super) fn search(
         &self,
         near: &Near,
         among: Option<&dyn Among>,
@@ -420,7 +390,7 @@ impl Run<'_> {
         })
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         answer: &mut Map<String, Json>,
         find: &Find,

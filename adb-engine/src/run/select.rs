@@ -10,7 +10,7 @@ use crate::{
         fault::Fail,
         shape::{Order, SortKey},
     },
-    store::{catalog::Class, chosen::Chosen},
+    store::catalog::Class,
 };
 
 use super::{
@@ -104,40 +104,30 @@ impl Selection {
         Ok(objects)
     }
 
-    /// The objects' rows in ascending order, from what `chosen` keeps if they are there.
-    pub(super) fn kept_ids(
-        &self,
-        conn: &Connection,
-        chosen: Option<&Chosen>,
-    ) -> Result<Arc<[i64]>, Fail> {
-        let Some(chosen) = chosen else { return Ok(self.ids(conn)?.into()) };
-        let key = self.key();
-        if let Some(ids) = chosen.get(&key) {
-            return Ok(ids);
-        }
-        let ids = self.ids(conn)?.into();
-        chosen.put(key, &ids);
-        Ok(ids)
-    }
-
     /// The objects' rows in ascending order.
     pub(super) fn ids(&self, conn: &Connection) -> Result<Vec<i64>, Fail> {
+        let mut params = Vec::new();
+        let Some(sql) = self.ids_sql(&mut params) else { return Ok(Vec::new()) };
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
         let mut ids = Vec::new();
-        for part in &self.parts {
-            let mut params = Vec::new();
-            let sql = part.where_clause(&mut params);
-            let sql = format!("SELECT id FROM c{}{sql}", part.class.id);
-            let mut statement = conn.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(params))?;
-            while let Some(row) = rows.next()? {
-                ids.push(row.get(0)?);
-            }
+        while let Some(row) = rows.next()? {
+            ids.push(row.get(0)?);
         }
         // An index may give them in its own order.
         if !ids.is_sorted() {
             ids.sort_unstable();
         }
         Ok(ids)
+    }
+
+    /// A SELECT of the rows' ids; nothing if there can't be any.
+    pub(super) fn ids_sql(&self, params: &mut Vec<Param>) -> Option<String> {
+        let select = |part: &Part| {
+            format!("SELECT id FROM c{}{}", part.class.id, part.where_clause(params))
+        };
+        let selects: Vec<String> = self.parts.iter().map(select).collect();
+        (!selects.is_empty()).then(|| selects.join(" UNION ALL "))
     }
 
     /// What tells this selection from others: its conditions and their values.

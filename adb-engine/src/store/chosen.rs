@@ -7,7 +7,9 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     sync::Arc,
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -22,6 +24,8 @@ pub(crate) struct Chosen {
     version: Cell<i64>,
     /// The last used last: the condition with all its values, and the rows in ascending order.
     kept: RefCell<Vec<(Vec<u8>, Arc<[i64]>)>>,
+    /// What asking a condition about a few rows has cost so far.
+    spent: RefCell<HashMap<Vec<u8>, Duration>>,
 }
 
 impl Chosen {
@@ -32,6 +36,7 @@ impl Chosen {
             .query_row([], |row| row.get::<_, i64>(0))?;
         if self.version.replace(version) != version {
             self.kept.borrow_mut().clear();
+            self.spent.borrow_mut().clear();
         }
         Ok(())
     }
@@ -41,6 +46,20 @@ impl Chosen {
         let at = kept.iter().rposition(|(of, _)| of == condition)?;
         kept[at..].rotate_left(1);
         kept.last().map(|(_, ids)| ids.clone())
+    }
+
+    /// Adds to what a condition has cost; says how much it is now.
+    pub(crate) fn spend(&self, condition: &[u8], time: Duration) -> Duration {
+        let mut spent = self.spent.borrow_mut();
+        if let Some(spent) = spent.get_mut(condition) {
+            *spent += time;
+            return *spent;
+        }
+        if spent.len() >= MAX_CONDITIONS {
+            spent.clear();
+        }
+        spent.insert(condition.to_vec(), time);
+        time
     }
 
     pub(crate) fn put(&self, condition: Vec<u8>, ids: &Arc<[i64]>) {

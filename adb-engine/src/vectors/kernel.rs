@@ -16,14 +16,34 @@ static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 /// Vectors of registers that are summed side by side, so that no addition waits for the one before.
 const SUMS: usize = 4;
 
-/// Sum over f(a[i], b[i]). Both are equally long.
+/// What is summed over the components of two vectors.
+trait Term {
+    fn add<S: Simd>(simd: S, x: S::f32s, y: S::f32s, sum: S::f32s) -> S::f32s;
+}
+
+struct Product;
+struct SquaredDifference;
+
+// No closures here: what is called with registers must be compiled into its caller, and for a closure
+// nobody can ask for that.
+impl Term for Product {
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, x: S::f32s, y: S::f32s, sum: S::f32s) -> S::f32s {
+        simd.mul_add_e_f32s(x, y, sum)
+    }
+}
+
+impl Term for SquaredDifference {
+    #[inline(always)]
+    fn add<S: Simd>(simd: S, x: S::f32s, y: S::f32s, sum: S::f32s) -> S::f32s {
+        let difference = simd.sub_f32s(x, y);
+        simd.mul_add_e_f32s(difference, difference, sum)
+    }
+}
+
+/// The sum of a term. Both vectors are equally long.
 #[inline(always)]
-fn accumulate<S: Simd>(
-    simd: S,
-    a: &[f32],
-    b: &[f32],
-    add: impl Fn(S::f32s, S::f32s, S::f32s) -> S::f32s,
-) -> f32 {
+fn accumulate<S: Simd, T: Term>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = S::as_simd_f32s(a);
     let (b, b_rest) = S::as_simd_f32s(b);
     let (a_many, a_few) = pulp::as_arrays::<SUMS, _>(a);
@@ -31,31 +51,22 @@ fn accumulate<S: Simd>(
     let mut sums = [simd.splat_f32s(0.0); SUMS];
     for (x, y) in a_many.iter().zip(b_many) {
         for i in 0..SUMS {
-            sums[i] = add(x[i], y[i], sums[i]);
+            sums[i] = T::add(simd, x[i], y[i], sums[i]);
         }
     }
     for (x, y) in a_few.iter().zip(b_few) {
-        sums[0] = add(*x, *y, sums[0]);
+        sums[0] = T::add(simd, *x, *y, sums[0]);
     }
     if !a_rest.is_empty() {
         let (x, y) = (simd.partial_load_f32s(a_rest), simd.partial_load_f32s(b_rest));
-        sums[1] = add(x, y, sums[1]);
+        sums[1] = T::add(simd, x, y, sums[1]);
     }
-    let [a, b, c, d] = sums;
+    total(simd, sums)
+}
+
+#[inline(always)]
+fn total<S: Simd>(simd: S, [a, b, c, d]: [S::f32s; SUMS]) -> f32 {
     simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
-}
-
-#[inline(always)]
-fn dot_with<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    accumulate(simd, a, b, |x, y, sum| simd.mul_add_e_f32s(x, y, sum))
-}
-
-#[inline(always)]
-fn squared_distance_with<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
-    accumulate(simd, a, b, |x, y, sum| {
-        let difference = simd.sub_f32s(x, y);
-        simd.mul_add_e_f32s(difference, difference, sum)
-    })
 }
 
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -64,7 +75,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
         type Output = f32;
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            dot_with(simd, self.0, self.1)
+            accumulate::<S, Product>(simd, self.0, self.1)
         }
     }
     ARCH.dispatch(Dot(a, b))
@@ -76,7 +87,7 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
         type Output = f32;
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) -> f32 {
-            squared_distance_with(simd, self.0, self.1)
+            accumulate::<S, SquaredDifference>(simd, self.0, self.1)
         }
     }
     ARCH.dispatch(Distance(a, b))
@@ -106,10 +117,14 @@ impl WithSimd for Measures<'_> {
         let rows = self.rows.chunks_exact(self.query.len().max(1));
         match self.metric {
             Metric::L2 => {
-                self.out.extend(rows.map(|row| squared_distance_with(simd, self.query, row)));
+                for row in rows {
+                    self.out.push(accumulate::<S, SquaredDifference>(simd, self.query, row));
+                }
             }
             Metric::InnerProduct | Metric::Cosine => {
-                self.out.extend(rows.map(|row| dot_with(simd, self.query, row)));
+                for row in rows {
+                    self.out.push(accumulate::<S, Product>(simd, self.query, row));
+                }
             }
         }
     }
@@ -149,41 +164,74 @@ impl WithSimd for HalvedDots<'_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (even, even_rest) = S::as_simd_f32s(&self.query.even);
-        let (odd, odd_rest) = S::as_simd_f32s(&self.query.odd);
-        let (shift, upper) = (simd.splat_u32s(16), simd.splat_u32s(0xffff_0000));
-        // A bfloat16 is the upper half of the binary32 of the same value.
-        let widen = |pairs: S::u32s| {
-            let even = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pairs, shift));
-            (even, simd.transmute_f32s_u32s(simd.and_u32s(pairs, upper)))
-        };
-        let rows = self.rows.chunks_exact(self.query.even.len().max(1));
-        self.out.extend(rows.map(|row| {
-            let (row, row_rest) = S::as_simd_u32s(row);
-            let mut sums = [simd.splat_f32s(0.0); SUMS];
-            let (row_two, row_one) = pulp::as_arrays::<2, _>(row);
-            let (even_two, even_one) = pulp::as_arrays::<2, _>(even);
-            let (odd_two, odd_one) = pulp::as_arrays::<2, _>(odd);
-            for ((x, e), o) in row_two.iter().zip(even_two).zip(odd_two) {
-                for i in 0..2 {
-                    let (x_even, x_odd) = widen(x[i]);
-                    sums[2 * i] = simd.mul_add_e_f32s(x_even, e[i], sums[2 * i]);
-                    sums[2 * i + 1] = simd.mul_add_e_f32s(x_odd, o[i], sums[2 * i + 1]);
-                }
-            }
-            for ((x, e), o) in row_one.iter().zip(even_one).zip(odd_one) {
-                let (x_even, x_odd) = widen(*x);
-                sums[0] = simd.mul_add_e_f32s(x_even, *e, sums[0]);
-                sums[1] = simd.mul_add_e_f32s(x_odd, *o, sums[1]);
-            }
-            if !row_rest.is_empty() {
-                let (x_even, x_odd) = widen(simd.partial_load_u32s(row_rest));
-                sums[2] = simd.mul_add_e_f32s(x_even, simd.partial_load_f32s(even_rest), sums[2]);
-                sums[3] = simd.mul_add_e_f32s(x_odd, simd.partial_load_f32s(odd_rest), sums[3]);
-            }
-            let [a, b, c, d] = sums;
-            simd.reduce_sum_f32s(simd.add_f32s(simd.add_f32s(a, b), simd.add_f32s(c, d)))
-        }));
+        for row in self.rows.chunks_exact(self.query.even.len().max(1)) {
+            self.out.push(halved_dot(simd, self.query, row));
+        }
+    }
+}
+
+#[inline(always)]
+fn halved_dot<S: Simd>(simd: S, query: &Halves, row: &[u32]) -> f32 {
+    let (even, even_rest) = S::as_simd_f32s(&query.even);
+    let (odd, odd_rest) = S::as_simd_f32s(&query.odd);
+    let (row, row_rest) = S::as_simd_u32s(row);
+    let (row_two, row_one) = pulp::as_arrays::<2, _>(row);
+    let (even_two, even_one) = pulp::as_arrays::<2, _>(even);
+    let (odd_two, odd_one) = pulp::as_arrays::<2, _>(odd);
+    let mut sums = [simd.splat_f32s(0.0); SUMS];
+    for ((x, e), o) in row_two.iter().zip(even_two).zip(odd_two) {
+        for i in 0..2 {
+            let [x_even, x_odd] = widen(simd, x[i]);
+            sums[2 * i] = simd.mul_add_e_f32s(x_even, e[i], sums[2 * i]);
+            sums[2 * i + 1] = simd.mul_add_e_f32s(x_odd, o[i], sums[2 * i + 1]);
+        }
+    }
+    for ((x, e), o) in row_one.iter().zip(even_one).zip(odd_one) {
+        let [x_even, x_odd] = widen(simd, *x);
+        sums[0] = simd.mul_add_e_f32s(x_even, *e, sums[0]);
+        sums[1] = simd.mul_add_e_f32s(x_odd, *o, sums[1]);
+    }
+    if !row_rest.is_empty() {
+        let [x_even, x_odd] = widen(simd, simd.partial_load_u32s(row_rest));
+        sums[2] = simd.mul_add_e_f32s(x_even, simd.partial_load_f32s(even_rest), sums[2]);
+        sums[3] = simd.mul_add_e_f32s(x_odd, simd.partial_load_f32s(odd_rest), sums[3]);
+    }
+    total(simd, sums)
+}
+
+/// The values of bfloat16 in pairs: each is the upper half of the binary32 of the same value.
+#[inline(always)]
+fn widen<S: Simd>(simd: S, pairs: S::u32s) -> [S::f32s; 2] {
+    let even = simd.wrapping_dyn_shl_u32s(pairs, simd.splat_u32s(16));
+    let odd = simd.and_u32s(pairs, simd.splat_u32s(0xffff_0000));
+    [simd.transmute_f32s_u32s(even), simd.transmute_f32s_u32s(odd)]
+}
+
+/// Dot products of a query and some rows of many, in bfloat16.
+pub(super) struct HalvedDotsOf<'a> {
+    pub(super) query: &'a Halves,
+    pub(super) rows: &'a [u32],
+    /// Which.
+    pub(super) some: &'a [u32],
+    pub(super) out: &'a mut Vec<f32>,
+}
+
+impl HalvedDotsOf<'_> {
+    pub(super) fn run(self) {
+        self.out.clear();
+        ARCH.dispatch(self);
+    }
+}
+
+impl WithSimd for HalvedDotsOf<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let words = self.query.even.len();
+        for &row in self.some {
+            let row = &self.rows[row as usize * words..][..words];
+            self.out.push(halved_dot(simd, self.query, row));
+        }
     }
 }
 
@@ -245,22 +293,19 @@ impl Tile<'_> {
         let (d, count) = (self.dimensions, self.bounds.len());
         let (panel, _) = S::as_simd_f32s(self.panel);
         let (panel, _) = pulp::as_arrays::<2, _>(panel);
-        let pair = |list: &[f32]| {
-            let (list, _) = S::as_simd_f32s(list);
-            [list[0], list[1]]
-        };
-        let norms = pair(&self.limits.norms);
-        let constants = pair(&self.limits.constants);
-        let limits = pair(&self.limits.limits);
+        let (norms, _) = S::as_simd_f32s(&self.limits.norms);
+        let (constants, _) = S::as_simd_f32s(&self.limits.constants);
+        let (limits, _) = S::as_simd_f32s(&self.limits.limits);
         let mut first = 0;
         while first < count {
             // The last rows are taken again where there are too few.
-            let rows: [&[f32]; R] = std::array::from_fn(|r| {
-                let row = (first + r).min(count - 1);
-                &self.rows[row * d..][..d]
-            });
+            let mut rows: [&[f32]; R] = [&[]; R];
+            for (r, row) in rows.iter_mut().enumerate() {
+                *row = &self.rows[(first + r).min(count - 1) * d..][..d];
+            }
             let mut sums = [[simd.splat_f32s(0.0); 2]; R];
-            for (place, [left, right]) in panel.iter().enumerate().take(d) {
+            for place in 0..d {
+                let [left, right] = &panel[place];
                 for r in 0..R {
                     let x = simd.splat_f32s(rows[r][place]);
                     sums[r][0] = simd.mul_add_e_f32s(x, *left, sums[r][0]);
@@ -283,11 +328,13 @@ impl Tile<'_> {
                     if simd.first_true_m32s(within) >= S::F32_LANES {
                         continue;
                     }
-                    let one = |v: &S::f32s, lane: usize| bytemuck::cast_slice::<_, f32>(std::slice::from_ref(v))[lane];
+                    let (lower, dots) = ([lower], [sums[half]]);
+                    let lower: &[f32] = bytemuck::cast_slice(&lower);
+                    let dots: &[f32] = bytemuck::cast_slice(&dots);
                     for lane in 0..S::F32_LANES {
-                        if !(one(&lower, lane) > one(&limits[half], lane)) {
-                            let at = (half * S::F32_LANES + lane) as u32;
-                            self.out.push(((first + r) as u32, at, one(&sums[half], lane)));
+                        let at = half * S::F32_LANES + lane;
+                        if !(lower[lane] > self.limits.limits[at]) {
+                            self.out.push(((first + r) as u32, at as u32, dots[lane]));
                         }
                     }
                 }

@@ -38,7 +38,8 @@ pub(super) struct Block {
     pub(super) halves: Vec<u32>,
     /// How far those are from the rows.
     pub(super) errors: Vec<f32>,
-    /// Of the rows' Euclidean norms.
+    /// The rows' Euclidean norms, and their squares.
+    pub(super) norms: Vec<f32>,
     pub(super) squares: Vec<f32>,
     pub(super) inverse_norms: Vec<f32>,
 }
@@ -112,7 +113,9 @@ impl Block {
             let error = half::push(row, &mut self.halves);
             self.errors.push(error);
         }
-        self.squares.push(super::kernel::dot(row, row));
+        let square = super::kernel::dot(row, row);
+        self.norms.push(square.sqrt());
+        self.squares.push(square);
         self.inverse_norms.push(inverse_norm(row));
     }
 
@@ -120,7 +123,7 @@ impl Block {
         &self.components[row * self.dimensions..][..self.dimensions]
     }
 
-    pub(super) fn half_row(&self, row: usize) -> &[u32] {
+    fn half_row(&self, row: usize) -> &[u32] {
         let words = half::words(self.dimensions);
         &self.halves[row * words..][..words]
     }
@@ -139,6 +142,7 @@ impl Block {
                     left.halves.extend_from_slice(self.half_row(i));
                     left.errors.push(self.errors[i]);
                 }
+                left.norms.push(self.norms[i]);
                 left.squares.push(self.squares[i]);
                 left.inverse_norms.push(self.inverse_norms[i]);
             }

@@ -3,7 +3,7 @@
 use std::{num::NonZero, ops::Range, sync::{Mutex, PoisonError}, thread};
 
 use super::{
-    kernel::{self, HalvedDots, Halves, Limits, Measures, Tile},
+    kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
     matrix::{Block, Matrix},
     metric::{Metric, inverse_norm},
     sieve::{Candidate, QueryBound, RowBound, Sieve},
@@ -208,9 +208,10 @@ pub(super) fn scan_among(view: &View<'_>, query: &Query<'_>, among: &[i64], top:
     } else {
         let tops = in_threads(parts, |ids| {
             let mut top = Top::new(query.metric, top.k());
-            each_among(view, &among[ids], |_, block, row| {
-                let measure = query.measure(block, row);
-                top.offer(block.ids[row], measure);
+            each_among(view, &among[ids], |_, block, rows| {
+                for row in rows.iter().map(|row| *row as usize) {
+                    top.offer(block.ids[row], query.measure(block, row));
+                }
             });
             top
         });
@@ -224,30 +225,26 @@ fn sieve_among(view: &View<'_>, query: &Query<'_>, among: &[i64], k: usize) -> S
     let mut sieve = Sieve::new(k);
     let halves = Halves::new(query.components);
     let of_query = QueryBound::of(query.metric, query.components);
-    let mut dots = Vec::with_capacity(1);
-    each_among(view, among, |at, block, row| {
-        HalvedDots { query: &halves, rows: block.half_row(row), out: &mut dots }.run();
-        let bounds = RowBound::of(query.metric, block, row, true).around(dots[0], &of_query);
-        sieve.offer(at, row as u32, bounds);
+    let mut dots = Vec::new();
+    each_among(view, among, |at, block, rows| {
+        HalvedDotsOf { query: &halves, rows: &block.halves, some: rows, out: &mut dots }.run();
+        for (row, dot) in rows.iter().zip(&dots) {
+            let bound = RowBound::of(query.metric, block, *row as usize, true);
+            sieve.offer(at, *row, bound.around(*dot, &of_query));
+        }
     });
     sieve
 }
 
-/// The rows of some ids that the search may see.
-fn each_among<'a>(
-    view: &View<'a>,
-    among: &[i64],
-    mut visit: impl FnMut(u32, &'a Block, usize),
-) {
+/// The rows of some ids that the search may see, block by block.
+fn each_among<'a>(view: &View<'a>, among: &[i64], mut visit: impl FnMut(u32, &'a Block, &[u32])) {
     let mut rest = among;
+    let mut rows = Vec::new();
     for (at, block) in view.matrix.blocks.iter().enumerate() {
-        let (Some(&next), Some(&last)) = (rest.first(), block.ids.last()) else {
-            if rest.is_empty() { return } else { continue }
-        };
-        if last < next {
-            continue;
-        }
+        let Some(&next) = rest.first() else { return };
+        let Some(&last) = block.ids.last().filter(|last| **last >= next) else { continue };
         let here = rest.partition_point(|&id| id <= last);
+        rows.clear();
         let mut from = 0;
         for &id in &rest[..here] {
             // Close to the one before, mostly: the search begins there and takes growing steps.
@@ -261,12 +258,13 @@ fn each_among<'a>(
                 Ok(place) => {
                     from += place;
                     if view.has(id) {
-                        visit(at as u32, block, from);
+                        rows.push(from as u32);
                     }
                 }
                 Err(place) => from += place.saturating_sub(1),
             }
         }
+        visit(at as u32, block, &rows);
         rest = &rest[here..];
     }
 }
@@ -346,4 +344,110 @@ fn limits(queries: &[QueryBound], width: usize) -> Limits {
     limits.constants.resize(width, 0.0);
     limits.limits.resize(width, f32::NEG_INFINITY);
     limits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::matrix::BLOCK_ROWS, *};
+
+    fn matrix(rows: &[Vec<f32>], scan: ExactScan) -> Matrix {
+        let mut matrix = Matrix::default();
+        for (i, row) in rows.iter().enumerate() {
+            // Ids with gaps.
+            matrix.push(3 * i as i64 + 1, row, scan);
+        }
+        matrix
+    }
+
+    /// Of all that may be seen, by sorting.
+    fn sorted(view: &View<'_>, query: &Query<'_>, k: usize, among: impl Fn(i64) -> bool) -> Vec<(i64, u32)> {
+        let mut top = Top::new(query.metric, k);
+        for block in &view.matrix.blocks {
+            for (row, &id) in block.ids.iter().enumerate() {
+                if view.has(id) && among(id) {
+                    top.offer(id, query.measure(block, row));
+                }
+            }
+        }
+        found(top)
+    }
+
+    fn found(top: Top) -> Vec<(i64, u32)> {
+        top.into_sorted().iter().map(|n| (n.id, n.distance.to_bits())).collect()
+    }
+
+    fn component() -> impl Strategy<Value = f32> {
+        // Many that are alike, so that bounds overlap and ties are common; some that no bound holds.
+        prop_oneof![
+            8 => (-3_i8..3).prop_map(f32::from),
+            8 => -1.0_f32..1.0,
+            4 => (0_u8..4).prop_map(|n| 1.0 + f32::from(n) * 1e-6),
+            1 => Just(1e-30),
+            1 => Just(3e19),
+            1 => Just(-3e38),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_way_finds_the_same(
+            rows in (1_usize..40).prop_flat_map(|d| prop::collection::vec(prop::collection::vec(component(), d), 1..60)),
+            repeat in prop_oneof![4 => Just(1_usize), 1 => Just(40)],
+            k in 1_usize..20,
+            seed in any::<u64>(),
+        ) {
+            let rows: Vec<Vec<f32>> = (0..repeat).flat_map(|_| rows.clone()).collect();
+            let full = matrix(&rows, ExactScan::Full);
+            let halved = matrix(&rows, ExactScan::Halved);
+            let queries: Vec<&Vec<f32>> = (0..6).map(|i| &rows[(seed as usize / (i + 1)) % rows.len()]).collect();
+            let dead: Vec<i64> = (0..rows.len() as i64).filter(|i| (seed >> (i % 60)) & 7 == 0).map(|i| 3 * i + 1).collect();
+            let newest = 3 * (rows.len() as i64 * 7 / 8) + 1;
+            let among: Vec<i64> = (0..4 * rows.len() as i64).filter(|i| (seed >> (i % 61)) & 1 == 0).collect();
+            for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
+                for matrix in [&full, &halved] {
+                    let view = View { matrix, newest, dead: &dead };
+                    let asked: Vec<Query<'_>> = queries.iter().map(|q| Query::new(metric, q)).collect();
+                    let mut batch: Vec<Top> = asked.iter().map(|_| Top::new(metric, k)).collect();
+                    scan_batch(&view, &asked, &mut batch);
+                    for (query, in_batch) in asked.iter().zip(batch) {
+                        let expected = sorted(&view, query, k, |_| true);
+                        prop_assert_eq!(&found(in_batch), &expected);
+                        let mut top = Top::new(metric, k);
+                        scan(&view, query, 0, &mut top);
+                        prop_assert_eq!(&found(top), &expected);
+                        let mut top = Top::new(metric, k);
+                        scan(&view, query, 31, &mut top);
+                        prop_assert_eq!(found(top), sorted(&view, query, k, |id| id > 31));
+                        let mut top = Top::new(metric, k);
+                        scan_among(&view, query, &among, &mut top);
+                        let expected = sorted(&view, query, k, |id| among.binary_search(&id).is_ok());
+                        prop_assert_eq!(found(top), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_share_the_rows() {
+        let dimensions = 64;
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as f32 / 32768.0 - 1.0
+        };
+        let rows: Vec<Vec<f32>> =
+            (0..40 * BLOCK_ROWS).map(|_| (0..dimensions).map(|_| next()).collect()).collect();
+        assert!(parts(0..40, BLOCK_ROWS * dimensions * 4).len() > 1 || cores() == 1);
+        for scan_by in [ExactScan::Full, ExactScan::Halved] {
+            let matrix = matrix(&rows, scan_by);
+            let view = View { matrix: &matrix, newest: i64::MAX, dead: &[] };
+            let query = Query::new(Metric::L2, &rows[77]);
+            let mut top = Top::new(Metric::L2, 5);
+            scan(&view, &query, 0, &mut top);
+            assert_eq!(found(top), sorted(&view, &query, 5, |_| true), "{scan_by:?}");
+        }
+    }
 }

@@ -121,6 +121,7 @@ fn rounding(dimensions: usize) -> f32 {
 
 impl RowBound {
     /// Of a row of `block`; `halved` when its dot product is that of its bfloat16 form.
+    #[inline]
     pub(super) fn of(metric: Metric, block: &Block, row: usize, halved: bool) -> Self {
         let rounding = rounding(block.dimensions);
         let square = block.squares[row];
@@ -133,7 +134,7 @@ impl RowBound {
         let slack = match square {
             // Products of such small numbers lose all their digits.
             tiny if 0.0 < tiny && tiny < TINY => f32::INFINITY,
-            _ => 1.001 * factor * (error + 2.0 * rounding * square.sqrt()),
+            _ => 1.001 * factor * (error + 2.0 * rounding * block.norms[row]),
         };
         let fixed = if metric == Metric::L2 { 4.0 * rounding * square } else { 0.0 };
         Self { offset, factor, slack, fixed }
