@@ -203,7 +203,11 @@ impl Run<'_> {
         let rows: i64 = self
             .store
             .conn
-            .prepare_cached(&format!("SELECT ifnull(max(id) - min(id), 0) FROM c{}", class_id::DESCRIPTOR))?
+            // One at a time, each is the end of an index.
+            .prepare_cached(&format!(
+                "SELECT ifnull((SELECT max(id) FROM c{0}) - (SELECT min(id) FROM c{0}), 0)",
+                class_id::DESCRIPTOR
+            ))?
             .query_row([], |row| row.get(0))?;
         if spent > ROW * u32::try_from(rows).unwrap_or(u32::MAX) {
             among.all()?;

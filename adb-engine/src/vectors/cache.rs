@@ -216,12 +216,12 @@ fn near(
     among: Option<&dyn Among>,
     tops: &mut [Top],
 ) -> Result<(), Fail> {
-    // Before anything is searched: what comes into the graph meanwhile is then found twice, at most.
+    // Asked once: what comes into the graph meanwhile is left to the scan, and found once.
     let last = graph.last();
     let Some(among) = among else {
         let each = queries.iter().zip(tops).collect::<Vec<_>>();
         scan::for_each(each, scan::cores(), |(query, top)| {
-            if !hits(view, graph, query, top) {
+            if !hits(view, graph, query, last, top) {
                 // Too much of the graph is deleted here, or it is of no use.
                 *top = Top::new(query.metric, top.k());
                 scan::scan(view, query, 0, top);
@@ -245,14 +245,14 @@ fn wanted(k: usize) -> usize {
     EXPANSION.max(k.saturating_mul(MEASURED))
 }
 
-/// Offers a graph's hits; says whether they are as many as there must be.
-fn hits(view: &View<'_>, graph: &Graph, query: &Query<'_>, top: &mut Top) -> bool {
-    let there = view.matrix.len_to(graph.last().min(view.newest));
+/// Offers a graph's hits up to an id; says whether they are as many as there must be.
+fn hits(view: &View<'_>, graph: &Graph, query: &Query<'_>, last: i64, top: &mut Top) -> bool {
+    let there = view.matrix.len_to(last.min(view.newest));
     let needed = top.k().min(there.saturating_sub(view.dead.len()));
     let mut count = wanted(top.k());
     while count <= MAX_EXPANSION {
         let Ok(found) = graph.search(query.components, count) else { return false };
-        let seen = found.iter().filter_map(|&id| view.row(id));
+        let seen = found.iter().filter(|id| **id <= last).filter_map(|&id| view.row(id));
         for (block, row) in seen.take((top.k() * MEASURED).max(32)) {
             top.offer(block.ids[row], query.measure(block, row));
         }
@@ -296,7 +296,7 @@ fn filtered_hits(
     }
     loop {
         let Ok(mut found) = graph.search(query.components, count) else { return Ok(false) };
-        found.retain(|&id| view.row(id).is_some());
+        found.retain(|&id| id <= last && view.row(id).is_some());
         let candidates = found.len();
         let mut ids = found.clone();
         ids.sort_unstable();

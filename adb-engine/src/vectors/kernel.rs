@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::metric::Metric;
+use super::{metric::Metric, prefetch};
 
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
@@ -40,6 +40,9 @@ impl Term for SquaredDifference {
         simd.mul_add_e_f32s(difference, difference, sum)
     }
 }
+
+/// How many rows ahead memory is asked for.
+const AHEAD: usize = 3;
 
 /// The sum of a term. Both vectors are equally long.
 #[inline(always)]
@@ -228,7 +231,11 @@ impl WithSimd for HalvedDotsOf<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let words = self.query.even.len();
-        for &row in self.some {
+        let ahead = self.some.iter().skip(AHEAD).map(Some).chain(std::iter::repeat(None));
+        for (&row, ahead) in self.some.iter().zip(ahead) {
+            if let Some(&ahead) = ahead {
+                prefetch::soon(&self.rows[ahead as usize * words..][..words]);
+            }
             let row = &self.rows[row as usize * words..][..words];
             self.out.push(halved_dot(simd, self.query, row));
         }

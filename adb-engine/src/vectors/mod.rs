@@ -9,6 +9,8 @@ mod kernel;
 mod map;
 mod matrix;
 pub(crate) mod metric;
+#[expect(unsafe_code, reason = "the instruction takes a pointer")]
+mod prefetch;
 pub(crate) mod scan;
 mod sieve;
 mod top;
