@@ -72,6 +72,7 @@ pub struct Options {
     readers: Option<NonZero<usize>>,
     response_limit: usize,
     exact_scan: ExactScan,
+    map_vectors: bool,
     policy: Policy,
     settings: Settings,
 }
@@ -83,6 +84,7 @@ impl Default for Options {
             readers: None,
             response_limit: RESPONSE_LIMIT,
             exact_scan: ExactScan::default(),
+            map_vectors: true,
             policy: Policy::default(),
             settings: Settings::default(),
         }
@@ -116,6 +118,18 @@ impl Options {
     #[must_use]
     pub fn exact_scan(mut self, scan: ExactScan) -> Self {
         self.exact_scan = scan;
+        self
+    }
+
+    /// Whether vectors of large sets are kept in a file beside the database, too, and searched there
+    /// (mapped into memory); true unless told.
+    ///
+    /// Without it each process reads the vectors from the tables before its first search, and holds
+    /// them in memory of its own: 6 bytes a component (4 by [`ExactScan::Full`]), which the file
+    /// takes on the disk. With it the system keeps in memory what is used.
+    #[must_use]
+    pub fn map_vectors(mut self, map: bool) -> Self {
+        self.map_vectors = map;
         self
     }
 
@@ -314,7 +328,9 @@ impl Core {
             indexer: None,
             writer: None,
         };
-        let vectors = Arc::new(VectorCache::new(options.exact_scan, options.policy.index_from));
+        let folder = options.map_vectors.then(|| directory.vectors());
+        let (scan, index_from) = (options.exact_scan, options.policy.index_from);
+        let vectors = Arc::new(VectorCache::new(scan, folder, index_from));
         let (lock, open) = writer.unzip();
         let writer = Writer {
             directory: directory.clone(),

@@ -94,9 +94,11 @@ fn recall(found: &[(i64, f64)], truth: &[(i64, f64)]) -> usize {
     found.iter().filter(|(n, _)| truth.contains(n)).count()
 }
 
-fn graph_files(directory: &Path) -> Vec<PathBuf> {
+/// The files of a kind that were made from vectors.
+fn files(directory: &Path, kind: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(directory.join("adb.vectors")) else { return Vec::new() };
-    entries.map(|e| e.unwrap().path()).collect()
+    let paths = entries.map(|e| e.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|e| e == kind)).collect()
 }
 
 #[tokio::test]
@@ -126,7 +128,7 @@ async fn a_graph_finds_nearly_all_in_every_metric() {
         assert_eq!(wanted, 400);
         assert!(hits * 100 >= wanted * 97, "{metric}: {hits} of {wanted}");
     }
-    assert_eq!(graph_files(dir.path()).len(), 3);
+    assert_eq!((files(dir.path(), "graph").len(), files(dir.path(), "rows").len()), (3, 3));
 }
 
 #[tokio::test]
@@ -290,6 +292,29 @@ async fn searches_while_graphs_are_fed() {
     }
 }
 
+/// The same answers whether vectors are mapped or not.
+#[tokio::test]
+async fn vectors_may_stay_out_of_memory() {
+    let (dir, vectors) = saved(5).await;
+    let mut answers = Vec::new();
+    for map in [true, false] {
+        let engine = options().map_vectors(map).read_only(true).open(dir.path()).unwrap();
+        let mut all = Vec::new();
+        for own in vectors.iter().step_by(31) {
+            all.push(nearest(&engine, "s", own, 9, &json!({"engine": "Flat"})).await);
+        }
+        answers.push(all);
+    }
+    assert_eq!(answers[0], answers[1]);
+    // Without the option no file is made.
+    let dir = tempfile::tempdir().unwrap();
+    let engine = options().map_vectors(false).open(dir.path()).unwrap();
+    add_set(&engine, "s", 8, "L2").await;
+    add(&engine, "s", 0, &vectors).await;
+    engine.settle_indexes().await.unwrap();
+    assert_eq!((files(dir.path(), "graph").len(), files(dir.path(), "rows").len()), (1, 0));
+}
+
 async fn saved(seed: u64) -> (tempfile::TempDir, Vec<Vec<f32>>) {
     let dir = tempfile::tempdir().unwrap();
     let engine = options().open(dir.path()).unwrap();
@@ -305,36 +330,48 @@ async fn saved(seed: u64) -> (tempfile::TempDir, Vec<Vec<f32>>) {
 
 /// Every vector is the nearest to itself.
 async fn finds_all(engine: &Engine, vectors: &[Vec<f32>], what: &str) {
-    for (n, own) in vectors.iter().enumerate().step_by(17) {
-        let found = nearest(engine, "s", own, 3, &json!({})).await;
-        assert_eq!(found[0], (n as i64, 0.0), "{what}");
+    for engine_name in ["HNSW", "Flat"] {
+        for (n, own) in vectors.iter().enumerate().step_by(17) {
+            let found = nearest(engine, "s", own, 3, &json!({"engine": engine_name})).await;
+            assert_eq!(found[0], (n as i64, 0.0), "{what}");
+        }
     }
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_what_it_was_is_made_anew() {
+async fn a_graph_that_is_not_what_it_was_is_made_anew() {
+    damage("graph").await;
+}
+
+#[tokio::test]
+async fn a_file_of_rows_that_is_not_what_it_was_is_made_anew() {
+    damage("rows").await;
+}
+
+async fn damage(kind: &str) {
     let (dir, vectors) = saved(1).await;
-    let [file] = &graph_files(dir.path())[..] else { panic!("one file") };
+    let [file] = &files(dir.path(), kind)[..] else { panic!("one file") };
     let good = fs::read(file).unwrap();
     let (other, _) = saved(2).await;
-    let foreign = fs::read(&graph_files(other.path())[0]).unwrap();
+    let foreign = fs::read(&files(other.path(), kind)[0]).unwrap();
     let flipped = |at: usize| {
         let mut bytes = good.clone();
         bytes[at] ^= 4;
         bytes
     };
-    let damages: [(&str, Option<Vec<u8>>); 8] = [
+    let damages: [(&str, Option<Vec<u8>>); 9] = [
         ("missing", None),
         ("empty", Some(vec![])),
         ("a stub", Some(good[..40].to_vec())),
         ("cut", Some(good[..good.len() / 2].to_vec())),
         ("another database's", Some(foreign)),
         ("a flipped bit", Some(flipped(good.len() / 3))),
+        ("a flipped bit at the beginning", Some(flipped(100))),
         ("a flipped bit at the end", Some(flipped(good.len() - 20))),
         ("noise", Some(vec![7; good.len()])),
     ];
     for (what, bytes) in damages {
-        let [file] = &graph_files(dir.path())[..] else { panic!("{what}: one file") };
+        let [file] = &files(dir.path(), kind)[..] else { panic!("{what}: one file") };
         match &bytes {
             None => fs::remove_file(file).unwrap(),
             Some(bytes) => fs::write(file, bytes).unwrap(),
@@ -345,7 +382,7 @@ async fn a_file_that_is_not_what_it_was_is_made_anew() {
         reader.settle_indexes().await.unwrap();
         finds_all(&reader, &vectors, what).await;
         drop(reader);
-        let left = graph_files(dir.path());
+        let left = files(dir.path(), kind);
         assert_eq!(left.len(), usize::from(bytes.is_some()), "{what}");
         // One that writes replaces it. An update takes the write lock.
         let engine = options().open(dir.path()).unwrap();
@@ -354,18 +391,18 @@ async fn a_file_that_is_not_what_it_was_is_made_anew() {
         engine.settle_indexes().await.unwrap();
         finds_all(&engine, &vectors, what).await;
         drop(engine);
-        let [made] = &graph_files(dir.path())[..] else { panic!("{what}: one file") };
+        let [made] = &files(dir.path(), kind)[..] else { panic!("{what}: one file") };
         assert_ne!(Some(fs::read(made).unwrap()), bytes, "{what}: made anew");
     }
 }
 
 #[tokio::test]
-async fn a_set_that_goes_takes_its_file_along() {
+async fn a_set_that_goes_takes_its_files_along() {
     let (dir, _) = saved(3).await;
     let engine = options().open(dir.path()).unwrap();
     ask(&engine, json!([{"DeleteDescriptorSet": {"with_name": "s"}}]), vec![]).await;
     engine.settle_indexes().await.unwrap();
-    assert_eq!(graph_files(dir.path()), [PathBuf::new(); 0]);
+    assert_eq!(fs::read_dir(dir.path().join("adb.vectors")).unwrap().count(), 0);
     add_set(&engine, "s", 8, "L2").await;
     add(&engine, "s", 0, &[vec![1.0; 8]]).await;
     assert_eq!(nearest(&engine, "s", &[0.0; 8], 3, &json!({})).await, [(0, 8.0)]);

@@ -20,8 +20,9 @@ use crate::{
         format::class_id::{
             BLOB, BOUNDING_BOX, CLIP, DESCRIPTOR, DESCRIPTOR_SET, FRAME, IMAGE, POLYGON, VIDEO,
         },
-        graph_counter, system,
+        system,
     },
+    vectors::files::FileKind,
 };
 
 use super::{Run, body, filter::Param, refs::Object};
@@ -224,8 +225,10 @@ impl Run<'_> {
             )?
             .execute([Param::ids(sets.iter().copied())])?;
             for set in sets {
-                conn.prepare_cached("DELETE FROM counter WHERE name = ?")?
-                    .execute([graph_counter(*set)])?;
+                for kind in [FileKind::Graph, FileKind::Rows] {
+                    conn.prepare_cached("DELETE FROM counter WHERE name = ?")?
+                        .execute([kind.counter(*set)])?;
+                }
                 self.vectors.forget(*set);
             }
         }

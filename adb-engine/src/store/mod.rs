@@ -247,11 +247,6 @@ fn distrusting(conn: &Connection, moved: rusqlite::Result<()>) -> Result<(), Err
     })
 }
 
-/// The name of the counter whose number names the file that holds a set's graph.
-pub(crate) fn graph_counter(set: i64) -> String {
-    format!("graph of {set}")
-}
-
 /// A number that grows by itself.
 pub(crate) fn counter(conn: &Connection, name: &str) -> rusqlite::Result<i64> {
     conn.prepare_cached("SELECT value FROM counter WHERE name = ?")?

@@ -14,21 +14,24 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{error::ErrorKind, request::fault::Fail, store::format::class_id};
 
 use super::{
     Neighbour, components,
+    files::FileKind,
     graph::{Graph, Unfit},
     matrix::{Matrix, Position},
     metric::{Metric, inverse_norm},
+    rows,
     scan::{self, ExactScan, Query, View},
     top::Top,
 };
@@ -51,6 +54,8 @@ const MAX_EXPANSION: usize = 2048;
 pub(crate) struct VectorCache {
     sets: Mutex<HashMap<i64, Arc<SetCache>>>,
     scan: ExactScan,
+    /// Where files of rows lie, if there are to be any.
+    folder: Option<PathBuf>,
     /// Sets of fewer vectors have no graph.
     index_from: usize,
     /// A search found a graph missing or behind.
@@ -65,6 +70,8 @@ pub(crate) struct SetCache {
     graph: RwLock<Option<Arc<Graph>>>,
     /// Whether a search would have had use for a graph.
     wanted: AtomicBool,
+    /// The file of rows was found to be damaged.
+    no_file: AtomicBool,
 }
 
 /// A search in one set.
@@ -92,8 +99,8 @@ pub(crate) trait Among {
 }
 
 impl VectorCache {
-    pub(crate) fn new(scan: ExactScan, index_from: usize) -> Self {
-        Self { scan, index_from, ..Self::default() }
+    pub(crate) fn new(scan: ExactScan, folder: Option<PathBuf>, index_from: usize) -> Self {
+        Self { scan, folder, index_from, ..Self::default() }
     }
 
     /// For each query the nearest vectors of those that `conn` sees, the nearest first.
@@ -116,7 +123,7 @@ impl VectorCache {
         let now = position(conn, search.set)?;
         let cache = self.of_set(conn, search.set)?;
         if committed {
-            cache.grow(conn, search.set, search.dimensions, self.scan, now, newest)?;
+            self.grow(&cache, conn, search.set, search.dimensions, now, newest)?;
         }
         let mut matrix = cache.snapshot();
         let mut dead = Vec::new();
@@ -131,7 +138,7 @@ impl VectorCache {
             queries.iter().map(|_| Top::new(search.metric, search.k)).collect();
         if matrix.last < newest {
             exact(&view, &queries, search.among, &mut tops)?;
-            rows(conn, search, &queries, matrix.last, &mut tops)?;
+            uncached(conn, search, &queries, matrix.last, &mut tops)?;
         } else {
             let graph = cache.graph();
             let large = matrix.len() >= self.index_from;
@@ -147,11 +154,16 @@ impl VectorCache {
                 None => exact(&view, &queries, search.among, &mut tops)?,
             }
         }
+        if matrix.is_broken() {
+            // What was found is worth nothing.
+            cache.give_up_file();
+            return self.search(conn, search, committed);
+        }
         Ok(tops.into_iter().map(Top::into_sorted).collect())
     }
 
     /// The cache of a set. A new one is the time to give up those of sets that are gone.
-    fn of_set(&self, conn: &Connection, set: i64) -> Result<Arc<SetCache>, ErrorKind> {
+    pub(crate) fn of_set(&self, conn: &Connection, set: i64) -> Result<Arc<SetCache>, ErrorKind> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = sets.get(&set) {
             return Ok(cache.clone());
@@ -173,9 +185,111 @@ impl VectorCache {
     ) -> Result<Arc<SetCache>, ErrorKind> {
         let cache = self.of_set(conn, set)?;
         if let Some(newest) = newest(conn, set)? {
-            cache.grow(conn, set, dimensions, self.scan, position(conn, set)?, newest)?;
+            self.grow(&cache, conn, set, dimensions, position(conn, set)?, newest)?;
         }
         Ok(cache)
+    }
+
+    /// Follows the deletions up to `now` and adds the rows up to `newest`, unless that is past.
+    fn grow(
+        &self,
+        cache: &SetCache,
+        conn: &Connection,
+        set: i64,
+        dimensions: usize,
+        now: Position,
+        newest: i64,
+    ) -> Result<(), ErrorKind> {
+        let is_past = |m: &Matrix| m.at > now || (m.at == now && m.last >= newest);
+        if is_past(&cache.snapshot()) {
+            return Ok(());
+        }
+        let _growing = cache.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut matrix = cache.snapshot();
+        if is_past(&matrix) {
+            return Ok(());
+        }
+        if matrix.at.epoch < now.epoch {
+            matrix = Matrix::default();
+        }
+        if matrix.blocks.is_empty() && !cache.no_file.load(Ordering::Acquire) {
+            matrix = self.from_file(conn, set, dimensions, now)?.unwrap_or(matrix);
+        }
+        if matrix.at < now {
+            matrix.remove(&tombstones(conn, set, matrix.at.tombstone)?);
+        }
+        matrix.at = now;
+        let mut row = Vec::with_capacity(dimensions);
+        each_row(conn, set, dimensions, matrix.last, |id, bytes| {
+            row.clear();
+            row.extend(components(bytes));
+            matrix.push(id, &row, self.scan);
+        })?;
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix;
+        Ok(())
+    }
+
+    /// The rows of the file that a snapshot knows, if it can be used.
+    fn from_file(
+        &self,
+        conn: &Connection,
+        set: i64,
+        dimensions: usize,
+        now: Position,
+    ) -> Result<Option<Matrix>, ErrorKind> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let number = conn
+            .prepare_cached("SELECT value FROM counter WHERE name = ?")?
+            .query_row([FileKind::Rows.counter(set)], |row| row.get(0))
+            .optional()?;
+        let Some(number) = number else { return Ok(None) };
+        // Whatever is wrong with the file: the tables have it all.
+        let opened = rows::open(folder, set, number, dimensions, self.scan).ok();
+        Ok(opened.filter(|m| m.at.epoch == now.epoch && m.at <= now))
+    }
+
+    /// Writes the rows of a set into a file if so many are not in one, or a third of all; gives the
+    /// file's number. It is to be noted in the database, then told to [`VectorCache::use_file`].
+    pub(crate) fn save_rows(
+        &self,
+        set: i64,
+        cache: &SetCache,
+        unsaved_least: usize,
+    ) -> Result<Option<i64>, Unfit> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let matrix = cache.snapshot();
+        let unsaved = matrix.unsaved();
+        if unsaved == 0 || unsaved < unsaved_least {
+            return Ok(None);
+        }
+        let saved = rows::save(&matrix, folder, set);
+        if matrix.is_broken() {
+            cache.give_up_file();
+        }
+        saved.map(Some)
+    }
+
+    /// Takes the rows out of a file that was just written, and gives up their memory; says whether it
+    /// could. Deletions meanwhile are in the way.
+    pub(crate) fn use_file(
+        &self,
+        set: i64,
+        cache: &SetCache,
+        number: i64,
+        dimensions: usize,
+    ) -> Result<bool, Unfit> {
+        let Some(folder) = &self.folder else { return Ok(false) };
+        let mut opened = rows::open(folder, set, number, dimensions, self.scan)?;
+        let _growing = cache.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let matrix = cache.snapshot();
+        if matrix.at != opened.at || matrix.last < opened.last {
+            return Ok(false);
+        }
+        opened.blocks.extend(matrix.blocks_after(opened.last));
+        opened.last = matrix.last;
+        cache.no_file.store(false, Ordering::Release);
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        Ok(true)
     }
 
     /// Whether a search has found a graph missing or behind since this was asked last.
@@ -394,6 +508,12 @@ impl SetCache {
                 if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
                     return Err(error);
                 }
+                if matrix.is_broken() {
+                    // It may hold what never was.
+                    self.set_graph(None);
+                    self.give_up_file();
+                    return Err("the rows are not what they were".into());
+                }
                 graph.reached(block.ids[to - 1]);
                 from = to;
             }
@@ -401,44 +521,19 @@ impl SetCache {
         Ok(true)
     }
 
-    /// Follows the deletions up to `now` and adds the rows up to `newest`, unless that is past.
-    fn grow(
-        &self,
-        conn: &Connection,
-        set: i64,
-        dimensions: usize,
-        scan: ExactScan,
-        now: Position,
-        newest: i64,
-    ) -> Result<(), ErrorKind> {
-        let is_past = |m: &Matrix| m.at > now || (m.at == now && m.last >= newest);
-        if is_past(&self.snapshot()) {
-            return Ok(());
-        }
+    /// The file of rows is damaged: from now on the tables are read.
+    fn give_up_file(&self) {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut matrix = self.snapshot();
-        if is_past(&matrix) {
-            return Ok(());
+        self.no_file.store(true, Ordering::Release);
+        let mut matrix = self.matrix.write().unwrap_or_else(PoisonError::into_inner);
+        if matrix.is_broken() {
+            *matrix = Matrix::default();
         }
-        if matrix.at.epoch < now.epoch {
-            matrix = Matrix::default();
-        } else if matrix.at < now {
-            matrix.remove(&tombstones(conn, set, matrix.at.tombstone)?);
-        }
-        matrix.at = now;
-        let mut row = Vec::with_capacity(dimensions);
-        each_row(conn, set, dimensions, matrix.last, |id, bytes| {
-            row.clear();
-            row.extend(components(bytes));
-            matrix.push(id, &row, scan);
-        })?;
-        *self.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix;
-        Ok(())
     }
 }
 
 /// Offers rows that are not cached.
-fn rows(
+fn uncached(
     conn: &Connection,
     search: &Search<'_>,
     queries: &[Query<'_>],

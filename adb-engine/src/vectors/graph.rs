@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, OpenOptions},
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
     sync::{
         PoisonError, RwLock,
@@ -190,20 +190,6 @@ fn options(metric: Metric, dimensions: usize) -> IndexOptions {
     }
 }
 
-fn path(directory: &Path, set: i64, hash: i64) -> PathBuf {
+pub(super) fn path(directory: &Path, set: i64, hash: i64) -> PathBuf {
     directory.join(format!("{set}.{hash:016x}.graph"))
-}
-
-/// Removes the files of graphs that `keep` does not hold, by set and number, and unfinished ones.
-pub(crate) fn sweep(directory: &Path, keep: &[(i64, i64)]) -> io::Result<()> {
-    let keep: Vec<PathBuf> = keep.iter().map(|&(set, hash)| path(directory, set, hash)).collect();
-    for entry in fs::read_dir(directory)? {
-        let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let ours = name.ends_with(".graph") || name.ends_with(".graph.new");
-        if ours && !keep.contains(&file) {
-            fs::remove_file(&file)?;
-        }
-    }
-    Ok(())
 }

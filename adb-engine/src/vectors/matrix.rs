@@ -1,8 +1,11 @@
 //! Rows of a set in memory.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use super::{half, metric::inverse_norm, scan::ExactScan};
+use super::{half, metric::inverse_norm, rows::Numbers, scan::ExactScan};
 
 /// Rows that are kept and copied together.
 pub(super) const BLOCK_ROWS: usize = 1024;
@@ -16,6 +19,8 @@ pub(super) struct Matrix {
     pub(super) last: i64,
     /// How far it has followed the deletions.
     pub(super) at: Position,
+    /// Set when rows that are mapped turn out to be other than they were.
+    pub(super) broken: Option<Arc<AtomicBool>>,
 }
 
 /// A state of a set, as far as deletions go.
@@ -33,9 +38,9 @@ pub(super) struct Block {
     /// In ascending order.
     pub(super) ids: Vec<i64>,
     /// Row after row.
-    pub(super) components: Vec<f32>,
+    pub(super) components: Numbers<f32>,
     /// The rows in bfloat16, if searches go by them.
-    pub(super) halves: Vec<u32>,
+    pub(super) halves: Numbers<u32>,
     /// How far those are from the rows.
     pub(super) errors: Vec<f32>,
     /// The rows' Euclidean norms, and their squares.
@@ -53,13 +58,36 @@ pub(super) struct At {
 
 impl Matrix {
     pub(super) fn push(&mut self, id: i64, row: &[f32], scan: ExactScan) {
-        if self.blocks.last().is_none_or(|b| b.ids.len() >= BLOCK_ROWS) {
+        if self.blocks.last().is_none_or(|b| b.is_full()) {
             self.blocks.push(Arc::new(Block { dimensions: row.len(), ..Block::default() }));
         }
         if let Some(last) = self.blocks.last_mut() {
             Arc::make_mut(last).push(id, row, scan);
         }
         self.last = id;
+    }
+
+    /// Whether what was read of it may be wrong.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.as_ref().is_some_and(|broken| broken.load(Ordering::Acquire))
+    }
+
+    /// How many rows are in memory of this process's own.
+    pub(super) fn unsaved(&self) -> usize {
+        let own = self.blocks.iter().filter(|b| !b.components.is_mapped());
+        own.map(|b| b.ids.len()).sum()
+    }
+
+    /// The blocks of the rows after an id.
+    pub(super) fn blocks_after(&self, id: i64) -> Vec<Arc<Block>> {
+        let mut blocks = self.blocks[self.block_after(id)..].to_vec();
+        if let Some(first) = blocks.first_mut() {
+            let before = first.ids.partition_point(|&i| i <= id);
+            if before > 0 {
+                *first = Arc::new(first.without(&first.ids[..before]));
+            }
+        }
+        blocks
     }
 
     pub(super) fn len(&self) -> usize {
@@ -108,9 +136,9 @@ impl Matrix {
 impl Block {
     fn push(&mut self, id: i64, row: &[f32], scan: ExactScan) {
         self.ids.push(id);
-        self.components.extend_from_slice(row);
+        self.components.own().extend_from_slice(row);
         if scan == ExactScan::Halved {
-            let error = half::push(row, &mut self.halves);
+            let error = half::push(row, self.halves.own());
             self.errors.push(error);
         }
         let square = super::kernel::dot(row, row);
@@ -123,23 +151,29 @@ impl Block {
         &self.components[row * self.dimensions..][..self.dimensions]
     }
 
-    fn half_row(&self, row: usize) -> &[u32] {
+    pub(super) fn half_row(&self, row: usize) -> &[u32] {
         let words = half::words(self.dimensions);
         &self.halves[row * words..][..words]
     }
 
     pub(super) fn is_halved(&self) -> bool {
-        !self.halves.is_empty()
+        !self.errors.is_empty()
+    }
+
+    /// Whether no rows are added to it any more.
+    fn is_full(&self) -> bool {
+        self.ids.len() >= BLOCK_ROWS || self.components.is_mapped()
     }
 
     fn without(&self, dead: &[i64]) -> Self {
         let mut left = Self { dimensions: self.dimensions, ..Self::default() };
+        let (mut components, mut halves) = (Vec::new(), Vec::new());
         for (i, id) in self.ids.iter().enumerate() {
             if dead.binary_search(id).is_err() {
                 left.ids.push(*id);
-                left.components.extend_from_slice(self.row(i));
+                components.extend_from_slice(self.row(i));
                 if self.is_halved() {
-                    left.halves.extend_from_slice(self.half_row(i));
+                    halves.extend_from_slice(self.half_row(i));
                     left.errors.push(self.errors[i]);
                 }
                 left.norms.push(self.norms[i]);
@@ -147,6 +181,8 @@ impl Block {
                 left.inverse_norms.push(self.inverse_norms[i]);
             }
         }
+        left.components = Numbers::Own(components);
+        left.halves = Numbers::Own(halves);
         left
     }
 }

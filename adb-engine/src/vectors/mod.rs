@@ -2,6 +2,7 @@
 //! the approximate one.
 
 pub(crate) mod cache;
+pub(crate) mod files;
 pub(crate) mod graph;
 mod half;
 mod kernel;
@@ -11,6 +12,7 @@ mod matrix;
 pub(crate) mod metric;
 #[expect(unsafe_code, reason = "the instruction takes a pointer")]
 mod prefetch;
+mod rows;
 pub(crate) mod scan;
 mod sieve;
 mod top;

@@ -1,5 +1,5 @@
-//! The indexer: feeds graphs with what was committed, and saves them. Nobody waits for it: what it
-//! has not come to yet is found by scanning.
+//! The indexer: feeds graphs with what was committed, and saves them and the rows they are over.
+//! Nobody waits for it: what it has not come to yet is found by scanning.
 
 use std::{
     collections::HashMap,
@@ -21,10 +21,11 @@ use super::{Record, Task};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
-    store::{Store, format::class_id, graph_counter},
+    store::{Store, format::class_id},
     vectors::{
         cache::{SetCache, VectorCache},
-        graph::{self, Graph, Unfit},
+        files::{self, FileKind, SetFile},
+        graph::{Graph, Unfit},
         is_approximate,
         metric::Metric,
     },
@@ -129,11 +130,11 @@ pub(crate) struct Indexer {
     pub(crate) store: Option<Store>,
     /// What is known of the sets' files.
     pub(crate) sets: HashMap<i64, Kept>,
-    /// The files (set, number) beside which there are no others.
-    pub(crate) swept: Option<Vec<(i64, i64)>>,
+    /// The files beside which there are no others.
+    pub(crate) swept: Option<Vec<SetFile>>,
 }
 
-/// What is known of a set's file.
+/// What is known of a set's files.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Kept {
     /// Which file holds the graph.
@@ -142,14 +143,20 @@ pub(crate) struct Kept {
     saved: usize,
     /// Whether the file that was there at first has been looked at.
     looked: bool,
+    /// Which file holds the rows.
+    rows_number: Option<i64>,
+    /// How many rows there were when they were last written.
+    rows_tried: usize,
 }
 
-/// A set that may have a graph.
+/// A set that is large enough for files.
 struct Set {
     id: i64,
     dimensions: usize,
-    metric: Metric,
-    number: Option<i64>,
+    /// If it has an approximate engine.
+    graph: Option<Metric>,
+    graph_number: Option<i64>,
+    rows_number: Option<i64>,
 }
 
 impl Indexer {
@@ -189,35 +196,49 @@ impl Indexer {
         }
         let Some(store) = &self.store else { return Ok(()) };
         store.conn.execute_batch("BEGIN")?;
-        let sets = sets(store);
+        let found = sets(store, self.policy.index_from);
         let mut ready = Vec::new();
-        for set in sets.as_ref().map_or(&[][..], |sets| sets) {
-            let cache = self.vectors.grown(&store.conn, set.id, set.dimensions)?;
-            ready.push((set.id, cache));
+        for set in found.as_ref().map_or(&[][..], |(_, large)| large) {
+            // Who only reads loads nothing that nobody has asked for.
+            let saves = self.indexing.saves.load(Ordering::Acquire);
+            if all || saves || self.vectors.of_set(&store.conn, set.id)?.is_wanted() {
+                ready.push(Some(self.vectors.grown(&store.conn, set.id, set.dimensions)?));
+            } else {
+                ready.push(None);
+            }
         }
         // What is fed is in memory: the snapshot is not needed, and would keep the log.
         store.conn.execute_batch("COMMIT")?;
-        let sets = sets?;
-        self.sets.retain(|id, _| sets.iter().any(|set| set.id == *id));
-        for (set, (_, cache)) in sets.iter().zip(&ready) {
+        let (ids, sets) = found?;
+        self.sets.retain(|id, _| ids.contains(id));
+        for (set, cache) in sets.iter().zip(&ready) {
             if self.indexing.is_stopped() {
                 return Ok(());
             }
-            self.feed(set, cache, all)?;
+            let Some(cache) = cache else { continue };
+            self.keep_rows(set, cache, all)?;
+            if let Some(metric) = set.graph {
+                self.feed(set, metric, cache, all)?;
+            }
         }
         self.sweep(&sets)
     }
 
     /// Removes files of sets that are gone and of graphs that have newer ones.
     fn sweep(&mut self, sets: &[Set]) -> Result<(), Unfit> {
-        let keep = |set: &Set| {
-            let ours = self.sets.get(&set.id).and_then(|kept| kept.number);
-            Some((set.id, ours.or(set.number)?))
-        };
-        let keep: Vec<(i64, i64)> = sets.iter().filter_map(keep).collect();
+        let mut keep = Vec::new();
+        for set in sets {
+            let kept = self.sets.get(&set.id).copied().unwrap_or_default();
+            for (kind, number) in [
+                (FileKind::Graph, kept.number.or(set.graph_number)),
+                (FileKind::Rows, kept.rows_number.or(set.rows_number)),
+            ] {
+                keep.extend(number.map(|number| SetFile { kind, set: set.id, number }));
+            }
+        }
         let saves = self.indexing.saves.load(Ordering::Acquire);
         if saves && self.swept.as_ref() != Some(&keep) && self.folder().exists() {
-            graph::sweep(&self.folder(), &keep)?;
+            files::sweep(&self.folder(), &keep)?;
             self.swept = Some(keep);
         }
         Ok(())
@@ -228,17 +249,23 @@ impl Indexer {
     }
 
     /// Brings one set's graph up to date with the rows in memory.
-    fn feed(&mut self, set: &Set, cache: &SetCache, all: bool) -> Result<(), Unfit> {
+    fn feed(
+        &mut self,
+        set: &Set,
+        metric: Metric,
+        cache: &SetCache,
+        all: bool,
+    ) -> Result<(), Unfit> {
         let rows = cache.len();
         let saves = self.indexing.saves.load(Ordering::Acquire);
         let kept = self.sets.entry(set.id).or_default();
         let mut graph = cache.graph();
         if graph.is_none() && !kept.looked {
             kept.looked = true;
-            if let Some(number) = set.number {
+            if let Some(number) = set.graph_number {
                 // Whatever is wrong with the file: another one is made.
                 if let Ok(found) =
-                    Graph::open(&self.directory.vectors(), set.id, number, set.metric, set.dimensions)
+                    Graph::open(&self.directory.vectors(), set.id, number, metric, set.dimensions)
                 {
                     kept.number = Some(number);
                     kept.saved = found.len();
@@ -256,10 +283,10 @@ impl Indexer {
         }
         // A quarter of it is deleted: another takes its place when it is finished.
         let worn = graph.as_ref().is_some_and(|g| g.len() > rows + rows / 3 + STRIDE);
-        let graph = match graph.filter(|g| !worn && g.metric() == set.metric) {
+        let graph = match graph.filter(|g| !worn && g.metric() == metric) {
             Some(graph) => graph,
             None => {
-                let graph = Arc::new(Graph::new(set.metric, set.dimensions)?);
+                let graph = Arc::new(Graph::new(metric, set.dimensions)?);
                 if !worn {
                     cache.set_graph(Some(graph.clone()));
                 }
@@ -287,42 +314,80 @@ impl Indexer {
 
     fn save(&mut self, set: i64, graph: &Graph) -> Result<(), Unfit> {
         let number = graph.save(&self.folder(), set)?;
-        let (done, noted) = mpsc::channel();
-        let record = Record { set, number, done };
-        self.tasks.send_blocking(Task::Record(record)).map_err(|_| ErrorKind::Closed)?;
-        if !noted.recv().unwrap_or(false) {
-            return Err("the file of a graph could not be noted in the database".into());
-        }
+        self.note(SetFile { kind: FileKind::Graph, set, number })?;
         let kept = self.sets.entry(set).or_default();
         kept.number = Some(number);
         kept.saved = graph.len();
         Ok(())
     }
+
+    /// Writes a set's rows if enough of them are in no file, and goes on with the file.
+    fn keep_rows(&mut self, set: &Set, cache: &SetCache, all: bool) -> Result<(), Unfit> {
+        if !self.indexing.saves.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let kept = self.sets.entry(set.id).or_default();
+        let (rows, least) = (cache.len(), self.policy.unsaved_least);
+        if !all && rows.abs_diff(kept.rows_tried) < least {
+            return Ok(());
+        }
+        kept.rows_tried = rows;
+        let unsaved_least = if all { 1 } else { least.max(rows / 3) };
+        let Some(number) = self.vectors.save_rows(set.id, cache, unsaved_least)? else {
+            return Ok(());
+        };
+        self.note(SetFile { kind: FileKind::Rows, set: set.id, number })?;
+        self.sets.entry(set.id).or_default().rows_number = Some(number);
+        self.vectors.use_file(set.id, cache, number, set.dimensions)?;
+        Ok(())
+    }
+
+    /// Has a file noted in the database.
+    fn note(&self, file: SetFile) -> Result<(), Unfit> {
+        let (done, noted) = mpsc::channel();
+        let record = Task::Record(Record { file, done });
+        self.tasks.send_blocking(record).map_err(|_| ErrorKind::Closed)?;
+        match noted.recv() {
+            Ok(true) => Ok(()),
+            _ => Err("a file of vectors could not be noted in the database".into()),
+        }
+    }
 }
 
-/// The sets that a snapshot sees that have an approximate engine.
-fn sets(store: &Store) -> Result<Vec<Set>, Unfit> {
+/// All sets that a snapshot sees, and of them the ones with so many vectors.
+fn sets(store: &Store, least: usize) -> Result<(Vec<i64>, Vec<Set>), Unfit> {
     let mut select = store.conn.prepare_cached(&format!(
         "SELECT id, dimensions, engines, metrics FROM c{}",
         class_id::DESCRIPTOR_SET
     ))?;
+    // No more than must be counted.
+    let mut count = store.conn.prepare_cached(&format!(
+        "SELECT count(*) FROM (SELECT 1 FROM c{} WHERE set_id = ? LIMIT ?)",
+        class_id::DESCRIPTOR
+    ))?;
     let mut number = store.conn.prepare_cached("SELECT value FROM counter WHERE name = ?")?;
-    let mut sets = Vec::new();
+    let mut number_of = |kind: FileKind, id: i64| {
+        number.query_row([kind.counter(id)], |row| row.get(0)).optional()
+    };
+    let least = i64::try_from(least).unwrap_or(i64::MAX);
+    let (mut all, mut large) = (Vec::new(), Vec::new());
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let engines: Vec<String> = serde_json::from_str(row.get_ref(2)?.as_str()?)?;
-        if !engines.iter().any(|engine| is_approximate(engine)) {
+        let id = row.get(0)?;
+        all.push(id);
+        if count.query_row([id, least], |row| row.get::<_, i64>(0))? < least {
             continue;
         }
+        let engines: Vec<String> = serde_json::from_str(row.get_ref(2)?.as_str()?)?;
         let metrics: Vec<String> = serde_json::from_str(row.get_ref(3)?.as_str()?)?;
-        let metric = metrics.first().and_then(|m| Metric::parse(m).ok());
-        let id = row.get(0)?;
-        sets.push(Set {
+        let metric = metrics.first().and_then(|m| Metric::parse(m).ok()).unwrap_or(Metric::L2);
+        large.push(Set {
             id,
             dimensions: usize::try_from(row.get::<_, i64>(1)?)?,
-            metric: metric.unwrap_or(Metric::L2),
-            number: number.query_row([graph_counter(id)], |row| row.get(0)).optional()?,
+            graph: engines.iter().any(|engine| is_approximate(engine)).then_some(metric),
+            graph_number: number_of(FileKind::Graph, id)?,
+            rows_number: number_of(FileKind::Rows, id)?,
         });
     }
-    Ok(sets)
+    Ok((all, large))
 }

@@ -18,6 +18,7 @@ use crate::{
     error::ErrorKind,
     request::Named,
     run::{Done, Run, Undone},
+    vectors::files::SetFile,
 };
 
 /// A request on its way.
@@ -33,10 +34,9 @@ pub(crate) enum Task {
     Record(Record),
 }
 
-/// The file that now holds a set's graph, to be noted in the database.
+/// A file that was made from a set's vectors, to be noted in the database.
 pub(crate) struct Record {
-    pub(crate) set: i64,
-    pub(crate) number: i64,
+    pub(crate) file: SetFile,
     /// Told whether it is.
     pub(crate) done: mpsc::Sender<bool>,
 }

@@ -11,8 +11,8 @@ use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
     run::{Done, Run, Sequence, Undone},
-    store::{Store, counter, format::class_id, graph_counter, set_counter},
-    vectors::cache::VectorCache,
+    store::{Store, counter, format::class_id, set_counter},
+    vectors::{cache::VectorCache, files::SetFile},
 };
 
 /// Requests that one commit takes at most: the first of them waits for all.
@@ -107,10 +107,10 @@ impl Writer {
         Ok(())
     }
 
-    /// Notes in the database which file holds a graph.
-    fn record(&mut self, Record { set, number, done }: Record) {
+    /// Notes a file in the database.
+    fn record(&mut self, Record { file, done }: Record) {
         let noted = match &mut self.open {
-            Some(open) if self.lock.is_some() => note_graph(open, set, number).is_ok(),
+            Some(open) if self.lock.is_some() => note_file(open, file).is_ok(),
             _ => false,
         };
         if !noted {
@@ -179,7 +179,7 @@ impl Writer {
     }
 }
 
-fn note_graph(open: &mut Open, set: i64, number: i64) -> Result<(), ErrorKind> {
+fn note_file(open: &mut Open, file: SetFile) -> Result<(), ErrorKind> {
     begin(&mut open.store)?;
     let conn = &open.store.conn;
     // The set may be gone by now.
@@ -188,7 +188,7 @@ fn note_graph(open: &mut Open, set: i64, number: i64) -> Result<(), ErrorKind> {
          ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         class_id::DESCRIPTOR_SET
     ))?
-    .execute(rusqlite::params![graph_counter(set), number, set])?;
+    .execute(rusqlite::params![file.kind.counter(file.set), file.number, file.set])?;
     conn.prepare_cached("COMMIT")?.execute([])?;
     Ok(())
 }
