@@ -26,7 +26,8 @@ struct Noise(u64);
 
 impl Noise {
     fn uniform(&mut self) -> f32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 40) as f32 / (1 << 24) as f32
     }
 
@@ -57,9 +58,7 @@ async fn done(engine: &Engine, request: Request) -> Vec<Json> {
 /// An image and its descriptor each; `part` 0 to 199 on both: < 100 is half, < 10 a twentieth, 0 one
 /// in two hundred.
 async fn fill(engine: &Engine, vectors: usize) {
-    let index = |class: &str| {
-        json!({"CreateIndex": {"index_type": "entity", "class": class, "property_key": "part"}})
-    };
+    let index = |class: &str| json!({"CreateIndex": {"index_type": "entity", "class": class, "property_key": "part"}});
     let set = json!({"AddDescriptorSet": {"name": "s", "dimensions": DIMENSIONS, "engine": ["HNSW", "Flat"], "metric": "L2"}});
     done(engine, Request::json(&json!([set, index("_Descriptor"), index("_Image")]))).await;
     let (centers, mut noise) = (centers(), Noise(1));
@@ -106,7 +105,11 @@ fn computed() -> Duration {
 }
 
 /// Times in order, and what each search found.
-async fn searches(engine: &Engine, commands: &Json, queries: &[Bytes]) -> (Vec<Duration>, Vec<Vec<String>>) {
+async fn searches(
+    engine: &Engine,
+    commands: &Json,
+    queries: &[Bytes],
+) -> (Vec<Duration>, Vec<Vec<String>>) {
     let (mut times, mut found) = (Vec::new(), Vec::new());
     let start = computed();
     for query in queries {
@@ -193,11 +196,20 @@ async fn main() {
     let flat = json!([find(json!({"engine": "Flat"}))]);
     let opened = Instant::now();
     let (first, _) = search(&engine, &flat, &queries[0]).await;
-    println!("open {:.3} s, first exact answer after {:.3} s more", (opened - start).as_secs_f64(), first.as_secs_f64());
+    println!(
+        "open {:.3} s, first exact answer after {:.3} s more",
+        (opened - start).as_secs_f64(),
+        first.as_secs_f64()
+    );
 
     let bytes = vectors * DIMENSIONS * 4;
     let [one, all] = bandwidth(bytes);
-    println!("memory: {:.1} GB/s by one thread, {:.1} by all: {:.2} ms for all vectors", one / 1e9, all / 1e9, bytes as f64 / all * 1e3);
+    println!(
+        "memory: {:.1} GB/s by one thread, {:.1} by all: {:.2} ms for all vectors",
+        one / 1e9,
+        all / 1e9,
+        bytes as f64 / all * 1e3
+    );
     let (times, truth) = searches(&engine, &flat, &queries[..200]).await;
     let share = bytes as f64 / all / times[0].as_secs_f64();
     report(&format!("exact, {scan:?}"), &times, &format!("{share:.2} of what binary32 may take"));
@@ -225,7 +237,9 @@ async fn main() {
     report("graph", &times, &format!("recall {:.4}", recall(&found[..200], &truth)));
     for (name, limit) in [("50 %", 100), ("5 %", 10), ("0.5 %", 1)] {
         let part = json!({"part": ["<", limit]});
-        let own = |engine: &str| json!([find(json!({"engine": engine, "knn_first": false, "constraints": part}))]);
+        let own = |engine: &str| {
+            json!([find(json!({"engine": engine, "knn_first": false, "constraints": part}))])
+        };
         let connected = json!([
             {"FindImage": {"_ref": 1, "constraints": part}},
             find(json!({"knn_first": false, "is_connected_to": {"ref": 1}})),

@@ -134,7 +134,8 @@ async fn feed(engine: &Engine) {
             .collect();
         let blobs = (first..first + 20).map(|n| vector(&on_the_line(n))).collect();
         send(engine, json!(add), blobs).await.done().unwrap();
-        let delete = json!([{"DeleteDescriptor": {"set": "line", "constraints": {"n": ["==", first]}}}]);
+        let delete =
+            json!([{"DeleteDescriptor": {"set": "line", "constraints": {"n": ["==", first]}}}]);
         send(engine, delete, vec![]).await.done().unwrap();
         println!("> {}.", first + 20);
     }

@@ -172,7 +172,8 @@ impl Among for Joined<'_> {
         sources.sort_unstable();
         sources.dedup();
         let first = self.first;
-        let sources = self.run.selection(first.kind, &first.select, None, Some(&sources))?.ids(conn)?;
+        let sources =
+            self.run.selection(first.kind, &first.select, None, Some(&sources))?.ids(conn)?;
         pairs.retain(|(source, _)| sources.binary_search(source).is_ok());
         let some = self.own(pairs.into_iter().map(|(_, id)| id).collect())?;
         self.run.spent(&self.key, start.elapsed(), self)?;
@@ -221,8 +222,11 @@ impl Run<'_> {
         &mut self,
         commands: &[Named],
     ) -> Option<Result<[Map<String, Json>; 2], (usize, Fail)>> {
-        let [Named { command: Command::Find(first), .. }, Named { command: Command::Find(second), .. }, rest @ ..] =
-            commands
+        let [
+            Named { command: Command::Find(first), .. },
+            Named { command: Command::Find(second), .. },
+            rest @ ..,
+        ] = commands
         else {
             return None;
         };

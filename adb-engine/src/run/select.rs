@@ -123,9 +123,8 @@ impl Selection {
 
     /// A SELECT of the rows' ids; nothing if there can't be any.
     pub(super) fn ids_sql(&self, params: &mut Vec<Param>) -> Option<String> {
-        let select = |part: &Part| {
-            format!("SELECT id FROM c{}{}", part.class.id, part.where_clause(params))
-        };
+        let select =
+            |part: &Part| format!("SELECT id FROM c{}{}", part.class.id, part.where_clause(params));
         let selects: Vec<String> = self.parts.iter().map(select).collect();
         (!selects.is_empty()).then(|| selects.join(" UNION ALL "))
     }

@@ -147,7 +147,9 @@ impl VectorCache {
                 self.wish.store(true, Ordering::Relaxed);
             }
             let graph = graph.filter(|graph| {
-                search.approximate && graph.metric() == search.metric && wanted(search.k) <= MAX_EXPANSION
+                search.approximate
+                    && graph.metric() == search.metric
+                    && wanted(search.k) <= MAX_EXPANSION
             });
             match graph {
                 Some(graph) => near(&view, &graph, &queries, search.among, &mut tops)?,
@@ -390,7 +392,9 @@ fn filtered_hits(
 ) -> Result<bool, Fail> {
     let known = among.known();
     let pass = |ids: &[i64]| match &known {
-        Some(known) => Ok(ids.iter().copied().filter(|id| known.binary_search(id).is_ok()).collect()),
+        Some(known) => {
+            Ok(ids.iter().copied().filter(|id| known.binary_search(id).is_ok()).collect())
+        }
         None => among.of(ids),
     };
     let total = view.matrix.len();

@@ -40,7 +40,8 @@ pub(crate) fn sweep(directory: &Path, keep: &[SetFile]) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let file = entry?.path();
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let ours = [".graph", ".graph.new", ".rows", ".rows.new"].iter().any(|end| name.ends_with(end));
+        let ours =
+            [".graph", ".graph.new", ".rows", ".rows.new"].iter().any(|end| name.ends_with(end));
         if ours && !keep.contains(&file) {
             fs::remove_file(&file)?;
         }

@@ -33,7 +33,8 @@ fn round(x: f32) -> u32 {
 /// The components again.
 #[cfg(test)]
 pub(super) fn values(words: &[u32], dimensions: usize) -> Vec<f32> {
-    let both = words.iter().flat_map(|w| [f32::from_bits(w << 16), f32::from_bits(w & 0xffff_0000)]);
+    let both =
+        words.iter().flat_map(|w| [f32::from_bits(w << 16), f32::from_bits(w & 0xffff_0000)]);
     both.take(dimensions).collect()
 }
 
@@ -53,7 +54,8 @@ mod tests {
         assert_eq!(error, f32::INFINITY, "the last is beyond the greatest");
         let mut bits = Vec::new();
         let error = push(&row[..5], &mut bits);
-        let real: f64 = row[..5].iter().zip(values(&bits, 5)).map(|(x, y)| f64::from(x - y).powi(2)).sum();
+        let real: f64 =
+            row[..5].iter().zip(values(&bits, 5)).map(|(x, y)| f64::from(x - y).powi(2)).sum();
         assert!(f64::from(error) >= real.sqrt() && f64::from(error) < real.sqrt() * 1.0001);
     }
 }

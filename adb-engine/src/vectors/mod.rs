@@ -6,7 +6,10 @@ pub(crate) mod files;
 pub(crate) mod graph;
 mod half;
 mod kernel;
-#[expect(unsafe_code, reason = "mapping a file is a promise about others that no compiler can check")]
+#[expect(
+    unsafe_code,
+    reason = "mapping a file is a promise about others that no compiler can check"
+)]
 mod map;
 mod matrix;
 pub(crate) mod metric;

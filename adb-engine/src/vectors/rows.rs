@@ -197,7 +197,9 @@ pub(super) fn save(matrix: &Matrix, directory: &Path, set: i64) -> Result<i64, U
             bytes.clear();
             for (block, row) in rows.by_ref().take(layout.rows_of(at).len()) {
                 match part {
-                    0 if words > 0 => bytes.extend_from_slice(bytemuck::cast_slice(block.half_row(row))),
+                    0 if words > 0 => {
+                        bytes.extend_from_slice(bytemuck::cast_slice(block.half_row(row)))
+                    }
                     0 => {}
                     _ => bytes.extend_from_slice(bytemuck::cast_slice(block.row(row))),
                 }
@@ -245,12 +247,13 @@ pub(super) fn open(
         let bytes = &header_bytes[16 + 8 * place..][..8];
         bytes.iter().rev().fold(0_u64, |n, byte| n << 8 | u64::from(*byte)) as i64
     };
-    let words = u32::from_le_bytes([header_bytes[12], header_bytes[13], header_bytes[14], header_bytes[15]]);
-    let layout = Layout {
-        rows: usize::try_from(number_at(2))?,
-        dimensions,
-        words: words as usize,
-    };
+    let words = u32::from_le_bytes([
+        header_bytes[12],
+        header_bytes[13],
+        header_bytes[14],
+        header_bytes[15],
+    ]);
+    let layout = Layout { rows: usize::try_from(number_at(2))?, dimensions, words: words as usize };
     let broken = Arc::new(AtomicBool::new(false));
     let mut matrix = Matrix {
         last: number_at(3),
@@ -259,7 +262,10 @@ pub(super) fn open(
         ..Matrix::default()
     };
     // Before anything is added up: a file of so many rows is that long.
-    let fits = layout.rows.checked_mul(NOTES + 4 * (layout.words + dimensions)).is_some_and(|n| n <= map.len());
+    let fits = layout
+        .rows
+        .checked_mul(NOTES + 4 * (layout.words + dimensions))
+        .is_some_and(|n| n <= map.len());
     if !fits
         || map.len() != layout.end()
         || ![0, half::words(dimensions)].contains(&layout.words)
@@ -329,7 +335,8 @@ mod tests {
     fn all(matrix: &Matrix) -> Vec<(i64, Vec<f32>, Vec<u32>)> {
         each_row(matrix)
             .map(|(block, row)| {
-                let half = if block.is_halved() { block.half_row(row).to_vec() } else { Vec::new() };
+                let half =
+                    if block.is_halved() { block.half_row(row).to_vec() } else { Vec::new() };
                 (block.ids[row], block.row(row).to_vec(), half)
             })
             .collect()

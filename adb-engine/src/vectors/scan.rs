@@ -1,6 +1,11 @@
 //! The exact search: over all rows, over some of them, and for many queries at once.
 
-use std::{num::NonZero, ops::Range, sync::{Mutex, PoisonError}, thread};
+use std::{
+    num::NonZero,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+    thread,
+};
 
 use super::{
     kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
@@ -74,12 +79,14 @@ impl<'a> Query<'a> {
 /// Offers the rows after an id to `top`.
 pub(super) fn scan(view: &View<'_>, query: &Query<'_>, after: i64, top: &mut Top) {
     let first = view.matrix.block_after(after);
-    let end = view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
+    let end =
+        view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
     if first >= end {
         return;
     }
     let blocks = first..end;
-    let halved = top.k() <= MAX_SIEVED && view.matrix.blocks[blocks.clone()].iter().all(|b| b.is_halved());
+    let halved =
+        top.k() <= MAX_SIEVED && view.matrix.blocks[blocks.clone()].iter().all(|b| b.is_halved());
     let bytes = query.components.len() * if halved { 2 } else { 4 };
     let parts = parts(blocks, bytes * super::matrix::BLOCK_ROWS);
     if halved {
@@ -108,7 +115,8 @@ fn in_threads<T: Send>(
     let Some(last) = parts.pop() else { return Vec::new() };
     thread::scope(|scope| {
         let work = &work;
-        let running: Vec<_> = parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
+        let running: Vec<_> =
+            parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
         let mut done = vec![work(last)];
         for thread in running {
             match thread.join() {
@@ -138,7 +146,13 @@ pub(super) fn for_each<T: Send>(each: Vec<T>, threads: usize, work: impl Fn(T) +
     });
 }
 
-fn scan_blocks(view: &View<'_>, query: &Query<'_>, after: i64, blocks: Range<usize>, k: usize) -> Top {
+fn scan_blocks(
+    view: &View<'_>,
+    query: &Query<'_>,
+    after: i64,
+    blocks: Range<usize>,
+    k: usize,
+) -> Top {
     let mut top = Top::new(query.metric, k);
     let mut measures = Vec::new();
     for block in &view.matrix.blocks[blocks] {
@@ -280,7 +294,8 @@ pub(super) fn scan_batch(view: &View<'_>, queries: &[Query<'_>], tops: &mut [Top
         }
         return;
     }
-    let end = view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
+    let end =
+        view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
     let width = kernel::panel_width();
     let panels: Vec<Vec<f32>> = queries
         .chunks(width)
@@ -294,7 +309,8 @@ pub(super) fn scan_batch(view: &View<'_>, queries: &[Query<'_>], tops: &mut [Top
     let parts = parts(0..end, super::matrix::BLOCK_ROWS * dimensions * 4);
     let threads = in_threads(parts, |blocks| {
         let mut sieves: Vec<Sieve> = queries.iter().map(|_| Sieve::new(k)).collect();
-        let mut limits: Vec<Limits> = bounds.chunks(width).map(|some| limits(some, width)).collect();
+        let mut limits: Vec<Limits> =
+            bounds.chunks(width).map(|some| limits(some, width)).collect();
         let (mut found, mut of_rows) = (Vec::new(), Vec::new());
         for at in blocks {
             let block = &*view.matrix.blocks[at];
@@ -310,7 +326,8 @@ pub(super) fn scan_batch(view: &View<'_>, queries: &[Query<'_>], tops: &mut [Top
                         *limit = sieve.limit();
                     }
                     let of_rows = &of_rows[from..to];
-                    Tile { dimensions, rows, panel, bounds: of_rows, limits, out: &mut found }.run();
+                    Tile { dimensions, rows, panel, bounds: of_rows, limits, out: &mut found }
+                        .run();
                     for &(row, lane, dot) in &found {
                         let (row, lane) = (row as usize, lane as usize);
                         // Beyond the queries there are lanes of zeros, which may be no numbers.
@@ -364,7 +381,12 @@ mod tests {
     }
 
     /// Of all that may be seen, by sorting.
-    fn sorted(view: &View<'_>, query: &Query<'_>, k: usize, among: impl Fn(i64) -> bool) -> Vec<(i64, u32)> {
+    fn sorted(
+        view: &View<'_>,
+        query: &Query<'_>,
+        k: usize,
+        among: impl Fn(i64) -> bool,
+    ) -> Vec<(i64, u32)> {
         let mut top = Top::new(query.metric, k);
         for block in &view.matrix.blocks {
             for (row, &id) in block.ids.iter().enumerate() {

@@ -48,7 +48,12 @@ impl PartialOrd for Ordered {
 
 impl Sieve {
     pub(super) fn new(k: usize) -> Self {
-        Self { k, uppers: BinaryHeap::with_capacity(k + 1), candidates: Vec::new(), full: 4 * k + 256 }
+        Self {
+            k,
+            uppers: BinaryHeap::with_capacity(k + 1),
+            candidates: Vec::new(),
+            full: 4 * k + 256,
+        }
     }
 
     /// What a lower bound may be at most. What is not a number is never beyond it.

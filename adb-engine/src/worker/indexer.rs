@@ -366,9 +366,8 @@ fn sets(store: &Store, least: usize) -> Result<(Vec<i64>, Vec<Set>), Unfit> {
         class_id::DESCRIPTOR
     ))?;
     let mut number = store.conn.prepare_cached("SELECT value FROM counter WHERE name = ?")?;
-    let mut number_of = |kind: FileKind, id: i64| {
-        number.query_row([kind.counter(id)], |row| row.get(0)).optional()
-    };
+    let mut number_of =
+        |kind: FileKind, id: i64| number.query_row([kind.counter(id)], |row| row.get(0)).optional();
     let least = i64::try_from(least).unwrap_or(i64::MAX);
     let (mut all, mut large) = (Vec::new(), Vec::new());
     let mut rows = select.query([])?;

@@ -27,7 +27,9 @@ fn vector(n: i64) -> Bytes {
 
 /// What must be there before groups are.
 pub(crate) fn set() -> Request {
-    Request::json(&json!([{"AddDescriptorSet": {"name": "s", "dimensions": DIMENSIONS, "engine": ["HNSW", "Flat"]}}]))
+    Request::json(
+        &json!([{"AddDescriptorSet": {"name": "s", "dimensions": DIMENSIONS, "engine": ["HNSW", "Flat"]}}]),
+    )
 }
 
 /// A group: an entity, an image, the connection between them, and a descriptor of the image. The
