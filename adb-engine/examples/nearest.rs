@@ -202,6 +202,9 @@ async fn main() {
         first.as_secs_f64()
     );
 
+    // Files are written by whoever writes; the next run then opens with them.
+    done(&engine, Request::json(&json!([{"AddEntity": {"class": "Run"}}]))).await;
+    engine.settle_indexes().await.unwrap();
     let bytes = vectors * DIMENSIONS * 4;
     let [one, all] = bandwidth(bytes);
     println!(

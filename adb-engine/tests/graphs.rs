@@ -159,10 +159,10 @@ async fn filters_find_nearly_all() {
         for rest in [own, connected] {
             let (mut hits, mut wanted) = (0, 0);
             // Every filter twice: what was chosen is kept the second time.
-            for turn in 0..20 {
+            for (turn, late) in late.iter().take(20).enumerate() {
                 let query = match turn % 2 {
                     0 => noise.clustered(&centers, 0.5),
-                    _ => late[turn].clone(),
+                    _ => late.clone(),
                 };
                 let mut flat = rest.clone();
                 flat["engine"] = json!("Flat");
@@ -174,6 +174,75 @@ async fn filters_find_nearly_all() {
                 wanted += truth.len();
             }
             assert!(hits * 100 >= wanted * 97, "{limit}: {hits} of {wanted}");
+        }
+    }
+}
+
+/// Edges to sets, by named classes and in one direction; references that are used again.
+#[tokio::test]
+async fn what_a_search_is_connected_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = options().open(dir.path()).unwrap();
+    add_set(&engine, "s", 2, "L2").await;
+    add_set(&engine, "t", 2, "L2").await;
+    let vectors: Vec<_> = (0..300).map(|n| vec![n as f32, 0.0]).collect();
+    add(&engine, "s", 0, &vectors).await;
+    engine.settle_indexes().await.unwrap();
+    let query = || vec![vector(&[0.0, 0.0])];
+    let first = |n: &Json| json!({"FindImage": {"_ref": 1, "constraints": {"n": n}}});
+    let near = |connected: Json| json!({"FindDescriptor": {"_ref": 2, "set": "s", "k_neighbors": 2, "knn_first": false, "is_connected_to": connected, "results": {"list": ["n"]}}});
+    let some = json!(["in", [7, 200, 90]]);
+    let found = |answers: &[Json]| answers[1]["FindDescriptor"]["entities"].clone();
+    let expected = json!([{"n": 7}, {"n": 90}]);
+    for (connected, expected) in [
+        (json!({"ref": 1}), expected.clone()),
+        (json!({"ref": 1, "direction": "in"}), expected.clone()),
+        (json!({"ref": 1, "direction": "out"}), json!(null)),
+        (json!({"ref": 1, "connection_class": "_DescriptorConnection"}), expected.clone()),
+        (json!({"ref": 1, "connection_class": "other"}), json!(null)),
+    ] {
+        // Twice: asked for a few, and from what is kept.
+        for _ in 0..2 {
+            let answers =
+                ask(&engine, json!([first(&some), near(connected.clone())]), query()).await;
+            assert_eq!(answers[0], json!({"FindImage": {"status": 0, "returned": 0}}));
+            assert_eq!(found(&answers), expected, "{connected}");
+        }
+    }
+    let sets = json!({"FindDescriptorSet": {"_ref": 1, "with_name": "s"}});
+    let answers = ask(&engine, json!([sets, near(json!({"ref": 1}))]), query()).await;
+    assert_eq!(found(&answers), json!([{"n": 0}, {"n": 1}]));
+    let sets = json!({"FindDescriptorSet": {"_ref": 1, "with_name": "t"}});
+    let answers = ask(&engine, json!([sets, near(json!({"ref": 1}))]), query()).await;
+    assert_eq!(found(&answers), json!(null));
+    // Both references may be used afterwards.
+    let mut commands = vec![first(&some), near(json!({"ref": 1}))];
+    for reference in [1, 2] {
+        commands.push(
+            json!({"FindDescriptor": {"is_connected_to": {"ref": 1}, "results": {"count": true}}}),
+        );
+        commands.push(json!({"FindImage": {"is_connected_to": {"ref": reference}, "results": {"list": ["n"]}}}));
+    }
+    let answers = ask(&engine, json!(commands), query()).await;
+    assert_eq!(found(&answers), expected);
+    assert_eq!(answers[2]["FindDescriptor"]["count"], 3);
+    assert_eq!(answers[5]["FindImage"]["entities"], expected);
+    // What is wrong with either is said of that one.
+    for (bad, says) in [
+        (
+            json!([{"FindImage": {"_ref": 1, "constraints": {"_uniqueid": [">", "1.0.1"]}}}, near(json!({"ref": 1}))]),
+            "command 0 (FindImage)",
+        ),
+        (
+            json!([first(&some), {"FindDescriptor": {"set": "none", "k_neighbors": 2, "knn_first": false, "is_connected_to": {"ref": 1}}}]),
+            "command 1 (FindDescriptor)",
+        ),
+    ] {
+        match send(&engine, bad, query()).await {
+            adb_model::Response::Refused(refusal) => {
+                assert!(refusal.info.starts_with(says), "{}", refusal.info);
+            }
+            adb_model::Response::Done { answers, .. } => panic!("{answers:?}"),
         }
     }
 }

@@ -19,10 +19,12 @@ use crate::{
         Command, Named,
         fault::{Fail, Fault},
         find::{Find, Step},
+        kind::Kind,
     },
     store::{
         catalog::{Class, Target},
         format::class_id,
+        system,
     },
     vectors::cache::Among,
 };
@@ -37,6 +39,9 @@ use super::{
 
 /// What SQLite takes to look at a row, roughly.
 const ROW: Duration = Duration::from_nanos(400);
+
+/// The answers of two Finds, or which of them failed.
+type Joint = Result<[Map<String, Json>; 2], (usize, Fail)>;
 
 /// The descriptors that a Find is about, but for nearness.
 pub(super) struct Passing<'a> {
@@ -101,7 +106,12 @@ impl Joined<'_> {
             Some(name) => catalog.class(Target::Connection, name).into_iter().collect(),
             None => catalog.classes(Target::Connection).collect(),
         };
+        let from_sets = self.first.kind == Kind::DescriptorSet;
         for class in classes {
+            // Edges that stand in an object's row: of a descriptor's, those to its set only.
+            if system::is_view(class) && !(from_sets && class.id == class_id::SET_TO_DESCRIPTOR) {
+                continue;
+            }
             let on_edge = match &self.step.constraints {
                 Some(expr) => compile(class, expr, &[])?,
                 None => Condition::new("1", []),
@@ -218,10 +228,7 @@ impl Run<'_> {
 
     /// Two Finds of which the first only says what the second is to search among: its objects need
     /// not be found one by one. Nothing if these are no such two.
-    pub(super) fn find_joined(
-        &mut self,
-        commands: &[Named],
-    ) -> Option<Result<[Map<String, Json>; 2], (usize, Fail)>> {
+    pub(super) fn find_joined(&mut self, commands: &[Named]) -> Option<Joint> {
         let [
             Named { command: Command::Find(first), .. },
             Named { command: Command::Find(second), .. },
@@ -248,12 +255,7 @@ impl Run<'_> {
         joined.then(|| self.joined(first, second, step))
     }
 
-    fn joined(
-        &mut self,
-        first: &Find,
-        second: &Find,
-        step: &Step,
-    ) -> Result<[Map<String, Json>; 2], (usize, Fail)> {
+    fn joined(&mut self, first: &Find, second: &Find, step: &Step) -> Joint {
         let at = |command: usize| move |fail: Fail| (command, fail);
         let sources = self.selection(first.kind, &first.select, None, None).map_err(at(0))?;
         let mut before = body(&[]);

@@ -22,11 +22,14 @@ const MAX_CONDITIONS: usize = 32;
 #[derive(Default)]
 pub(crate) struct Chosen {
     version: Cell<i64>,
-    /// The last used last: the condition with all its values, and the rows in ascending order.
-    kept: RefCell<Vec<(Vec<u8>, Arc<[i64]>)>>,
+    /// The last used last.
+    kept: RefCell<Vec<Kept>>,
     /// What asking a condition about a few rows has cost so far.
     spent: RefCell<HashMap<Vec<u8>, Duration>>,
 }
+
+/// A condition with all its values, and the rows in ascending order.
+type Kept = (Vec<u8>, Arc<[i64]>);
 
 impl Chosen {
     /// To be called in each transaction, after its first SELECT and before anything is asked for.
@@ -65,7 +68,7 @@ impl Chosen {
     pub(crate) fn put(&self, condition: Vec<u8>, ids: &Arc<[i64]>) {
         let mut kept = self.kept.borrow_mut();
         kept.push((condition, ids.clone()));
-        let size = |kept: &[(Vec<u8>, Arc<[i64]>)]| -> usize {
+        let size = |kept: &[Kept]| -> usize {
             kept.iter().map(|(of, ids)| of.len() / 8 + ids.len()).sum()
         };
         while kept.len() > MAX_CONDITIONS || size(&kept) > MAX_IDS {

@@ -215,7 +215,7 @@ impl VectorCache {
             matrix = Matrix::default();
         }
         if matrix.blocks.is_empty() && !cache.no_file.load(Ordering::Acquire) {
-            matrix = self.from_file(conn, set, dimensions, now)?.unwrap_or(matrix);
+            matrix = self.filed(conn, set, dimensions, now)?.unwrap_or(matrix);
         }
         if matrix.at < now {
             matrix.remove(&tombstones(conn, set, matrix.at.tombstone)?);
@@ -232,7 +232,7 @@ impl VectorCache {
     }
 
     /// The rows of the file that a snapshot knows, if it can be used.
-    fn from_file(
+    fn filed(
         &self,
         conn: &Connection,
         set: i64,

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use pulp::{Arch, Simd, WithSimd};
 
-use super::{metric::Metric, prefetch};
+use super::{metric::Metric, prefetch, sieve::is_beyond};
 
 static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
@@ -340,7 +340,7 @@ impl Tile<'_> {
                     let dots: &[f32] = bytemuck::cast_slice(&dots);
                     for lane in 0..S::F32_LANES {
                         let at = half * S::F32_LANES + lane;
-                        if !(lower[lane] > self.limits.limits[at]) {
+                        if !is_beyond(lower[lane], self.limits.limits[at]) {
                             self.out.push(((first + r) as u32, at as u32, dots[lane]));
                         }
                     }

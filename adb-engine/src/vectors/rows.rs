@@ -198,7 +198,7 @@ pub(super) fn save(matrix: &Matrix, directory: &Path, set: i64) -> Result<i64, U
             for (block, row) in rows.by_ref().take(layout.rows_of(at).len()) {
                 match part {
                     0 if words > 0 => {
-                        bytes.extend_from_slice(bytemuck::cast_slice(block.half_row(row)))
+                        bytes.extend_from_slice(bytemuck::cast_slice(block.half_row(row)));
                     }
                     0 => {}
                     _ => bytes.extend_from_slice(bytemuck::cast_slice(block.row(row))),

@@ -11,7 +11,7 @@ use super::{
     kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
     matrix::{Block, Matrix},
     metric::{Metric, inverse_norm},
-    sieve::{Candidate, QueryBound, RowBound, Sieve},
+    sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
     top::Top,
 };
 
@@ -189,8 +189,7 @@ fn sieve_blocks(
         let from = block.ids.partition_point(|&id| id <= after);
         for (row, dot) in dots.iter().enumerate().skip(from) {
             let bounds = RowBound::of(query.metric, block, row, true).around(*dot, &of_query);
-            // What is not a number is not beyond the limit.
-            if !(bounds[0] > sieve.limit()) && view.has(block.ids[row]) {
+            if !is_beyond(bounds[0], sieve.limit()) && view.has(block.ids[row]) {
                 sieve.offer(at as u32, row as u32, bounds);
             }
         }

@@ -66,7 +66,7 @@ impl Sieve {
 
     pub(super) fn offer(&mut self, block: u32, row: u32, bounds: [f32; 2]) {
         let [lower, upper] = bounds;
-        if lower > self.limit() {
+        if is_beyond(lower, self.limit()) {
             return;
         }
         self.candidates.push(Candidate { block, row, lower });
@@ -88,8 +88,7 @@ impl Sieve {
 
     fn tidy(&mut self) {
         let limit = self.limit();
-        // Not `lower <= limit`: what is not a number stays.
-        self.candidates.retain(|c| !(c.lower > limit));
+        self.candidates.retain(|c| !is_beyond(c.lower, limit));
     }
 
     /// Takes in what another has seen of the same query.
@@ -104,6 +103,11 @@ impl Sieve {
         self.tidy();
         self.candidates
     }
+}
+
+/// Whether a row with this lower bound is out. What is not a number is never out.
+pub(super) fn is_beyond(lower: f32, limit: f32) -> bool {
+    lower > limit
 }
 
 /// What a row contributes to its bounds.

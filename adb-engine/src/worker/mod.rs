@@ -53,8 +53,8 @@ fn reply(to: &Sender<Result<Response, DbError>>, answer: Result<Response, DbErro
 }
 
 /// Runs a request. A fault of ours must not end the thread that everybody waits for.
-fn run(run: Run<'_>, commands: Vec<Named>) -> Result<Done, Undone> {
-    catch_unwind(AssertUnwindSafe(|| run.all(&commands))).unwrap_or_else(|panic| {
+fn run(run: Run<'_>, commands: &[Named]) -> Result<Done, Undone> {
+    catch_unwind(AssertUnwindSafe(|| run.all(commands))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic");
         Err(Undone::Store(ErrorKind::Bug(text.to_owned())))

@@ -61,7 +61,7 @@ impl Reader {
         store.conn.execute_batch("BEGIN")?;
         store.refresh()?;
         let run = Run::new(store, &self.vectors, None, job.blobs, self.response_limit);
-        let done = super::run(run, job.commands);
+        let done = super::run(run, &job.commands);
         if !matches!(done, Err(Undone::Store(_))) {
             // After a failure the connection is dropped, and what failed is the better answer.
             store.conn.execute_batch("COMMIT")?;

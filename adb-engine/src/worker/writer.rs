@@ -243,7 +243,7 @@ fn one(
     store.conn.prepare_cached("SAVEPOINT request")?.execute([])?;
     sequence.transaction += 1;
     let run = Run::new(store, vectors, Some(sequence), job.blobs, response_limit);
-    let undone = match super::run(run, job.commands) {
+    let undone = match super::run(run, &job.commands) {
         Ok(Done { answers, blobs }) => {
             store.conn.prepare_cached("RELEASE request")?.execute([])?;
             return Ok(Response::Done { answers, blobs });
