@@ -13,7 +13,7 @@ mod kernel;
 mod map;
 mod matrix;
 pub(crate) mod metric;
-#[expect(unsafe_code, reason = "the instruction takes a pointer")]
+#[allow(unsafe_code, reason = "on some processors, an instruction that takes a pointer")]
 mod prefetch;
 mod rows;
 pub(crate) mod scan;
