@@ -455,6 +455,21 @@ mod tests {
         }
     }
 
+    /// Their products with the zeros beside the queries are no numbers.
+    #[test]
+    fn rows_whose_squares_are_too_large() {
+        let rows = vec![vec![3e19], vec![1.0]];
+        let matrix = matrix(&rows, ExactScan::Full);
+        let view = View { matrix: &matrix, newest: i64::MAX, dead: &[] };
+        let queries: Vec<Query<'_>> =
+            (0..MIN_TILED).map(|_| Query::new(Metric::L2, &rows[1])).collect();
+        let mut tops: Vec<Top> = queries.iter().map(|_| Top::new(Metric::L2, 2)).collect();
+        scan_batch(&view, &queries, &mut tops);
+        for top in tops {
+            assert_eq!(top.into_sorted().iter().map(|n| n.id).collect::<Vec<_>>(), [4, 1]);
+        }
+    }
+
     #[test]
     fn threads_share_the_rows() {
         let dimensions = 64;
