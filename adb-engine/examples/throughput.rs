@@ -13,7 +13,7 @@ mod rows;
 
 use std::{
     fs::File,
-    os::unix::fs::FileExt as _,
+    io::Write as _,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -58,11 +58,11 @@ const WAYS: [Way; 9] = [
 /// Appends of 4 KB a second, each with a sync, as a log has it.
 fn appends(directory: &Path) -> f64 {
     let path = directory.join("appends");
-    let file = File::create(&path).unwrap();
+    let mut file = File::create(&path).unwrap();
     let start = Instant::now();
     let count = 500;
     for i in 0..count {
-        file.write_all_at(&[i as u8; APPEND], (i * APPEND) as u64).unwrap();
+        file.write_all(&[i as u8; APPEND]).unwrap();
         file.sync_data().unwrap();
     }
     let rate = count as f64 / start.elapsed().as_secs_f64();

@@ -18,6 +18,8 @@ pub(crate) const DATABASE_FILE: &str = "adb.sqlite";
 /// it is whole, so what has that name and no tables is damaged.
 const UNFINISHED_FILES: [&str; 4] =
     ["adb.sqlite.new", "adb.sqlite.new-journal", "adb.sqlite.new-wal", "adb.sqlite.new-shm"];
+/// What is made from the vectors, and may be thrown away.
+const VECTORS_FOLDER: &str = "adb.vectors";
 /// Held by the writing process; its text is that process's id.
 pub(crate) const LOCK_FILE: &str = "adb.lock";
 
@@ -78,6 +80,11 @@ impl Directory {
 
     pub(crate) fn database(&self) -> PathBuf {
         self.root.join(DATABASE_FILE)
+    }
+
+    /// Where graphs over vectors are saved. Not there until one is.
+    pub(crate) fn vectors(&self) -> PathBuf {
+        self.root.join(VECTORS_FOLDER)
     }
 
     /// SQLite's log of it.

@@ -20,10 +20,11 @@ use crate::{
     media::{Media, fetch::Fetcher},
     request,
     store::{Settings, Store, compact::Reclaimed, pack::files::PackFiles},
-    vectors::cache::VectorCache,
+    vectors::{cache::VectorCache, scan::ExactScan},
     verify::{Report, verify},
     worker::{
         Job, Task, Unprepared, Work,
+        indexer::{Indexer, Indexing, Policy, Wakes},
         preparer::Preparer,
         queue::Queue,
         reader::Reader,
@@ -74,6 +75,9 @@ pub struct Options {
     read_only: bool,
     readers: Option<NonZero<usize>>,
     response_limit: usize,
+    exact_scan: ExactScan,
+    map_vectors: bool,
+    policy: Policy,
     settings: Settings,
     media: Media,
 }
@@ -84,6 +88,9 @@ impl Default for Options {
             read_only: false,
             readers: None,
             response_limit: RESPONSE_LIMIT,
+            exact_scan: ExactScan::default(),
+            map_vectors: true,
+            policy: Policy::default(),
             settings: Settings::default(),
             media: Media::new(RESPONSE_LIMIT),
         }
@@ -143,6 +150,43 @@ impl Options {
     #[must_use]
     pub fn fetcher(mut self, fetcher: Arc<dyn Fetcher>) -> Self {
         self.media.fetcher = Some(fetcher);
+        self
+    }
+
+    /// How exact searches read vectors; by [`ExactScan::Halved`] unless told. The answers are the
+    /// same.
+    #[must_use]
+    pub fn exact_scan(mut self, scan: ExactScan) -> Self {
+        self.exact_scan = scan;
+        self
+    }
+
+    /// Whether vectors of large sets are kept in a file beside the database, too, and searched there
+    /// (mapped into memory); true unless told.
+    ///
+    /// Without it each process reads the vectors from the tables before its first search, and holds
+    /// them in memory of its own: 6 bytes a component (4 by [`ExactScan::Full`]), which the file
+    /// takes on the disk. With it the system keeps in memory what is used.
+    #[must_use]
+    pub fn map_vectors(mut self, map: bool) -> Self {
+        self.map_vectors = map;
+        self
+    }
+
+    /// From how many vectors on a set with an approximate engine gets a graph; 8192 unless told.
+    /// Smaller ones are scanned.
+    #[must_use]
+    pub fn index_from(mut self, vectors: usize) -> Self {
+        self.policy.index_from = vectors;
+        self
+    }
+
+    /// For tests of the files of graphs: saves them after so many vectors.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn save_indexes_after(mut self, vectors: usize) -> Self {
+        self.policy.unsaved_least = vectors;
+        self.policy.unsaved_share = usize::MAX;
         self
     }
 
@@ -267,15 +311,27 @@ impl Engine {
         answered.recv().await.map_err(|_| closed())?
     }
 
-    /// Waits until the indexes of all descriptor sets hold every vector that is committed now.
+    /// Waits until the graphs of all sets with an approximate engine hold every vector that is
+    /// committed now, and are saved (if this process is the one that writes).
     ///
-    /// Searches need no such wait: what an index lacks is scanned. It is for those who measure. So
-    /// far every set is searched exactly, whatever its engine, and there is nothing to wait for.
+    /// Searches need no such wait: what a graph lacks is scanned. It is for those who measure, and
+    /// for whoever ends an ingestion and wants the next process to begin with a whole graph.
     ///
     /// # Errors
-    /// If an index can't be made.
+    /// If a graph can't be made or saved.
     pub fn settle_indexes(&self) -> BoxFuture<'_, Result<(), DbError>> {
-        Box::pin(async { Ok(()) })
+        Box::pin(async move {
+            let (done, settled) = async_channel::bounded(1);
+            self.core.indexing.settle(done);
+            match settled.recv().await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(text)) => Err(DbError::permanent(format!(
+                    "the vector indexes of {}: {text}",
+                    self.path().display()
+                ))),
+                Err(_) => Err(self.core.directory.error(ErrorKind::Closed).into()),
+            }
+        })
     }
 
     /// The database's directory.
@@ -343,8 +399,10 @@ struct Core {
     writes: Sender<Task>,
     /// Writes that need work before their transaction.
     preparations: Sender<Unprepared>,
+    indexing: Arc<Indexing>,
     readers: Vec<JoinHandle<()>>,
     preparers: Vec<JoinHandle<()>>,
+    indexer: Option<JoinHandle<()>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -369,16 +427,21 @@ impl Core {
         let (writes, write_jobs) = async_channel::bounded(QUEUE);
         let (preparations, preparation_jobs) = async_channel::bounded(QUEUE);
         let directory = directory.clone();
+        let (indexing, wakes) = Indexing::new();
         let mut core = Self {
             directory: directory.clone(),
             reads,
             writes,
             preparations,
+            indexing: indexing.clone(),
             readers: Vec::new(),
             preparers: Vec::new(),
+            indexer: None,
             writer: None,
         };
-        let vectors = Arc::new(VectorCache::default());
+        let folder = options.map_vectors.then(|| directory.vectors());
+        let (scan, index_from) = (options.exact_scan, options.policy.index_from);
+        let vectors = Arc::new(VectorCache::new(scan, folder, index_from));
         let media = Arc::new(options.media.clone());
         let (lock, open) = writer.unzip();
         let writer = Writer {
@@ -386,12 +449,16 @@ impl Core {
             vectors: vectors.clone(),
             media: media.clone(),
             response_limit: options.response_limit,
+            indexing: indexing.clone(),
             lock,
             open,
             queue: Queue::new(write_jobs),
             careful: 0,
             distrusted: None,
         };
+        if writer.lock.is_some() {
+            indexing.may_save();
+        }
         core.writer = Some(core.spawn("adb-writer", move || writer.work())?);
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
@@ -399,6 +466,7 @@ impl Core {
                 vectors: vectors.clone(),
                 media: media.clone(),
                 response_limit: options.response_limit,
+                indexing: indexing.clone(),
                 store: reader.take(),
             };
             let jobs = read_jobs.clone();
@@ -415,7 +483,25 @@ impl Core {
             let thread = core.spawn("adb-preparer", move || preparer.work(&jobs))?;
             core.preparers.push(thread);
         }
+        let indexer = Indexer {
+            directory,
+            vectors,
+            indexing,
+            policy: options.policy,
+            tasks: core.writes.clone(),
+            store: None,
+            sets: HashMap::new(),
+            swept: None,
+        };
+        core.start_indexer(indexer, wakes)?;
         Ok(core)
+    }
+
+    fn start_indexer(&mut self, indexer: Indexer, wakes: Wakes) -> Result<(), Error> {
+        self.indexer = Some(self.spawn("adb-indexer", move || indexer.work(&wakes))?);
+        // There may be graphs to load.
+        self.indexing.look();
+        Ok(())
     }
 
     fn spawn(
@@ -430,7 +516,8 @@ impl Core {
 }
 
 /// What was sent is finished; then the files are closed and the lock is free. The writer goes
-/// last: only its connection can move the log into the database.
+/// last: only its connection can move the log into the database. Graphs are left as they are:
+/// whoever opens the database next goes on with them.
 impl Drop for Core {
     fn drop(&mut self) {
         self.reads.close();
@@ -441,6 +528,10 @@ impl Drop for Core {
         self.preparations.close();
         for preparer in self.preparers.drain(..) {
             let _ = preparer.join();
+        }
+        self.indexing.stop();
+        if let Some(indexer) = self.indexer.take() {
+            let _ = indexer.join();
         }
         self.writes.close();
         if let Some(writer) = self.writer.take() {

@@ -28,6 +28,7 @@ pub use media::http::HttpFetcher;
 pub use store::compact::Reclaimed;
 #[doc(hidden)]
 pub use store::pack::files::{PackFile, PackFiles};
+pub use vectors::scan::ExactScan;
 pub use verify::{Problem, Report};
 
 /// For the fuzz target of the parser: the refusal of a request that does not parse.

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use adb_engine::Engine;
+use adb_engine::{Engine, Options};
 use adb_model::{Database as _, Response};
 
 const DIRECTORY: &str = "ADB_ENGINE_KILLS_DIRECTORY";
@@ -35,14 +35,18 @@ const CLIENTS: i64 = 6;
 /// A database that grows for ever would make the checks slow, and find no more.
 const ROUNDS_PER_DATABASE: usize = 10;
 
+/// Small packs, and graphs of few vectors, written after few more: kills meet them at it.
+fn options() -> Options {
+    disk::small_packs().index_from(24).save_indexes_after(8)
+}
+
 /// Not a test by itself: what the killed processes run.
 #[test]
 #[ignore = "run by the other tests, in a process of its own"]
 fn child() {
     let first: i64 = std::env::var(FIRST).unwrap().parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let directory = std::env::var(DIRECTORY).unwrap();
-    let engine = Arc::new(disk::small_packs().open(directory).unwrap());
+    let engine = Arc::new(options().open(std::env::var(DIRECTORY).unwrap()).unwrap());
     runtime.block_on(async {
         engine.execute(groups::set()).await.unwrap().done().unwrap();
         let clients: Vec<_> = (0..CLIENTS)
@@ -65,6 +69,7 @@ fn child() {
                             2 => {
                                 groups::whole_groups(&engine).await.unwrap();
                             }
+                            3 => engine.settle_indexes().await.unwrap(),
                             _ => {}
                         }
                     }
@@ -112,7 +117,7 @@ fn one_life(directory: &Path, first: i64, random: u64) -> Vec<i64> {
 async fn a_kill_loses_no_acknowledged_group_and_leaves_none_half_there() {
     let rounds: usize = std::env::var(ROUNDS).map_or(10, |n| n.parse().unwrap());
     let (mut dir, mut acknowledged) = (tempfile::tempdir().unwrap(), BTreeSet::new());
-    let (mut total, mut unanswered, mut logs) = (0, 0, 0);
+    let (mut total, mut unanswered, mut logs, mut graphs) = (0, 0, 0, 0);
     for round in 0..rounds {
         if round % ROUNDS_PER_DATABASE == 0 {
             dir = tempfile::tempdir().unwrap();
@@ -127,9 +132,16 @@ async fn a_kill_loses_no_acknowledged_group_and_leaves_none_half_there() {
         let log = std::fs::metadata(dir.path().join("adb.sqlite-wal"));
         logs += usize::from(log.is_ok_and(|log| log.len() > 0));
 
-        let engine = Engine::options().readers(NonZero::<usize>::MIN).open(dir.path()).unwrap();
+        graphs += usize::from(dir.path().join("adb.vectors").exists());
+        let engine = options().readers(NonZero::<usize>::MIN).open(dir.path()).unwrap();
         let there = groups::whole_groups(&engine).await;
         let there = there.unwrap_or_else(|fault| panic!("round {round}: {fault}"));
+        for _ in 0..2 {
+            // As the graph was left; then with all that is there.
+            let found = groups::found_by_graph(&engine, &there).await;
+            found.unwrap_or_else(|fault| panic!("round {round}: {fault}"));
+            engine.settle_indexes().await.unwrap();
+        }
         let lost: Vec<_> = acknowledged.difference(&there).collect();
         assert!(lost.is_empty(), "round {round}: acknowledged and lost: {lost:?}");
         // Groups that were committed before anybody could be told, one for each client at most.
@@ -139,9 +151,9 @@ async fn a_kill_loses_no_acknowledged_group_and_leaves_none_half_there() {
         groups::sound(dir.path()).unwrap_or_else(|fault| panic!("round {round}: {fault}"));
     }
     eprintln!(
-        "{rounds} kills, {total} groups acknowledged, {unanswered} more committed unanswered, {logs} logs left behind: none lost, none half there"
+        "{rounds} kills, {total} groups acknowledged, {unanswered} more committed unanswered, {logs} logs and {graphs} folders of graphs left behind: none lost, none half there"
     );
-    assert!(total >= rounds && logs > 0);
+    assert!(total >= rounds && logs > 0 && graphs > 0);
 }
 
 /// A search during ingest: another process sees whole groups only, and none disappears.

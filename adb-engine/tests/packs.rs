@@ -193,6 +193,10 @@ async fn packs_that_were_cut_taken_away_or_exchanged() {
     let engine = options().open(dir.path()).unwrap();
     let text = find(&engine, json!({})).await.unwrap_err();
     assert!(text.contains("not the pack that this database wrote"), "{text}");
+    add(&engine, 10..15).await;
+    assert_eq!(find(&engine, json!({"n": [">=", 10]})).await.unwrap().len(), 5, "not in that one");
+    assert_eq!(packs(dir.path()).len(), 2);
+    send(&engine, json!([{"DeleteBlob": {"constraints": {"n": [">=", 10]}}}]), vec![]).await;
     drop(engine);
 
     fs::write(&pack, &whole).unwrap();
@@ -217,11 +221,15 @@ async fn what_deleted_blobs_took_is_given_back() {
     for n in 0..20 {
         add(&db.engine, n * 6..n * 6 + 6).await;
     }
+    add(&db.engine, 120..123).await;
     let size =
         |db: &Db| packs(db.path()).iter().map(|p| fs::metadata(p).unwrap().len()).sum::<u64>();
     let before = size(&db);
     let nothing = db.engine.reclaim().await.unwrap();
     assert_eq!((nothing.files, nothing.bytes), (0, 0), "nothing was deleted");
+    let count = packs(db.path()).len();
+    add(&db.engine, 123..126).await;
+    assert_eq!(packs(db.path()).len(), count, "the last pack is gone on with");
     let delete = json!([
         {"DeleteBlob": {"constraints": {"n": ["<", 40]}}},
         {"DeleteBlob": {"constraints": {"n": [">=", 100]}}},

@@ -11,7 +11,7 @@ mod common;
 use std::{
     collections::HashSet,
     hash::{BuildHasher as _, RandomState},
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
     sync::Arc,
@@ -32,8 +32,12 @@ const DIRECTORY: &str = "ADB_ENGINE_TEST_DIRECTORY";
 fn child() {
     let directory = std::env::var(DIRECTORY).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let engine = Arc::new(Engine::open(directory).unwrap());
-    match std::env::var(ROLE).unwrap().as_str() {
+    let role = std::env::var(ROLE).unwrap();
+    let options = Engine::options().index_from(64).save_indexes_after(64);
+    let engine = Arc::new(options.read_only(role == "look").open(directory).unwrap());
+    match role.as_str() {
+        "feed" => runtime.block_on(feed(&engine)),
+        "look" => runtime.block_on(look(&engine)),
         "hold" => {
             runtime.block_on(add_letter(&*engine, 1));
             println!("> ready");
@@ -114,6 +118,80 @@ async fn another_process_finds_fresh_vectors() {
     assert_eq!(nearest_letter(&reader).await, 1, "written after the first search");
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success());
+}
+
+fn on_the_line(n: i64) -> [f32; 2] {
+    [n as f32, (n % 5) as f32]
+}
+
+/// Adds vectors to a set with a graph, and deletes every tenth; says how far it is.
+async fn feed(engine: &Engine) {
+    let set = json!([{"AddDescriptorSet": {"name": "line", "dimensions": 2, "engine": "HNSW"}}]);
+    send(engine, set, vec![]).await.done().unwrap();
+    for first in (0..).step_by(20) {
+        let add: Vec<Json> = (first..first + 20)
+            .map(|n| json!({"AddDescriptor": {"set": "line", "properties": {"n": n}}}))
+            .collect();
+        let blobs = (first..first + 20).map(|n| vector(&on_the_line(n))).collect();
+        send(engine, json!(add), blobs).await.done().unwrap();
+        let delete =
+            json!([{"DeleteDescriptor": {"set": "line", "constraints": {"n": ["==", first]}}}]);
+        send(engine, delete, vec![]).await.done().unwrap();
+        println!("> {}.", first + 20);
+    }
+}
+
+/// Finds what was fed.
+async fn look_once(engine: &Engine, fed: i64, turn: i64) {
+    let n = (fed - 1 - turn * 37 % fed).max(1);
+    let find = json!([{"FindDescriptor": {"set": "line", "k_neighbors": 1, "distances": true, "results": {"list": ["n"]}}}]);
+    let query = vec![vector(&on_the_line(n))];
+    let (answers, _) = send(engine, find, query).await.done().unwrap();
+    let found = &answers[0]["FindDescriptor"]["entities"][0];
+    if n % 20 == 0 {
+        assert_ne!(found["n"], n, "it is deleted");
+    } else {
+        assert_eq!((&found["n"], &found["_distance"]), (&json!(n), &json!(0.0)));
+    }
+}
+
+/// Is told how far the feeding is, looks, and says so.
+async fn look(engine: &Engine) {
+    for line in std::io::stdin().lines() {
+        let fed = line.unwrap().parse().unwrap();
+        for turn in 0..20 {
+            look_once(engine, fed, turn).await;
+        }
+        println!("> {fed}.");
+    }
+}
+
+#[tokio::test]
+async fn two_processes_search_by_graphs_while_a_third_feeds_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut feeding = spawn("feed", dir.path());
+    let mut fed = lines(&mut feeding);
+    assert_eq!(fed.next().as_deref(), Some("20."));
+    let mut looking = spawn("look", dir.path());
+    let mut tell = looking.stdin.take().unwrap();
+    let mut looked = lines(&mut looking);
+    let options = Engine::options().index_from(64).save_indexes_after(64);
+    let engine = options.read_only(true).open(dir.path()).unwrap();
+    for round in 0..40 {
+        let Some(line) = fed.next() else { panic!("the feeding ended") };
+        let count: i64 = line.trim_end_matches('.').parse().unwrap();
+        writeln!(tell, "{count}").unwrap();
+        for turn in 0..20 {
+            look_once(&engine, count, turn).await;
+        }
+        assert_eq!(looked.next(), Some(line), "round {round}");
+    }
+    // Another begins with the file that there is by now.
+    assert!(dir.path().join("adb.vectors").exists());
+    drop(tell);
+    assert!(looking.wait().unwrap().success());
+    feeding.kill().unwrap();
+    feeding.wait().unwrap();
 }
 
 /// Vectors come and go, often enough for a new epoch; the set itself now and then.

@@ -78,14 +78,16 @@ def knn(session, sizes):
     graph = session.once("hnswlib", name, "build", *size)
     table = session.once("lancedb", name, "knn-build", *size)
 
-    def ours(cases, **how):
+    def ours(cases, *flags, **how):
         if db:
-            session.adb("knn", "--data", session.data, "--db", db, *size, "--cases", cases, **how)
+            session.adb("knn", "--data", session.data, "--db", db, *size, "--cases", cases, *flags,
+                        **how)
 
     for _ in session.rounds(session.options.rounds or 3):
-        ours("exact,bandwidth,batch")
+        ours("exact,bandwidth,batch", "--full")
         session.peer("faiss", "search", *size)
-        ours("exact,bandwidth,batch", suffix=", 1 core", cores=1)
+        ours("exact,batch", suffix=", bfloat16 first")
+        ours("exact,bandwidth,batch", "--full", suffix=", 1 core", cores=1)
         session.peer("faiss", "search", *size, suffix=", 1 core", cores=1)
         ours("hnsw,overhead")
         if graph:
@@ -108,13 +110,21 @@ def knn(session, sizes):
     def faiss(case):
         return lambda pick: pick("faiss", case, "ms p50") / pick("adb", case, "ms p50")
 
-    together = "exact, 256 together, each"
+    together, halved = "exact, 256 together, each", ", bfloat16 first"
     ratios = [
         Ratio("exact, time of reading the vectors / p50", "≥ 0.92", exact()),
         Ratio("the same on one core", "≥ 0.92", exact(", 1 core")),
+        Ratio("exact, f32 / bfloat16 first, p50", "≥ 1.8",
+              lambda pick: pick("adb", "exact", "ms p50") / pick("adb", f"exact{halved}", "ms p50")),
+        Ratio("exact, bfloat16 first: recall@10", "1",
+              lambda pick: pick("adb", f"exact{halved}", "recall@10")),
         Ratio("exact, faiss Flat / adb, p50", "", faiss("exact")),
+        Ratio("the same, bfloat16 first", "", lambda pick: pick("faiss", "exact", "ms p50")
+              / pick("adb", f"exact{halved}", "ms p50")),
         Ratio("the same on one core", "", faiss("exact, 1 core")),
         Ratio("exact, 256 together, faiss Flat / adb", "≥ 1", faiss(together)),
+        Ratio("the same, bfloat16 first", "≥ 1", lambda pick: pick("faiss", together, "ms p50")
+              / pick("adb", f"{together}{halved}", "ms p50")),
         Ratio("the same on one core", "", faiss(f"{together}, 1 core")),
         Ratio("hnsw, recall@10", "≥ 0.985", lambda pick: pick("adb", "hnsw", "recall@10")),
         Ratio("hnsw, hnswlib / adb, p50", "≥ 1",

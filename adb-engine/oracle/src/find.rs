@@ -216,10 +216,11 @@ impl Run<'_> {
         } else if let Some(reached) = reached.filter(|reached| reached.ranked) {
             ranks = Some(reached.pairs.iter().map(|(_, found)| *found).collect());
         }
+        // What makes no sense by its type is told before what has too many matches.
+        let figures = self.figures(find, &items)?;
         if find.select.unique && items.len() > 1 {
             return Err(Wrong::not_unique());
         }
-        let figures = self.figures(find, &items)?;
         let ranked = ranks.is_some() || !shape.sort.is_empty();
         if !shape.sort.is_empty() {
             items.sort_by(|a, b| self.compare(&shape.sort, *a, *b));

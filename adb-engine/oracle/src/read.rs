@@ -55,7 +55,8 @@ impl Command {
 #[derive(Debug)]
 pub(crate) enum Other {
     Reference(u64),
-    Rectangle(Box<[Json; 4]>),
+    /// x, y, width, height.
+    Rectangle([f64; 4]),
 }
 
 pub(crate) type Index = (&'static str, String, String);
@@ -261,7 +262,9 @@ fn named(name: &str, body: &mut Body) -> Result<Command, Wrong> {
             let first = required(body.reference("roi_1")?, "roi_1")?;
             let other = match (body.reference("roi_2")?, place::rectangle("rectangle", body)?) {
                 (Some(reference), None) => Other::Reference(reference),
-                (None, Some(rectangle)) => Other::Rectangle(Box::new(rectangle)),
+                (None, Some(sides)) => {
+                    Other::Rectangle(sides.map(|side| side.as_f64().unwrap_or_default()))
+                }
                 _ => return Err(Wrong::new("`roi_2` or `rectangle`")),
             };
             Command::Overlap(first, other)

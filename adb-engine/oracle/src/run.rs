@@ -369,9 +369,7 @@ impl<'a> Run<'a> {
         let first = boxes(first)?;
         let second = match other {
             Other::Reference(reference) => boxes(*reference)?,
-            Other::Rectangle(sides) => {
-                vec![sides.each_ref().map(|n| n.as_f64().unwrap_or_default())]
-            }
+            Other::Rectangle(sides) => vec![*sides],
         };
         let overlap = |a: &[f64; 4], b: &[f64; 4]| {
             let common = |i: usize| (a[i] + a[i + 2]).min(b[i] + b[i + 2]) - a[i].max(b[i]);

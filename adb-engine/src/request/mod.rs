@@ -46,6 +46,25 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it may look at what a reference names. Commands that look at none, and Finds whose
+    /// references are others, don't.
+    pub(crate) fn may_use(&self, reference: u32) -> bool {
+        match self {
+            Command::Find(find) => {
+                let select = &find.select;
+                let ends = [select.within, select.src, select.dst];
+                let steps = select.connected.iter().flat_map(|c| &c.steps).map(|s| s.reference);
+                find.reference == Some(reference)
+                    || ends.into_iter().flatten().chain(steps).any(|r| r == reference)
+            }
+            Command::Classify(_)
+            | Command::GetIndexes(_)
+            | Command::GetSchema(_)
+            | Command::GetStatus => false,
+            _ => true,
+        }
+    }
+
     /// Whether it needs the writer.
     pub(crate) fn writes(&self) -> bool {
         match self {

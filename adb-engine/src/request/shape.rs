@@ -89,6 +89,14 @@ pub(crate) enum Order {
 }
 
 impl Shape {
+    /// Whether an answer says nothing of the objects, not even how many there are, and nothing
+    /// bounds them.
+    pub(crate) fn asks_nothing(&self) -> bool {
+        let bounded = self.limit.is_some() || self.offset > 0 || self.batch.is_some();
+        let shows = self.lists() || self.blobs || self.count || self.group_by_source;
+        !bounded && !shows && !self.aggregates() && self.sort.is_empty()
+    }
+
     pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
         let mut flags = Vec::new();
         for &(flag, property) in kind.traits().flags {

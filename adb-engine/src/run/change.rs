@@ -23,6 +23,7 @@ use crate::{
         },
         system,
     },
+    vectors::files::FileKind,
 };
 
 use super::{Run, body, filter::Param, refs::Object};
@@ -229,6 +230,10 @@ impl Run<'_> {
             )?
             .execute([Param::ids(sets.iter().copied())])?;
             for set in sets {
+                for kind in [FileKind::Graph, FileKind::Rows] {
+                    conn.prepare_cached("DELETE FROM counter WHERE name = ?")?
+                        .execute([kind.counter(*set)])?;
+                }
                 self.vectors.forget(*set);
             }
         }

@@ -77,11 +77,7 @@ impl Run<'_> {
             Some(name) => catalog.class(Target::Connection, name).into_iter().collect(),
             None => catalog.classes(Target::Connection).collect(),
         };
-        let ways: &[(&str, &str)] = match step.direction {
-            Some(Direction::Out) => &[("src", "dst")],
-            Some(Direction::In) => &[("dst", "src")],
-            None => &[("src", "dst"), ("dst", "src")],
-        };
+        let ways = ways(step.direction);
         let mut pairs: Vec<(usize, i64)> = Vec::new();
         for class in classes {
             let on_edge = match &step.constraints {
@@ -110,6 +106,15 @@ impl Run<'_> {
             pairs: pairs.into_iter().map(|(i, target)| (sources.objects[i], target)).collect(),
             ranked: sources.ranked,
         })
+    }
+}
+
+/// Columns of an edge: the end at the reference, and the other one.
+pub(super) fn ways(direction: Option<Direction>) -> &'static [(&'static str, &'static str)] {
+    match direction {
+        Some(Direction::Out) => &[("src", "dst")],
+        Some(Direction::In) => &[("dst", "src")],
+        None => &[("src", "dst"), ("dst", "src")],
     }
 }
 

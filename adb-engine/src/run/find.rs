@@ -21,11 +21,18 @@ use crate::{
         format::class_id,
         system::{FRAME_FRACTION, FRAME_MICROS, FRAME_NUMBER},
     },
-    vectors::{Neighbour, cache::Search, components, metric::Metric},
+    vectors::{
+        Neighbour,
+        cache::{Among, Search},
+        components, is_approximate,
+        metric::Metric,
+    },
 };
 
 use super::{
-    Run, body,
+    Run,
+    among::Passing,
+    body,
     change::not_unique,
     connected::Reached,
     filter::{Condition, Param},
@@ -49,18 +56,22 @@ pub(super) struct Near {
     set: i64,
     dimensions: usize,
     metric: Metric,
+    k: usize,
+    /// Whether neighbours are looked for before the constraints, or among what these leave.
+    knn_first: bool,
+    approximate: bool,
     /// One vector, or several one after another.
     query: Vec<f32>,
 }
 
 /// What a Find came upon, before it is shown.
-struct Matches {
-    objects: Vec<Object>,
+pub(super) struct Matches {
+    pub(super) objects: Vec<Object>,
     /// All matches, `limit` or not; known if they were counted.
     count: Option<usize>,
     /// Measures to the query, by row.
     distances: HashMap<i64, f32>,
-    ranked: bool,
+    pub(super) ranked: bool,
     /// What the answer says of the batch.
     batch: Option<Json>,
     /// Aggregates, as members of the answer.
@@ -90,8 +101,11 @@ impl Run<'_> {
         if let (Some(near), Some(_)) = (&near, find.nearest.as_ref().and_then(|n| n.queries)) {
             return self.find_batch(find, near, reached.as_ref());
         }
-        let query = near.as_ref().map(|near| (near, &near.query[..]));
-        let matches = self.matches(find, reached.as_ref(), query)?;
+        let neighbours = match &near {
+            Some(near) => self.neighbours(find, near, reached.as_ref())?.pop(),
+            None => None,
+        };
+        let matches = self.matches(find, reached.as_ref(), neighbours)?;
         let mut answer = body(&[]);
         self.answer(&mut answer, find, &matches, reached.as_ref())?;
         let found =
@@ -111,8 +125,8 @@ impl Run<'_> {
         let (mut lists, mut all) = (Vec::new(), Vec::new());
         let (mut returned, mut count) = (0, 0);
         let first_blob = self.blobs_out.len();
-        for query in near.query.chunks_exact(near.dimensions.max(1)) {
-            let matches = self.matches(find, reached, Some((near, query)))?;
+        for neighbours in self.neighbours(find, near, reached)? {
+            let matches = self.matches(find, reached, Some(neighbours))?;
             let blobs_from = self.blobs_out.len();
             if shape.blobs {
                 self.take_blobs(find.kind, &matches.objects, shape)?;
@@ -148,7 +162,7 @@ impl Run<'_> {
     /// ClassifyDescriptor: the label that most of the neighbours have; of equals, the nearest's.
     pub(super) fn classify(&mut self, classify: &Classify) -> Result<Map<String, Json>, Fail> {
         let near = self.near(&classify.set, &classify.nearest)?;
-        let neighbours = self.search(&near, &near.query, classify.nearest.k, None)?;
+        let neighbours = self.search(&near, None)?.pop().unwrap_or_default();
         let mut votes: Vec<(String, usize)> = Vec::new();
         let mut select = self
             .store
@@ -168,17 +182,16 @@ impl Run<'_> {
         Ok(body(&[("label", json!(label))]))
     }
 
-    fn matches(
+    pub(super) fn matches(
         &mut self,
         find: &Find,
         reached: Option<&Reached>,
-        near: Option<(&Near, &[f32])>,
+        neighbours: Option<Vec<Neighbour>>,
     ) -> Result<Matches, Fail> {
         let mut distances = HashMap::new();
         let mut ranks: Option<HashMap<i64, usize>> = None;
         let mut among: Option<Vec<i64>> = None;
-        if let (Some((near, query)), Some(nearest)) = (near, &find.nearest) {
-            let neighbours = self.neighbours(find, nearest, near, query, reached)?;
+        if let Some(neighbours) = neighbours {
             distances = neighbours.iter().map(|n| (n.id, n.distance)).collect();
             ranks = Some(neighbours.iter().enumerate().map(|(i, n)| (n.id, i)).collect());
             among = Some(neighbours.iter().map(|n| n.id).collect());
@@ -303,54 +316,57 @@ impl Run<'_> {
     }
 
     /// What a search goes by: the set, the measure, and the command's blob.
-    fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
+    pub(super) fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
         let set = self.set(name)?;
         let metric = set.metric(name, nearest)?;
+        let engine = nearest.engine.as_ref().or(set.engines.first());
         let blob = self.blob()?;
         let queries = nearest.queries.unwrap_or(1);
         let query = check_vector(&blob, set.dimensions.saturating_mul(queries))?;
-        Ok(Near { set: set.id, dimensions: set.dimensions, metric, query })
+        Ok(Near {
+            set: set.id,
+            dimensions: set.dimensions,
+            metric,
+            k: usize::try_from(nearest.k).unwrap_or(usize::MAX),
+            knn_first: nearest.knn_first,
+            approximate: engine.is_some_and(|engine| is_approximate(engine)),
+            query,
+        })
     }
 
-    /// The neighbours of a query, of all in the set or of those that the Find is about.
+    /// The neighbours of each query, of all in the set or of those that the Find is about.
     fn neighbours(
         &self,
         find: &Find,
-        nearest: &Nearest,
         near: &Near,
-        query: &[f32],
         reached: Option<&Reached>,
-    ) -> Result<Vec<Neighbour>, Fail> {
+    ) -> Result<Vec<Vec<Neighbour>>, Fail> {
         let unfiltered = find.select.constraints.is_none()
             && find.select.with_label.is_none()
             && reached.is_none();
-        let among = if nearest.knn_first || unfiltered {
-            None
-        } else {
-            let selection = self.selection(find.kind, &find.select, reached, None)?;
-            let objects = selection.objects(&self.store.conn, &[], None, 0)?;
-            Some(objects.into_iter().map(|o| o.id).collect::<Vec<i64>>())
-        };
-        self.search(near, query, nearest.k, among.as_deref())
+        if near.knn_first || unfiltered {
+            return self.search(near, None);
+        }
+        self.search(near, Some(&Passing::new(self, find, reached)?))
     }
 
-    fn search(
+    pub(super) fn search(
         &self,
         near: &Near,
-        query: &[f32],
-        k: u64,
-        among: Option<&[i64]>,
-    ) -> Result<Vec<Neighbour>, Fail> {
+        among: Option<&dyn Among>,
+    ) -> Result<Vec<Vec<Neighbour>>, Fail> {
         let search = Search {
             set: near.set,
-            query,
+            dimensions: near.dimensions,
+            queries: &near.query,
             metric: near.metric,
-            k: usize::try_from(k).unwrap_or(usize::MAX),
+            k: near.k,
+            approximate: near.approximate,
             among,
         };
         // A writer sees what it has not committed; a reader never does.
         let committed = self.sequence.is_none();
-        Ok(self.vectors.search(&self.store.conn, &search, committed)?)
+        self.vectors.search(&self.store.conn, &search, committed)
     }
 
     /// A descriptor set by name.
@@ -378,7 +394,7 @@ impl Run<'_> {
         })
     }
 
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         answer: &mut Map<String, Json>,
         find: &Find,

@@ -4,6 +4,7 @@
 mod add;
 mod admin;
 mod aggregate;
+mod among;
 mod blobs;
 mod change;
 mod connected;
@@ -111,15 +112,24 @@ impl<'a> Run<'a> {
 
     pub(crate) fn all(mut self, commands: &[Named]) -> Result<Done, Undone> {
         let mut answers = Vec::with_capacity(commands.len());
-        for (i, Named { name, command }) in commands.iter().enumerate() {
-            match self.command(command) {
-                Ok(body) => {
-                    let mut answer = Map::with_capacity(1);
-                    answer.insert(name.clone(), Json::Object(body));
-                    answers.push(Json::Object(answer));
+        while let Some(rest) = commands.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+            let first = answers.len();
+            let bodies = match self.find_joined(rest) {
+                Some(both) => both.map(Vec::from),
+                None => self.command(&rest[0].command).map(|b| vec![b]).map_err(|f| (0, f)),
+            };
+            match bodies {
+                Ok(bodies) => {
+                    for (named, body) in rest.iter().zip(bodies) {
+                        let mut answer = Map::with_capacity(1);
+                        answer.insert(named.name.clone(), Json::Object(body));
+                        answers.push(Json::Object(answer));
+                    }
                 }
-                Err(Fail::Fault(fault)) => return Err(Undone::Refused(fault.refuse(i, name))),
-                Err(Fail::Store(kind)) => return Err(Undone::Store(kind)),
+                Err((at, Fail::Fault(fault))) => {
+                    return Err(Undone::Refused(fault.refuse(first + at, &rest[at].name)));
+                }
+                Err((_, Fail::Store(kind))) => return Err(Undone::Store(kind)),
             }
         }
         Ok(Done { answers, blobs: self.blobs_out })

@@ -39,6 +39,10 @@ impl Refs {
         }
     }
 
+    pub(crate) fn has(&self, reference: u32) -> bool {
+        self.found.contains_key(&reference)
+    }
+
     pub(crate) fn get(&self, reference: u32) -> Result<Rc<Found>, Fault> {
         match self.found.get(&reference) {
             Some(Some(found)) => Ok(found.clone()),

@@ -108,6 +108,43 @@ impl Selection {
         Ok(objects)
     }
 
+    /// The objects' rows in ascending order.
+    pub(super) fn ids(&self, conn: &Connection) -> Result<Vec<i64>, Fail> {
+        let mut params = Vec::new();
+        let Some(sql) = self.ids_sql(&mut params) else { return Ok(Vec::new()) };
+        let mut statement = conn.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(params))?;
+        let mut ids = Vec::new();
+        while let Some(row) = rows.next()? {
+            ids.push(row.get(0)?);
+        }
+        // An index may give them in its own order.
+        if !ids.is_sorted() {
+            ids.sort_unstable();
+        }
+        Ok(ids)
+    }
+
+    /// A SELECT of the rows' ids; nothing if there can't be any.
+    pub(super) fn ids_sql(&self, params: &mut Vec<Param>) -> Option<String> {
+        let select =
+            |part: &Part| format!("SELECT id FROM c{}{}", part.class.id, part.where_clause(params));
+        let selects: Vec<String> = self.parts.iter().map(select).collect();
+        (!selects.is_empty()).then(|| selects.join(" UNION ALL "))
+    }
+
+    /// What tells this selection from others: its conditions and their values.
+    pub(super) fn key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        for part in &self.parts {
+            let mut params = Vec::new();
+            key.extend(part.class.id.to_le_bytes());
+            key.extend(part.where_clause(&mut params).into_bytes());
+            params.iter().for_each(|param| param.write_key(&mut key));
+        }
+        key
+    }
+
     fn sql(&self, sort: &[SortKey], limit: Option<u64>, offset: u64) -> (String, Vec<Param>) {
         let mut params = Vec::new();
         let selects: Vec<String> =

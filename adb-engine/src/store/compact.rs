@@ -9,7 +9,8 @@ use crate::error::ErrorKind;
 use super::{
     BUSY_TIMEOUT, LOG_PATIENCE, Settings, Store,
     bytes::{Stored, class_of},
-    distrusting, pack,
+    distrusting,
+    pack::{self, PackWriter},
 };
 
 /// Bytes that one transaction moves.
@@ -42,14 +43,24 @@ pub(crate) fn reclaim(
         rows.collect::<Result<_, _>>()?
     };
     let listed = pack::listed(&store.conn)?;
+    let emptied: Vec<(i64, u64)> = listed
+        .iter()
+        .map(|(pack, length)| (*pack, live.get(pack).copied().unwrap_or(0), length / 4 * 3))
+        .filter(|(_, live, enough)| live < enough)
+        .map(|(pack, live, _)| (pack, live))
+        .collect();
+    // One that is to go, or that nothing was committed to, is added to no more.
+    let tail = store.tail.as_ref().and_then(PackWriter::pack);
+    if let Some(tail) = tail
+        && (emptied.iter().any(|(pack, _)| *pack == tail)
+            || listed.iter().all(|(pack, _)| *pack != tail))
+    {
+        store.turn_pack();
+    }
     let mut moved = 0;
-    store.turn_pack();
-    for (pack, length) in &listed {
-        let live = live.get(pack).copied().unwrap_or(0);
-        if live > 0 && live < length / 4 * 3 {
-            move_blobs(store, *pack, settings)?;
-            moved += live;
-        }
+    for (pack, live) in emptied.into_iter().filter(|(_, live)| *live > 0) {
+        move_blobs(store, pack, settings)?;
+        moved += live;
     }
     let mut done = Reclaimed::default();
     if !settle(store)? {

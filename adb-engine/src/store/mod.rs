@@ -2,6 +2,7 @@
 
 pub(crate) mod bytes;
 pub(crate) mod catalog;
+pub(crate) mod chosen;
 pub(crate) mod compact;
 pub(crate) mod format;
 pub(crate) mod insert;
@@ -31,6 +32,7 @@ use crate::{
     error::{Error, ErrorKind, StoreError},
 };
 use catalog::Catalog;
+use chosen::Chosen;
 use format::Found;
 use insert::InsertPlan;
 use pack::{
@@ -90,6 +92,8 @@ pub(crate) struct Store {
     pub(crate) conn: Connection,
     /// As of the last [`Store::refresh`], and what this connection has changed since.
     pub(crate) catalog: Arc<Catalog>,
+    /// Of a connection that only reads.
+    pub(crate) chosen: Option<Chosen>,
     /// Pages in the log after the last commit of this connection.
     log_pages: Arc<AtomicI64>,
     /// By class.
@@ -134,7 +138,7 @@ impl Store {
             // In KiB.
             conn.pragma_update(None, "cache_size", -WRITER_CACHE)?;
             let tail = PackWriter::new(&conn, directory.root(), directory.settings)?;
-            Ok(Self { tail: Some(tail), ..Self::over(conn, directory, log_pages)? })
+            Ok(Self { tail: Some(tail), ..Self::over(conn, directory, log_pages, None)? })
         };
         open().map_err(|kind| directory.error(kind))
     }
@@ -154,7 +158,7 @@ impl Store {
             match format::inspect(&conn)? {
                 Found::Ready => {
                     length::check(&conn, directory)?;
-                    Self::over(conn, directory, Arc::default())
+                    Self::over(conn, directory, Arc::default(), Some(Chosen::default()))
                 }
                 Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
             }
@@ -166,11 +170,12 @@ impl Store {
         conn: Connection,
         directory: &Directory,
         log_pages: Arc<AtomicI64>,
+        chosen: Option<Chosen>,
     ) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
         let inserts = HashMap::new();
-        Ok(Self { conn, catalog, log_pages, inserts, packs, tail: None, to_pack: false })
+        Ok(Self { conn, catalog, chosen, log_pages, inserts, packs, tail: None, to_pack: false })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
@@ -199,6 +204,9 @@ impl Store {
     pub(crate) fn refresh(&mut self) -> Result<(), ErrorKind> {
         if catalog::version(&self.conn)? != self.catalog.version {
             self.catalog = Arc::new(Catalog::read(&self.conn)?);
+        }
+        if let Some(chosen) = &self.chosen {
+            chosen.follow(&self.conn)?;
         }
         Ok(())
     }

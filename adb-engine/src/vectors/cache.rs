@@ -1,4 +1,4 @@
-//! Committed vectors in memory, and the exact search over them.
+//! Committed vectors in memory, and the searches over them.
 //!
 //! Rows of a set are cached in the order of their ids. Ids only grow, and one writer commits them
 //! in order; deletions are numbered in the same way (tombstones). So what a snapshot sees of a set
@@ -8,79 +8,106 @@
 //! reads the rows themselves, since some of its rows may be gone from the cache. When there are
 //! too many tombstones they are dropped and the set's epoch grows, which empties every cache.
 //! Nothing tells the cache of commits; another process's are found in the same way.
+//!
+//! A set whose engine is approximate has a graph beside the rows once the indexer has made one. Its
+//! hits are looked up among the rows that the reader sees, and measured there.
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     error::ErrorKind,
+    request::fault::Fail,
     store::{bytes::damaged, format::class_id, sum::sum},
 };
 
 use super::{
     Neighbour, components,
+    files::FileKind,
+    graph::{Graph, Unfit},
+    matrix::{Matrix, Position},
     metric::{Metric, inverse_norm},
+    rows,
+    scan::{self, ExactScan, Query, View},
     top::Top,
 };
 
-/// Rows that are kept and copied together.
-const BLOCK_ROWS: usize = 1024;
+/// Candidates that a search in a graph keeps, at least.
+const EXPANSION: usize = 112;
+/// Hits of a graph that are measured in full, for each neighbour that is wanted.
+const MEASURED: usize = 3;
+/// Candidates for each neighbour that is wanted where not all of them count.
+const FILTERED: usize = 4;
+/// A filter that leaves less than one in so many is better scanned.
+const SCANNED_SHARE: usize = 10;
+/// So few vectors are scanned without asking further.
+const SCANNED_FEW: usize = 4096;
+/// More candidates than these are no search any more.
+const MAX_EXPANSION: usize = 2048;
 
 /// The caches of all sets.
 #[derive(Default)]
 pub(crate) struct VectorCache {
     sets: Mutex<HashMap<i64, Arc<SetCache>>>,
+    scan: ExactScan,
+    /// Where files of rows lie, if there are to be any.
+    folder: Option<PathBuf>,
+    /// Sets of fewer vectors have no graph.
+    index_from: usize,
+    /// A search found a graph missing or behind.
+    wish: AtomicBool,
 }
 
 #[derive(Default)]
-struct SetCache {
+pub(crate) struct SetCache {
     matrix: RwLock<Matrix>,
     /// Held by the one who adds rows, so that no two read them.
     growing: Mutex<()>,
-}
-
-/// Rows of one set. A clone shares the blocks: a search never holds up the one who adds.
-#[derive(Clone, Default)]
-struct Matrix {
-    blocks: Vec<Arc<Block>>,
-    /// The greatest id that was looked at.
-    last: i64,
-    /// How far it has followed the deletions.
-    at: Position,
-}
-
-/// A state of a set, as far as deletions go.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Position {
-    epoch: i64,
-    /// The last tombstone of the epoch.
-    tombstone: i64,
-}
-
-#[derive(Clone, Default)]
-struct Block {
-    ids: Vec<i64>,
-    components: Vec<f32>,
-    inverse_norms: Vec<f32>,
+    graph: RwLock<Option<Arc<Graph>>>,
+    /// Whether a search would have had use for a graph.
+    wanted: AtomicBool,
+    /// The file of rows was found to be damaged.
+    no_file: AtomicBool,
 }
 
 /// A search in one set.
 pub(crate) struct Search<'a> {
     pub(crate) set: i64,
-    /// As long as the set's vectors.
-    pub(crate) query: &'a [f32],
+    pub(crate) dimensions: usize,
+    /// One query or several, one after another.
+    pub(crate) queries: &'a [f32],
     pub(crate) metric: Metric,
     pub(crate) k: usize,
-    /// Only these, in ascending order.
-    pub(crate) among: Option<&'a [i64]>,
+    /// Whether a graph will do.
+    pub(crate) approximate: bool,
+    /// Only these.
+    pub(crate) among: Option<&'a dyn Among>,
+}
+
+/// Some vectors of a set, told by what they must fulfil.
+pub(crate) trait Among {
+    /// All of them, in ascending order.
+    fn all(&self) -> Result<Arc<[i64]>, Fail>;
+    /// The same, if it takes no time.
+    fn known(&self) -> Option<Arc<[i64]>>;
+    /// Those of `ids`, in ascending order.
+    fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail>;
 }
 
 impl VectorCache {
-    /// The nearest vectors of those that `conn` sees, the nearest first.
+    pub(crate) fn new(scan: ExactScan, folder: Option<PathBuf>, index_from: usize) -> Self {
+        Self { scan, folder, index_from, ..Self::default() }
+    }
+
+    /// For each query the nearest vectors of those that `conn` sees, the nearest first.
     ///
     /// `committed`: whether all that it sees is committed, and may therefore be cached.
     pub(crate) fn search(
@@ -88,18 +115,19 @@ impl VectorCache {
         conn: &Connection,
         search: &Search<'_>,
         committed: bool,
-    ) -> Result<Vec<Neighbour>, ErrorKind> {
-        let newest: Option<i64> = conn
-            .prepare_cached(&format!(
-                "SELECT max(id) FROM c{} WHERE set_id = ?",
-                class_id::DESCRIPTOR
-            ))?
-            .query_row([search.set], |row| row.get(0))?;
-        let Some(newest) = newest else { return Ok(Vec::new()) };
+    ) -> Result<Vec<Vec<Neighbour>>, Fail> {
+        let queries: Vec<Query<'_>> = search
+            .queries
+            .chunks_exact(search.dimensions.max(1))
+            .map(|query| Query::new(search.metric, query))
+            .collect();
+        let Some(newest) = newest(conn, search.set)? else {
+            return Ok(queries.iter().map(|_| Vec::new()).collect());
+        };
         let now = position(conn, search.set)?;
         let cache = self.of_set(conn, search.set)?;
         if committed {
-            cache.grow(conn, search, now, newest)?;
+            self.grow(&cache, conn, search.set, search.dimensions, now, newest)?;
         }
         let mut matrix = cache.snapshot();
         let mut dead = Vec::new();
@@ -109,24 +137,39 @@ impl VectorCache {
         } else if matrix.at < now {
             dead = tombstones(conn, search.set, matrix.at.tombstone)?;
         }
-        let mut scan = Scan {
-            metric: search.metric,
-            query: search.query,
-            inverse_norm: inverse_norm(search.query),
-            top: Top::new(search.metric, search.k),
-        };
-        let mut wanted = Wanted { among: search.among, dead: &dead };
-        for block in &matrix.blocks {
-            scan.block(block, newest, &mut wanted);
-        }
+        let view = View { matrix: &matrix, newest, dead: &dead };
+        let mut tops: Vec<Top> =
+            queries.iter().map(|_| Top::new(search.metric, search.k)).collect();
         if matrix.last < newest {
-            scan.rows(conn, search, matrix.last)?;
+            exact(&view, &queries, search.among, &mut tops)?;
+            uncached(conn, search, &queries, matrix.last, &mut tops)?;
+        } else {
+            let graph = cache.graph();
+            let large = matrix.len() >= self.index_from;
+            if search.approximate && large && graph.as_ref().is_none_or(|g| g.last() < newest) {
+                cache.wanted.store(true, Ordering::Relaxed);
+                self.wish.store(true, Ordering::Relaxed);
+            }
+            let graph = graph.filter(|graph| {
+                search.approximate
+                    && graph.metric() == search.metric
+                    && wanted(search.k) <= MAX_EXPANSION
+            });
+            match graph {
+                Some(graph) => near(&view, &graph, &queries, search.among, &mut tops)?,
+                None => exact(&view, &queries, search.among, &mut tops)?,
+            }
         }
-        Ok(scan.top.into_sorted())
+        if matrix.is_broken() {
+            // What was found is worth nothing.
+            cache.give_up_file();
+            return self.search(conn, search, committed);
+        }
+        Ok(tops.into_iter().map(Top::into_sorted).collect())
     }
 
     /// The cache of a set. A new one is the time to give up those of sets that are gone.
-    fn of_set(&self, conn: &Connection, set: i64) -> Result<Arc<SetCache>, ErrorKind> {
+    pub(crate) fn of_set(&self, conn: &Connection, set: i64) -> Result<Arc<SetCache>, ErrorKind> {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(cache) = sets.get(&set) {
             return Ok(cache.clone());
@@ -139,10 +182,269 @@ impl VectorCache {
         Ok(sets.entry(set).or_default().clone())
     }
 
+    /// The cache of a set with all that `conn` sees, which is committed.
+    pub(crate) fn grown(
+        &self,
+        conn: &Connection,
+        set: i64,
+        dimensions: usize,
+    ) -> Result<Arc<SetCache>, ErrorKind> {
+        let cache = self.of_set(conn, set)?;
+        if let Some(newest) = newest(conn, set)? {
+            self.grow(&cache, conn, set, dimensions, position(conn, set)?, newest)?;
+        }
+        Ok(cache)
+    }
+
+    /// Follows the deletions up to `now` and adds the rows up to `newest`, unless that is past.
+    fn grow(
+        &self,
+        cache: &SetCache,
+        conn: &Connection,
+        set: i64,
+        dimensions: usize,
+        now: Position,
+        newest: i64,
+    ) -> Result<(), ErrorKind> {
+        let is_past = |m: &Matrix| m.at > now || (m.at == now && m.last >= newest);
+        if is_past(&cache.snapshot()) {
+            return Ok(());
+        }
+        let _growing = cache.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut matrix = cache.snapshot();
+        if is_past(&matrix) {
+            return Ok(());
+        }
+        if matrix.at.epoch < now.epoch {
+            matrix = Matrix::default();
+        }
+        if matrix.blocks.is_empty() && !cache.no_file.load(Ordering::Acquire) {
+            matrix = self.filed(conn, set, dimensions, now)?.unwrap_or(matrix);
+        }
+        if matrix.at < now {
+            matrix.remove(&tombstones(conn, set, matrix.at.tombstone)?);
+        }
+        matrix.at = now;
+        let mut row = Vec::with_capacity(dimensions);
+        each_row(conn, set, dimensions, matrix.last, |id, bytes| {
+            row.clear();
+            row.extend(components(bytes));
+            matrix.push(id, &row, self.scan);
+        })?;
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix;
+        Ok(())
+    }
+
+    /// The rows of the file that a snapshot knows, if it can be used.
+    fn filed(
+        &self,
+        conn: &Connection,
+        set: i64,
+        dimensions: usize,
+        now: Position,
+    ) -> Result<Option<Matrix>, ErrorKind> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let number = conn
+            .prepare_cached("SELECT value FROM counter WHERE name = ?")?
+            .query_row([FileKind::Rows.counter(set)], |row| row.get(0))
+            .optional()?;
+        let Some(number) = number else { return Ok(None) };
+        // Whatever is wrong with the file: the tables have it all.
+        let opened = rows::open(folder, set, number, dimensions, self.scan).ok();
+        Ok(opened.filter(|m| m.at.epoch == now.epoch && m.at <= now))
+    }
+
+    /// Writes the rows of a set into a file if so many are not in one, or a third of all; gives the
+    /// file's number. It is to be noted in the database, then told to [`VectorCache::use_file`].
+    pub(crate) fn save_rows(
+        &self,
+        set: i64,
+        cache: &SetCache,
+        unsaved_least: usize,
+    ) -> Result<Option<i64>, Unfit> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let matrix = cache.snapshot();
+        let unsaved = matrix.unsaved();
+        if unsaved == 0 || unsaved < unsaved_least {
+            return Ok(None);
+        }
+        let saved = rows::save(&matrix, folder, set);
+        if matrix.is_broken() {
+            cache.give_up_file();
+        }
+        saved.map(Some)
+    }
+
+    /// Takes the rows out of a file that was just written, and gives up their memory; says whether it
+    /// could. Deletions meanwhile are in the way.
+    pub(crate) fn use_file(
+        &self,
+        set: i64,
+        cache: &SetCache,
+        number: i64,
+        dimensions: usize,
+    ) -> Result<bool, Unfit> {
+        let Some(folder) = &self.folder else { return Ok(false) };
+        let mut opened = rows::open(folder, set, number, dimensions, self.scan)?;
+        let _growing = cache.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let matrix = cache.snapshot();
+        if matrix.at != opened.at || matrix.last < opened.last {
+            return Ok(false);
+        }
+        opened.blocks.extend(matrix.blocks_after(opened.last));
+        opened.last = matrix.last;
+        cache.no_file.store(false, Ordering::Release);
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        Ok(true)
+    }
+
+    /// Whether a search has found a graph missing or behind since this was asked last.
+    pub(crate) fn take_wish(&self) -> bool {
+        self.wish.load(Ordering::Relaxed) && self.wish.swap(false, Ordering::Relaxed)
+    }
+
     /// Gives up what is kept of a set. Who still sees the set reads it again.
     pub(crate) fn forget(&self, set: i64) {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).remove(&set);
     }
+}
+
+/// The exact search in what is cached.
+fn exact(
+    view: &View<'_>,
+    queries: &[Query<'_>],
+    among: Option<&dyn Among>,
+    tops: &mut [Top],
+) -> Result<(), Fail> {
+    match among {
+        None => scan::scan_batch(view, queries, tops),
+        Some(among) => {
+            let ids = among.all()?;
+            for (query, top) in queries.iter().zip(tops) {
+                scan::scan_among(view, query, &ids, top);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The search by a graph.
+fn near(
+    view: &View<'_>,
+    graph: &Graph,
+    queries: &[Query<'_>],
+    among: Option<&dyn Among>,
+    tops: &mut [Top],
+) -> Result<(), Fail> {
+    // Asked once: what comes into the graph meanwhile is left to the scan, and found once.
+    let last = graph.last();
+    let Some(among) = among else {
+        let each = queries.iter().zip(tops).collect::<Vec<_>>();
+        scan::for_each(each, scan::cores(), |(query, top)| {
+            if !hits(view, graph, query, last, top) {
+                // Too much of the graph is deleted here, or it is of no use.
+                *top = Top::new(query.metric, top.k());
+                scan::scan(view, query, 0, top);
+                return;
+            }
+            scan::scan(view, query, last, top);
+        });
+        return Ok(());
+    };
+    for (query, top) in queries.iter().zip(tops) {
+        if !filtered_hits(view, graph, query, among, last, top)? {
+            *top = Top::new(query.metric, top.k());
+            scan::scan_among(view, query, &among.all()?, top);
+        }
+    }
+    Ok(())
+}
+
+/// How many candidates a search for `k` is to keep.
+fn wanted(k: usize) -> usize {
+    EXPANSION.max(k.saturating_mul(MEASURED))
+}
+
+/// Offers a graph's hits up to an id; says whether they are as many as there must be.
+fn hits(view: &View<'_>, graph: &Graph, query: &Query<'_>, last: i64, top: &mut Top) -> bool {
+    let there = view.matrix.len_to(last.min(view.newest));
+    let needed = top.k().min(there.saturating_sub(view.dead.len()));
+    let mut count = wanted(top.k());
+    while count <= MAX_EXPANSION {
+        let Ok(found) = graph.search(query.components, count) else { return false };
+        let seen = found.iter().filter(|id| **id <= last).filter_map(|&id| view.row(id));
+        for (block, row) in seen.take((top.k() * MEASURED).max(32)) {
+            top.offer(block.ids[row], query.measure(block, row));
+        }
+        if top.len() >= needed {
+            return true;
+        }
+        *top = Top::new(query.metric, top.k());
+        count *= 4;
+    }
+    false
+}
+
+/// The same for the hits that a filter leaves, and for what came after `last`.
+fn filtered_hits(
+    view: &View<'_>,
+    graph: &Graph,
+    query: &Query<'_>,
+    among: &dyn Among,
+    last: i64,
+    top: &mut Top,
+) -> Result<bool, Fail> {
+    let known = among.known();
+    let pass = |ids: &[i64]| match &known {
+        Some(known) => {
+            Ok(ids.iter().copied().filter(|id| known.binary_search(id).is_ok()).collect())
+        }
+        None => among.of(ids),
+    };
+    let total = view.matrix.len();
+    let scanned = |passing: usize| passing <= SCANNED_FEW || passing * SCANNED_SHARE < total;
+    let needed = top.k() * FILTERED;
+    let mut count = wanted(top.k());
+    if let Some(known) = &known {
+        if scanned(known.len()) {
+            return Ok(false);
+        }
+        count = count.max(needed * total / known.len());
+    }
+    let mut tail = view.matrix.ids_after(last);
+    tail.retain(|&id| view.row(id).is_some());
+    if tail.len() > SCANNED_FEW {
+        return Ok(false);
+    }
+    loop {
+        let Ok(mut found) = graph.search(query.components, count) else { return Ok(false) };
+        found.retain(|&id| id <= last && view.row(id).is_some());
+        let candidates = found.len();
+        let mut ids = found.clone();
+        ids.sort_unstable();
+        let passing: Vec<i64> = pass(&ids)?;
+        if passing.len() >= needed {
+            found.retain(|id| passing.binary_search(id).is_ok());
+            for (block, row) in found.iter().take(needed).filter_map(|&id| view.row(id)) {
+                top.offer(block.ids[row], query.measure(block, row));
+            }
+            let tail: Vec<i64> = if tail.is_empty() { tail } else { pass(&tail)? };
+            scan::scan_among(view, query, &tail, top);
+            return Ok(true);
+        }
+        // With room, as the share here differs from that elsewhere.
+        let next = needed * candidates * 3 / (2 * passing.len().max(1));
+        let few = passing.len() * SCANNED_SHARE < candidates;
+        if few || next > MAX_EXPANSION || next <= count {
+            return Ok(false);
+        }
+        count = next;
+    }
+}
+
+fn newest(conn: &Connection, set: i64) -> Result<Option<i64>, ErrorKind> {
+    let sql = format!("SELECT max(id) FROM c{} WHERE set_id = ?", class_id::DESCRIPTOR);
+    Ok(conn.prepare_cached(&sql)?.query_row([set], |row| row.get(0))?)
 }
 
 fn position(conn: &Connection, set: i64) -> Result<Position, ErrorKind> {
@@ -166,175 +468,107 @@ fn tombstones(conn: &Connection, set: i64, after: i64) -> Result<Vec<i64>, Error
 }
 
 impl SetCache {
-    fn snapshot(&self) -> Matrix {
+    pub(super) fn snapshot(&self) -> Matrix {
         self.matrix.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Follows the deletions up to `now` and adds the rows up to `newest`, unless that is past.
-    fn grow(
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn graph(&self) -> Option<Arc<Graph>> {
+        self.graph.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_graph(&self, graph: Option<Arc<Graph>>) {
+        *self.graph.write().unwrap_or_else(PoisonError::into_inner) = graph;
+    }
+
+    /// How many rows are cached.
+    pub(crate) fn len(&self) -> usize {
+        self.matrix.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Adds the cached rows that a graph lacks; gives up, and says so, when `stopped` does.
+    pub(crate) fn feed(
         &self,
-        conn: &Connection,
-        search: &Search<'_>,
-        now: Position,
-        newest: i64,
-    ) -> Result<(), ErrorKind> {
-        let is_past = |m: &Matrix| m.at > now || (m.at == now && m.last >= newest);
-        if is_past(&self.snapshot()) {
-            return Ok(());
+        graph: &Graph,
+        threads: usize,
+        stride: usize,
+        stopped: impl Fn() -> bool,
+    ) -> Result<bool, Unfit> {
+        let matrix = self.snapshot();
+        let first = matrix.block_after(graph.last());
+        for block in &matrix.blocks[first.min(matrix.blocks.len())..] {
+            let mut from = block.ids.partition_point(|&id| id <= graph.last());
+            graph.reserve(block.ids.len() - from)?;
+            while from < block.ids.len() {
+                if stopped() {
+                    return Ok(false);
+                }
+                let to = (from + threads * stride).min(block.ids.len());
+                let failed = Mutex::new(None);
+                scan::for_each((from..to).collect(), threads, |row| {
+                    if let Err(error) = graph.add(block, row) {
+                        *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    }
+                });
+                if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                    return Err(error);
+                }
+                if matrix.is_broken() {
+                    // It may hold what never was.
+                    self.set_graph(None);
+                    self.give_up_file();
+                    return Err("the rows are not what they were".into());
+                }
+                graph.reached(block.ids[to - 1]);
+                from = to;
+            }
         }
+        Ok(true)
+    }
+
+    /// The file of rows is damaged: from now on the tables are read.
+    fn give_up_file(&self) {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut matrix = self.snapshot();
-        if is_past(&matrix) {
-            return Ok(());
+        self.no_file.store(true, Ordering::Release);
+        let mut matrix = self.matrix.write().unwrap_or_else(PoisonError::into_inner);
+        if matrix.is_broken() {
+            *matrix = Matrix::default();
         }
-        if matrix.at.epoch < now.epoch {
-            matrix = Matrix::default();
-        } else if matrix.at < now {
-            matrix.remove(&tombstones(conn, search.set, matrix.at.tombstone)?);
-        }
-        matrix.at = now;
-        let mut row = Vec::with_capacity(search.query.len());
-        each_row(conn, search, matrix.last, |id, bytes| {
+    }
+}
+
+/// Offers rows that are not cached.
+fn uncached(
+    conn: &Connection,
+    search: &Search<'_>,
+    queries: &[Query<'_>],
+    after: i64,
+    tops: &mut [Top],
+) -> Result<(), Fail> {
+    let among = search.among.map(Among::all).transpose()?;
+    let mut row = Vec::with_capacity(search.dimensions);
+    each_row(conn, search.set, search.dimensions, after, |id, bytes| {
+        if among.as_ref().is_none_or(|ids| ids.binary_search(&id).is_ok()) {
             row.clear();
             row.extend(components(bytes));
-            matrix.push(id, &row);
-        })?;
-        *self.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix;
-        Ok(())
-    }
-}
-
-impl Matrix {
-    fn push(&mut self, id: i64, row: &[f32]) {
-        if self.blocks.last().is_none_or(|b| b.ids.len() >= BLOCK_ROWS) {
-            self.blocks.push(Arc::default());
-        }
-        if let Some(last) = self.blocks.last_mut() {
-            let block = Arc::make_mut(last);
-            block.ids.push(id);
-            block.components.extend_from_slice(row);
-            block.inverse_norms.push(inverse_norm(row));
-        }
-        self.last = id;
-    }
-
-    /// Takes rows out; `dead` is in ascending order.
-    fn remove(&mut self, dead: &[i64]) {
-        for block in &mut self.blocks {
-            let (Some(first), Some(last)) = (block.ids.first(), block.ids.last()) else { continue };
-            let from = dead.partition_point(|id| id < first);
-            let to = dead.partition_point(|id| id <= last);
-            if dead[from..to].iter().any(|id| block.ids.binary_search(id).is_ok()) {
-                *block = Arc::new(block.without(&dead[from..to]));
+            let norm = inverse_norm(&row);
+            for (query, top) in queries.iter().zip(&mut *tops) {
+                let norms = [query.inverse_norm, norm];
+                top.offer(id, search.metric.measure(query.components, &row, norms));
             }
         }
-        self.blocks.retain(|block| !block.ids.is_empty());
-    }
-}
-
-impl Block {
-    fn without(&self, dead: &[i64]) -> Self {
-        let dimensions = self.components.len() / self.ids.len().max(1);
-        let mut left = Self::default();
-        for (i, id) in self.ids.iter().enumerate() {
-            if dead.binary_search(id).is_err() {
-                left.ids.push(*id);
-                let row = i * dimensions..(i + 1) * dimensions;
-                left.components.extend_from_slice(&self.components[row]);
-                left.inverse_norms.push(self.inverse_norms[i]);
-            }
-        }
-        left
-    }
-}
-
-/// Which cached rows count, both lists in ascending order. What has been passed is taken off.
-struct Wanted<'a> {
-    /// Only these.
-    among: Option<&'a [i64]>,
-    /// Not these.
-    dead: &'a [i64],
-}
-
-impl Wanted<'_> {
-    fn has(&mut self, id: i64) -> bool {
-        if !self.dead.is_empty() {
-            self.dead = &self.dead[self.dead.partition_point(|&d| d < id)..];
-            if self.dead.first() == Some(&id) {
-                return false;
-            }
-        }
-        match &mut self.among {
-            None => true,
-            Some(among) => {
-                *among = &among[among.partition_point(|&w| w < id)..];
-                among.first() == Some(&id)
-            }
-        }
-    }
-
-    /// Whether nothing is left to look for.
-    fn is_done(&self) -> bool {
-        self.among.is_some_and(<[i64]>::is_empty)
-    }
-}
-
-/// A search under way.
-struct Scan<'a> {
-    metric: Metric,
-    query: &'a [f32],
-    inverse_norm: f32,
-    top: Top,
-}
-
-impl Scan<'_> {
-    /// Looks at a block's rows up to `newest`.
-    fn block(&mut self, block: &Block, newest: i64, wanted: &mut Wanted<'_>) {
-        let visible = block.ids.partition_point(|&id| id <= newest);
-        let rows = block.components.chunks_exact(self.query.len().max(1));
-        let rows = block.ids[..visible].iter().zip(rows).zip(&block.inverse_norms);
-        if wanted.among.is_none() && wanted.dead.is_empty() {
-            for ((&id, row), &norm) in rows {
-                self.offer(id, row, norm);
-            }
-            return;
-        }
-        for ((&id, row), &norm) in rows {
-            if wanted.has(id) {
-                self.offer(id, row, norm);
-            } else if wanted.is_done() {
-                return;
-            }
-        }
-    }
-
-    /// Looks at rows that are not cached.
-    fn rows(
-        &mut self,
-        conn: &Connection,
-        search: &Search<'_>,
-        after: i64,
-    ) -> Result<(), ErrorKind> {
-        let mut row = Vec::with_capacity(search.query.len());
-        each_row(conn, search, after, |id, bytes| {
-            if search.among.is_none_or(|ids| ids.binary_search(&id).is_ok()) {
-                row.clear();
-                row.extend(components(bytes));
-                self.offer(id, &row, inverse_norm(&row));
-            }
-        })
-    }
-
-    fn offer(&mut self, id: i64, row: &[f32], inverse_norm: f32) {
-        let measure = self.metric.measure(self.query, row, [self.inverse_norm, inverse_norm]);
-        self.top.offer(id, measure);
-    }
+    })?;
+    Ok(())
 }
 
 /// The set's rows after an id, in order.
 fn each_row(
     conn: &Connection,
-    search: &Search<'_>,
+    set: i64,
+    dimensions: usize,
     after: i64,
     mut visit: impl FnMut(i64, &[u8]),
 ) -> Result<(), ErrorKind> {
@@ -343,11 +577,11 @@ fn each_row(
          WHERE d.set_id = ? AND d.id > ? ORDER BY d.id",
         class_id::DESCRIPTOR
     ))?;
-    let mut rows = select.query(params![search.set, after])?;
+    let mut rows = select.query(params![set, after])?;
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
         let bytes = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        if bytes.len() != search.query.len() * 4 {
+        if bytes.len() != dimensions * 4 {
             return Err(damaged(class_id::DESCRIPTOR, id, format!("has {} bytes", bytes.len())));
         }
         if i64::from(sum(id, bytes)) != row.get::<_, i64>(2)? {
@@ -366,9 +600,17 @@ mod tests {
 
     /// What a search sees, cached or not.
     fn seen(cache: &VectorCache, store: &Store, committed: bool) -> Vec<i64> {
-        let search = Search { set: 1, query: &[0.0], metric: Metric::L2, k: 99, among: None };
+        let search = Search {
+            set: 1,
+            dimensions: 1,
+            queries: &[0.0],
+            metric: Metric::L2,
+            k: 99,
+            approximate: true,
+            among: None,
+        };
         let found = cache.search(&store.conn, &search, committed).unwrap();
-        found.into_iter().map(|n| n.id).collect()
+        found[0].iter().map(|n| n.id).collect()
     }
 
     #[test]

@@ -1,8 +1,23 @@
-//! Vectors: measures, exact search, and the committed rows kept in memory.
+//! Vectors: measures, the committed rows kept in memory, the exact search over them, and graphs for
+//! the approximate one.
 
 pub(crate) mod cache;
+pub(crate) mod files;
+pub(crate) mod graph;
+mod half;
 mod kernel;
+#[expect(
+    unsafe_code,
+    reason = "mapping a file is a promise about others that no compiler can check"
+)]
+mod map;
+mod matrix;
 pub(crate) mod metric;
+#[allow(unsafe_code, reason = "on some processors, an instruction that takes a pointer")]
+mod prefetch;
+mod rows;
+pub(crate) mod scan;
+mod sieve;
 mod top;
 
 /// A vector that was found, and its measure to the query.
@@ -16,4 +31,11 @@ pub(crate) struct Neighbour {
 /// Little-endian binary32, as requests and rows have vectors. `bytes` is a multiple of four long.
 pub(crate) fn components(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     bytes.chunks_exact(4).map(|c| f32::from_le_bytes([c[0], c[1], c[2], c[3]]))
+}
+
+/// Whether an engine of a set is an approximate one, so that searches with it go by a graph.
+///
+/// `IVF` names another structure for the same bargain, of which the graph is the better form.
+pub(crate) fn is_approximate(engine: &str) -> bool {
+    matches!(engine, "HNSW" | "IVF")
 }

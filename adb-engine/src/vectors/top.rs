@@ -43,6 +43,27 @@ impl Top {
         Self { metric, k, kept: BinaryHeap::new() }
     }
 
+    pub(super) fn k(&self) -> usize {
+        self.k
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether this may be among the nearest; of equals, the one of smaller id is.
+    pub(super) fn would_take(&self, distance: f32) -> bool {
+        let farness = self.metric.farness(distance);
+        self.kept.len() < self.k
+            || self.kept.peek().is_some_and(|e| farness.total_cmp(&e.farness).is_le())
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for entry in other.kept {
+            self.offer(entry.neighbour.id, entry.neighbour.distance);
+        }
+    }
+
     pub(super) fn offer(&mut self, id: i64, distance: f32) {
         let neighbour = Neighbour { id, distance };
         let entry = Entry { farness: self.metric.farness(distance), neighbour };

@@ -2,6 +2,7 @@
 //! through channels and are answered through channels, so no caller's runtime matters, and a caller
 //! that goes away changes nothing.
 
+pub(crate) mod indexer;
 pub(crate) mod preparer;
 pub(crate) mod queue;
 pub(crate) mod reader;
@@ -10,7 +11,7 @@ pub(crate) mod writer;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, mpsc},
 };
 
 use adb_model::{DbError, Response};
@@ -22,6 +23,7 @@ use crate::{
     request::{Command, Named},
     run::{Done, Run, Undone},
     store::compact::Reclaimed,
+    vectors::files::SetFile,
 };
 
 /// A request on its way.
@@ -48,6 +50,14 @@ pub(crate) struct Unprepared {
 pub(crate) enum Task {
     Request(Job),
     Reclaim(Sender<Result<Reclaimed, DbError>>),
+    Record(Record),
+}
+
+/// A file that was made from a set's vectors, to be noted in the database.
+pub(crate) struct Record {
+    pub(crate) file: SetFile,
+    /// Told whether it is.
+    pub(crate) done: mpsc::Sender<bool>,
 }
 
 impl Job {

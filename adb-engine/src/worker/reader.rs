@@ -5,7 +5,7 @@ use std::sync::Arc;
 use adb_model::{DbError, Response};
 use async_channel::Receiver;
 
-use super::{Job, Work, reply};
+use super::{Job, Work, indexer::Indexing, reply};
 use crate::{
     directory::Directory,
     error::{Error, ErrorKind},
@@ -21,6 +21,7 @@ pub(crate) struct Reader {
     pub(crate) vectors: Arc<VectorCache>,
     pub(crate) media: Arc<Media>,
     pub(crate) response_limit: usize,
+    pub(crate) indexing: Arc<Indexing>,
     /// Opened with the first request.
     pub(crate) store: Option<Store>,
 }
@@ -37,6 +38,9 @@ impl Reader {
                 self.store = None;
             }
             reply(&to, answer);
+            if self.vectors.take_wish() {
+                self.indexing.look();
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use adb_model::{DbError, Fate, Response};
 use async_channel::Sender;
 
-use super::{Job, Task, Work, queue::Queue, reply};
+use super::{Job, Record, Task, Work, indexer::Indexing, queue::Queue, reply};
 use crate::{
     directory::{Directory, WriteLock},
     error::{Error, ErrorKind},
@@ -20,10 +20,11 @@ use crate::{
         Settings, Store,
         compact::{Reclaimed, reclaim},
         counter,
+        format::class_id,
         pack::PackWriter,
         set_counter,
     },
-    vectors::cache::VectorCache,
+    vectors::{cache::VectorCache, files::SetFile},
 };
 
 /// Requests that one commit takes at most: the first of them waits for all.
@@ -46,6 +47,7 @@ pub(crate) struct Writer {
     pub(crate) queue: Queue,
     /// Groups that are yet to be run with savepoints.
     pub(crate) careful: usize,
+    pub(crate) indexing: Arc<Indexing>,
     /// Why nothing more may be written, in the words for those who ask from then on.
     pub(crate) distrusted: Option<String>,
 }
@@ -80,13 +82,16 @@ impl Writer {
                 match task {
                     Task::Request(job) => reply(&job.answer, Err(error)),
                     Task::Reclaim(to) => drop(to.try_send(Err(error))),
+                    Task::Record(record) => drop(record.done.send(false)),
                 }
                 continue;
             }
             match task {
                 Task::Request(first) => self.group(first),
                 Task::Reclaim(to) => drop(to.try_send(self.reclaim())),
+                Task::Record(record) => self.record(record),
             }
+            self.indexing.look();
             let settings = self.directory.settings;
             let moved =
                 self.open.as_ref().map_or(Ok(()), |open| open.store.move_long_log(settings));
@@ -117,6 +122,7 @@ impl Writer {
     fn open(&mut self) -> Result<(), Error> {
         if self.lock.is_none() {
             self.lock = Some(self.directory.lock()?);
+            self.indexing.may_save();
         }
         if self.open.is_none() {
             self.open = Some(Open::new(&self.directory)?);
@@ -124,8 +130,24 @@ impl Writer {
         Ok(())
     }
 
+    /// Notes a file in the database.
+    fn record(&mut self, Record { file, done }: Record) {
+        let noted = match &mut self.open {
+            Some(open) if self.lock.is_some() => note_file(open, file).is_ok(),
+            _ => false,
+        };
+        if !noted {
+            // Whether it is committed is not known; the next one asks the disk.
+            self.open = None;
+        }
+        // The indexer may have gone.
+        let _ = done.send(noted);
+    }
+
     fn reclaim(&mut self) -> Result<Reclaimed, DbError> {
-        let Some(open) = &mut self.open else { return Err(DbError::permanent("not open")) };
+        let Some(open) = &mut self.open else {
+            return Err(self.directory.error(ErrorKind::Closed).into());
+        };
         let Directory { settings, .. } = self.directory;
         reclaim(&mut open.store, self.directory.root(), settings).map_err(|kind| {
             let error = self.directory.error(kind);
@@ -241,6 +263,20 @@ impl Writer {
         }
         Some(pending)
     }
+}
+
+fn note_file(open: &mut Open, file: SetFile) -> Result<(), ErrorKind> {
+    begin(&mut open.store)?;
+    let conn = &open.store.conn;
+    // The set may be gone by now.
+    conn.prepare_cached(&format!(
+        "INSERT INTO counter (name, value) SELECT ?, ? FROM c{} WHERE id = ?
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        class_id::DESCRIPTOR_SET
+    ))?
+    .execute(rusqlite::params![file.kind.counter(file.set), file.number, file.set])?;
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
 }
 
 /// Refusals stand; the others are not, or perhaps not, applied.

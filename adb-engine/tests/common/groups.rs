@@ -27,7 +27,9 @@ fn vector(n: i64) -> Bytes {
 
 /// What must be there before groups are.
 pub(crate) fn set() -> Request {
-    Request::json(&json!([{"AddDescriptorSet": {"name": "s", "dimensions": DIMENSIONS}}]))
+    Request::json(
+        &json!([{"AddDescriptorSet": {"name": "s", "dimensions": DIMENSIONS, "engine": ["HNSW", "Flat"]}}]),
+    )
 }
 
 /// A group: an entity, an image, the connection between them, and a descriptor of the image. The
@@ -102,6 +104,19 @@ pub(crate) async fn whole_groups(engine: &Engine) -> Result<BTreeSet<i64>, Strin
         same("distance", &found["_distance"].as_f64(), &Some(f64::from(*n as f32 * *n as f32)))?;
     }
     Ok(all)
+}
+
+/// Whether searches by the graph find the vectors of these groups: some of all ages, and the last.
+pub(crate) async fn found_by_graph(engine: &Engine, all: &BTreeSet<i64>) -> Result<(), String> {
+    for n in all.iter().rev().step_by(1 + all.len() / 16) {
+        let find = json!([{"FindDescriptor": {"set": "s", "k_neighbors": 1, "distances": true, "results": {"list": ["n"]}}}]);
+        let request = Request::new(find.to_string(), vec![vector(*n)]);
+        let (answers, _) = ask(engine, request).await?;
+        let found = &answers[0]["FindDescriptor"]["entities"][0];
+        same("nearest by the graph", &number(found)?, n)?;
+        same("its distance", &found["_distance"].as_f64(), &Some(0.0))?;
+    }
+    Ok(())
 }
 
 /// What SQLite and the tables themselves say of a database that nobody has open.

@@ -117,5 +117,5 @@ fn sorted(all: &[Json]) -> Vec<&Json> {
 fn is_id(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let digits = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
-    parts.len() == 3 && parts.iter().all(|part| digits(&part))
+    parts.len() == 3 && parts.iter().all(digits)
 }

@@ -139,7 +139,7 @@ impl<'t> Draw<'t> {
                 }
             }
             "Clip" | "Frame" => {
-                body["video_ref"] = json!(of("Video").last().map(|(n, _)| n));
+                body["video_ref"] = json!(of("Video").next_back().map(|(n, _)| n));
                 let start = self.tape.below(6);
                 match kind {
                     "Frame" => body["frame_number"] = json!(start),
@@ -147,12 +147,12 @@ impl<'t> Draw<'t> {
                 }
             }
             "BoundingBox" | "Polygon" => {
-                body["image_ref"] = json!(of("Image").last().map(|(n, _)| n));
+                body["image_ref"] = json!(of("Image").next_back().map(|(n, _)| n));
                 match kind {
                     "Polygon" => body["polygons"] = json!([[[0, 0], [10, 0], [10, 10]]]),
                     _ => {
                         body["rectangle"] =
-                            json!({"x": self.tape.below(3), "y": 1, "width": 4, "height": 3})
+                            json!({"x": self.tape.below(3), "y": 1, "width": 4, "height": 3});
                     }
                 }
             }
@@ -193,7 +193,7 @@ impl<'t> Draw<'t> {
     }
 
     fn push(&mut self, name: String, body: Json) {
-        self.commands.push(json!({ name: body }));
+        self.commands.push(Json::Object(Map::from_iter([(name, body)])));
     }
 
     /// Perhaps a `_ref`, mostly a new one.
@@ -587,14 +587,12 @@ impl<'t> Draw<'t> {
             body["constraints"] = self.constraints();
         }
         match kind {
-            "Entity" => {
-                if self.tape.chance(70) {
-                    let class = match self.tape.chance(15) {
-                        true => self.tape.pick(&["_Image", "_Descriptor", "_BoundingBox", "Z"]),
-                        false => self.tape.pick(&CLASSES),
-                    };
-                    body["with_class"] = json!(class);
-                }
+            "Entity" if self.tape.chance(70) => {
+                let class = match self.tape.chance(15) {
+                    true => self.tape.pick(&["_Image", "_Descriptor", "_BoundingBox", "Z"]),
+                    false => self.tape.pick(&CLASSES),
+                };
+                body["with_class"] = json!(class);
             }
             "Connection" => {
                 if self.tape.chance(60) {

@@ -257,10 +257,22 @@ impl PackWriter {
             listed(conn)?.pop().filter(|(_, length)| *length < writer.pack_bytes)
             && let Ok(file) = files.open(&root.join(file_name(pack)), true)
             && file.length().is_ok_and(|found| found == length)
+            && writer.wrote(pack, &*file)
         {
             writer.tail = Some(Tail::new(pack, file, length, false));
         }
         Ok(writer)
+    }
+
+    /// Whether a file is what this database wrote under that number.
+    fn wrote(&self, pack: i64, file: &dyn PackFile) -> bool {
+        let mut found = [0; HEADER];
+        file.read(&mut found, 0).is_ok() && found == header(self.identity, pack)
+    }
+
+    /// The pack that the next blob goes to, if there is one.
+    pub(super) fn pack(&self) -> Option<i64> {
+        self.tail.as_ref().map(|tail| tail.pack)
     }
 
     /// Takes a blob, to be written before the commit.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adb_engine::Engine;
+use adb_engine::{Engine, ExactScan};
 use adb_model::{Request, ask};
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
@@ -41,6 +41,11 @@ impl Index {
 impl Client {
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         Self::of(Arc::new(Engine::open(path)?))
+    }
+
+    /// Opens it to compare vectors as they are, not in bfloat16 first.
+    pub(crate) fn open_full(path: &Path) -> anyhow::Result<Self> {
+        Self::of(Arc::new(Engine::options().exact_scan(ExactScan::Full).open(path)?))
     }
 
     fn of(engine: Arc<Engine>) -> anyhow::Result<Self> {

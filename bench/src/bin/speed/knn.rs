@@ -101,6 +101,9 @@ pub(crate) struct Knn {
     dimensions: usize,
     #[arg(long, value_enum, value_delimiter = ',')]
     cases: Vec<Case>,
+    /// Compares vectors as they are, not in bfloat16 first.
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,7 +124,8 @@ enum Case {
 
 impl Knn {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let client = Client::open(&self.db)?;
+        let client =
+            if self.full { Client::open_full(&self.db)? } else { Client::open(&self.db)? };
         let session = Session {
             truth: Truth::open(&self.data, self.rows, self.dimensions)?,
             queries: queries(&self.data, self.dimensions)?,

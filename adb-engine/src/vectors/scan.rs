@@ -1,0 +1,493 @@
+//! The exact search: over all rows, over some of them, and for many queries at once.
+
+use std::{
+    num::NonZero,
+    ops::Range,
+    sync::{Mutex, PoisonError},
+    thread,
+};
+
+use super::{
+    kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
+    matrix::{Block, Matrix},
+    metric::{Metric, inverse_norm},
+    sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
+    top::Top,
+};
+
+/// How an exact search reads the vectors. The answers are the same to the last bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ExactScan {
+    /// All of them as they are.
+    Full,
+    /// In bfloat16 first, with a bound of the error, then those as they are that may be among the
+    /// nearest. Nearly twice as fast, as memory is what a scan waits for, and takes half as much
+    /// memory again.
+    #[default]
+    Halved,
+}
+
+/// Bytes that are worth a thread of their own.
+const BYTES_A_THREAD: usize = 3 << 20;
+/// More neighbours than these are looked for without bounds.
+const MAX_SIEVED: usize = 4096;
+/// Rows of a tile's run: with its queries they fit the cache next to the processor.
+const TILE_ROWS: usize = 96;
+/// From so many queries on, rows are read once for all.
+pub(super) const MIN_TILED: usize = 4;
+
+/// What a search sees of a set.
+pub(super) struct View<'a> {
+    pub(super) matrix: &'a Matrix,
+    /// No rows beyond this id.
+    pub(super) newest: i64,
+    /// Not these, in ascending order.
+    pub(super) dead: &'a [i64],
+}
+
+impl View<'_> {
+    fn has(&self, id: i64) -> bool {
+        id <= self.newest && self.dead.binary_search(&id).is_err()
+    }
+
+    /// The row of an id, if the search may see it.
+    pub(super) fn row(&self, id: i64) -> Option<(&Block, usize)> {
+        let at = self.matrix.find(id).filter(|_| self.has(id))?;
+        Some((&self.matrix.blocks[at.block], at.row))
+    }
+}
+
+/// A query, and what is measured of it once.
+pub(super) struct Query<'a> {
+    pub(super) metric: Metric,
+    pub(super) components: &'a [f32],
+    pub(super) inverse_norm: f32,
+}
+
+impl<'a> Query<'a> {
+    pub(super) fn new(metric: Metric, components: &'a [f32]) -> Self {
+        Self { metric, components, inverse_norm: inverse_norm(components) }
+    }
+
+    pub(super) fn measure(&self, block: &Block, row: usize) -> f32 {
+        let norms = [self.inverse_norm, block.inverse_norms[row]];
+        self.metric.measure(self.components, block.row(row), norms)
+    }
+}
+
+/// Offers the rows after an id to `top`.
+pub(super) fn scan(view: &View<'_>, query: &Query<'_>, after: i64, top: &mut Top) {
+    let first = view.matrix.block_after(after);
+    let end =
+        view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
+    if first >= end {
+        return;
+    }
+    let blocks = first..end;
+    let halved =
+        top.k() <= MAX_SIEVED && view.matrix.blocks[blocks.clone()].iter().all(|b| b.is_halved());
+    let bytes = query.components.len() * if halved { 2 } else { 4 };
+    let parts = parts(blocks, bytes * super::matrix::BLOCK_ROWS);
+    if halved {
+        let sieves = in_threads(parts, |blocks| sieve_blocks(view, query, after, blocks, top.k()));
+        settle(view, query, sieves, top);
+    } else {
+        for part in in_threads(parts, |blocks| scan_blocks(view, query, after, blocks, top.k())) {
+            top.merge(part);
+        }
+    }
+}
+
+/// Stretches of equal length, as many as are worth threads.
+fn parts(all: Range<usize>, bytes_each: usize) -> Vec<Range<usize>> {
+    let worth = (all.len() * bytes_each / BYTES_A_THREAD).max(1);
+    let count = cores().min(worth).min(all.len().max(1));
+    let cut = |i: usize| all.start + all.len() * i / count;
+    (0..count).map(|i| cut(i)..cut(i + 1)).collect()
+}
+
+/// Runs each part on a thread, the last one on this.
+fn in_threads<T: Send>(
+    mut parts: Vec<Range<usize>>,
+    work: impl Fn(Range<usize>) -> T + Sync,
+) -> Vec<T> {
+    let Some(last) = parts.pop() else { return Vec::new() };
+    thread::scope(|scope| {
+        let work = &work;
+        let running: Vec<_> =
+            parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
+        let mut done = vec![work(last)];
+        for thread in running {
+            match thread.join() {
+                Ok(part) => done.push(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
+}
+
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// Does something for each, on so many threads at most.
+pub(super) fn for_each<T: Send>(each: Vec<T>, threads: usize, work: impl Fn(T) + Sync) {
+    let threads = threads.min(each.len());
+    if threads < 2 {
+        return each.into_iter().for_each(work);
+    }
+    let each = Mutex::new(each.into_iter());
+    in_threads((0..threads).map(|_| 0..0).collect(), |_| {
+        while let Some(next) = each.lock().unwrap_or_else(PoisonError::into_inner).next() {
+            work(next);
+        }
+    });
+}
+
+fn scan_blocks(
+    view: &View<'_>,
+    query: &Query<'_>,
+    after: i64,
+    blocks: Range<usize>,
+    k: usize,
+) -> Top {
+    let mut top = Top::new(query.metric, k);
+    let mut measures = Vec::new();
+    for block in &view.matrix.blocks[blocks] {
+        let (metric, rows) = (query.metric, &block.components[..]);
+        Measures { metric, query: query.components, rows, out: &mut measures }.run();
+        let from = block.ids.partition_point(|&id| id <= after);
+        for (row, measure) in measures.iter().enumerate().skip(from) {
+            let measure = match metric {
+                Metric::Cosine => measure * query.inverse_norm * block.inverse_norms[row],
+                Metric::L2 | Metric::InnerProduct => *measure,
+            };
+            if top.would_take(measure) && view.has(block.ids[row]) {
+                top.offer(block.ids[row], measure);
+            }
+        }
+    }
+    top
+}
+
+fn sieve_blocks(
+    view: &View<'_>,
+    query: &Query<'_>,
+    after: i64,
+    blocks: Range<usize>,
+    k: usize,
+) -> Sieve {
+    let mut sieve = Sieve::new(k);
+    let halves = Halves::new(query.components);
+    let of_query = QueryBound::of(query.metric, query.components);
+    let mut dots = Vec::new();
+    for at in blocks {
+        let block = &*view.matrix.blocks[at];
+        HalvedDots { query: &halves, rows: &block.halves, out: &mut dots }.run();
+        let from = block.ids.partition_point(|&id| id <= after);
+        for (row, dot) in dots.iter().enumerate().skip(from) {
+            let bounds = RowBound::of(query.metric, block, row, true).around(*dot, &of_query);
+            if !is_beyond(bounds[0], sieve.limit()) && view.has(block.ids[row]) {
+                sieve.offer(at as u32, row as u32, bounds);
+            }
+        }
+    }
+    sieve
+}
+
+/// Measures what sieves have left.
+fn settle(view: &View<'_>, query: &Query<'_>, sieves: Vec<Sieve>, top: &mut Top) {
+    let mut sieves = sieves.into_iter();
+    let Some(mut all) = sieves.next() else { return };
+    for sieve in sieves {
+        all.merge(sieve);
+    }
+    for Candidate { block, row, .. } in all.into_candidates() {
+        let (block, row) = (&view.matrix.blocks[block as usize], row as usize);
+        top.offer(block.ids[row], query.measure(block, row));
+    }
+}
+
+/// Offers rows of these ids, which are in ascending order.
+pub(super) fn scan_among(view: &View<'_>, query: &Query<'_>, among: &[i64], top: &mut Top) {
+    let halved = top.k() <= MAX_SIEVED && view.matrix.blocks.iter().all(|b| b.is_halved());
+    let bytes = query.components.len() * if halved { 2 } else { 4 };
+    let parts = parts(0..among.len(), bytes);
+    if halved {
+        let sieves = in_threads(parts, |ids| sieve_among(view, query, &among[ids], top.k()));
+        settle(view, query, sieves, top);
+    } else {
+        let tops = in_threads(parts, |ids| {
+            let mut top = Top::new(query.metric, top.k());
+            each_among(view, &among[ids], |_, block, rows| {
+                for row in rows.iter().map(|row| *row as usize) {
+                    top.offer(block.ids[row], query.measure(block, row));
+                }
+            });
+            top
+        });
+        for part in tops {
+            top.merge(part);
+        }
+    }
+}
+
+fn sieve_among(view: &View<'_>, query: &Query<'_>, among: &[i64], k: usize) -> Sieve {
+    let mut sieve = Sieve::new(k);
+    let halves = Halves::new(query.components);
+    let of_query = QueryBound::of(query.metric, query.components);
+    let mut dots = Vec::new();
+    each_among(view, among, |at, block, rows| {
+        HalvedDotsOf { query: &halves, rows: &block.halves, some: rows, out: &mut dots }.run();
+        for (row, dot) in rows.iter().zip(&dots) {
+            let bound = RowBound::of(query.metric, block, *row as usize, true);
+            sieve.offer(at, *row, bound.around(*dot, &of_query));
+        }
+    });
+    sieve
+}
+
+/// The rows of some ids that the search may see, block by block.
+fn each_among<'a>(view: &View<'a>, among: &[i64], mut visit: impl FnMut(u32, &'a Block, &[u32])) {
+    let mut rest = among;
+    let mut rows = Vec::new();
+    for (at, block) in view.matrix.blocks.iter().enumerate() {
+        let Some(&next) = rest.first() else { return };
+        let Some(&last) = block.ids.last().filter(|last| **last >= next) else { continue };
+        let here = rest.partition_point(|&id| id <= last);
+        rows.clear();
+        let mut from = 0;
+        for &id in &rest[..here] {
+            // Close to the one before, mostly: the search begins there and takes growing steps.
+            let mut step = 1;
+            while from + step < block.ids.len() && block.ids[from + step] <= id {
+                from += step;
+                step *= 2;
+            }
+            let end = (from + step).min(block.ids.len());
+            match block.ids[from..end].binary_search(&id) {
+                Ok(place) => {
+                    from += place;
+                    if view.has(id) {
+                        rows.push(from as u32);
+                    }
+                }
+                Err(place) => from += place.saturating_sub(1),
+            }
+        }
+        visit(at as u32, block, &rows);
+        rest = &rest[here..];
+    }
+}
+
+/// The exact search for many queries, the rows read once for all of them. `after` and what is not
+/// in the matrix are the caller's, as in [`scan`].
+pub(super) fn scan_batch(view: &View<'_>, queries: &[Query<'_>], tops: &mut [Top]) {
+    let Some(first) = queries.first() else { return };
+    let (metric, dimensions, k) = (first.metric, first.components.len(), tops[0].k());
+    if k > MAX_SIEVED || queries.len() < MIN_TILED {
+        for (query, top) in queries.iter().zip(tops) {
+            scan(view, query, 0, top);
+        }
+        return;
+    }
+    let end =
+        view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
+    let width = kernel::panel_width();
+    let panels: Vec<Vec<f32>> = queries
+        .chunks(width)
+        .map(|some| {
+            let some: Vec<&[f32]> = some.iter().map(|q| q.components).collect();
+            kernel::pack_panel(&some, dimensions, width)
+        })
+        .collect();
+    let bounds: Vec<QueryBound> =
+        queries.iter().map(|q| QueryBound::of(metric, q.components)).collect();
+    let parts = parts(0..end, super::matrix::BLOCK_ROWS * dimensions * 4);
+    let threads = in_threads(parts, |blocks| {
+        let mut sieves: Vec<Sieve> = queries.iter().map(|_| Sieve::new(k)).collect();
+        let mut limits: Vec<Limits> =
+            bounds.chunks(width).map(|some| limits(some, width)).collect();
+        let (mut found, mut of_rows) = (Vec::new(), Vec::new());
+        for at in blocks {
+            let block = &*view.matrix.blocks[at];
+            of_rows.clear();
+            of_rows.extend((0..block.ids.len()).map(|row| RowBound::of(metric, block, row, false)));
+            for from in (0..block.ids.len()).step_by(TILE_ROWS) {
+                let to = (from + TILE_ROWS).min(block.ids.len());
+                let rows = &block.components[from * dimensions..to * dimensions];
+                for (p, panel) in panels.iter().enumerate() {
+                    let limits = &mut limits[p];
+                    let sieves = &mut sieves[p * width..queries.len().min((p + 1) * width)];
+                    for (limit, sieve) in limits.limits.iter_mut().zip(&*sieves) {
+                        *limit = sieve.limit();
+                    }
+                    let of_rows = &of_rows[from..to];
+                    Tile { dimensions, rows, panel, bounds: of_rows, limits, out: &mut found }
+                        .run();
+                    for &(row, lane, dot) in &found {
+                        let (row, lane) = (row as usize, lane as usize);
+                        // Beyond the queries there are lanes of zeros, which may be no numbers.
+                        let Some(sieve) = sieves.get_mut(lane) else { continue };
+                        if view.has(block.ids[from + row]) {
+                            let around = of_rows[row].around(dot, &bounds[p * width + lane]);
+                            sieve.offer(at as u32, (from + row) as u32, around);
+                        }
+                    }
+                }
+            }
+        }
+        sieves
+    });
+    let mut of_queries: Vec<Vec<Sieve>> = queries.iter().map(|_| Vec::new()).collect();
+    for sieves in threads {
+        for (all, one) in of_queries.iter_mut().zip(sieves) {
+            all.push(one);
+        }
+    }
+    for ((sieves, query), top) in of_queries.into_iter().zip(queries).zip(tops) {
+        settle(view, query, sieves, top);
+    }
+}
+
+fn limits(queries: &[QueryBound], width: usize) -> Limits {
+    let mut limits = Limits {
+        norms: queries.iter().map(|q| q.norm).collect(),
+        constants: queries.iter().map(|q| q.constant).collect(),
+        limits: vec![f32::INFINITY; queries.len()],
+    };
+    limits.norms.resize(width, 0.0);
+    limits.constants.resize(width, 0.0);
+    limits.limits.resize(width, f32::NEG_INFINITY);
+    limits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::matrix::BLOCK_ROWS, *};
+
+    fn matrix(rows: &[Vec<f32>], scan: ExactScan) -> Matrix {
+        let mut matrix = Matrix::default();
+        for (i, row) in rows.iter().enumerate() {
+            // Ids with gaps.
+            matrix.push(3 * i as i64 + 1, row, scan);
+        }
+        matrix
+    }
+
+    /// Of all that may be seen, by sorting.
+    fn sorted(
+        view: &View<'_>,
+        query: &Query<'_>,
+        k: usize,
+        among: impl Fn(i64) -> bool,
+    ) -> Vec<(i64, u32)> {
+        let mut top = Top::new(query.metric, k);
+        for block in &view.matrix.blocks {
+            for (row, &id) in block.ids.iter().enumerate() {
+                if view.has(id) && among(id) {
+                    top.offer(id, query.measure(block, row));
+                }
+            }
+        }
+        found(top)
+    }
+
+    fn found(top: Top) -> Vec<(i64, u32)> {
+        top.into_sorted().iter().map(|n| (n.id, n.distance.to_bits())).collect()
+    }
+
+    fn component() -> impl Strategy<Value = f32> {
+        // Many that are alike, so that bounds overlap and ties are common; some that no bound holds.
+        prop_oneof![
+            8 => (-3_i8..3).prop_map(f32::from),
+            8 => -1.0_f32..1.0,
+            4 => (0_u8..4).prop_map(|n| 1.0 + f32::from(n) * 1e-6),
+            1 => Just(1e-30),
+            1 => Just(3e19),
+            1 => Just(-3e38),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_way_finds_the_same(
+            rows in (1_usize..40).prop_flat_map(|d| prop::collection::vec(prop::collection::vec(component(), d), 1..60)),
+            repeat in prop_oneof![4 => Just(1_usize), 1 => Just(40)],
+            k in 1_usize..20,
+            seed in any::<u64>(),
+        ) {
+            let rows: Vec<Vec<f32>> = (0..repeat).flat_map(|_| rows.clone()).collect();
+            let full = matrix(&rows, ExactScan::Full);
+            let halved = matrix(&rows, ExactScan::Halved);
+            let queries: Vec<&Vec<f32>> = (0..6).map(|i| &rows[(seed as usize / (i + 1)) % rows.len()]).collect();
+            let dead: Vec<i64> = (0..rows.len() as i64).filter(|i| (seed >> (i % 60)) & 7 == 0).map(|i| 3 * i + 1).collect();
+            let newest = 3 * (rows.len() as i64 * 7 / 8) + 1;
+            let among: Vec<i64> = (0..4 * rows.len() as i64).filter(|i| (seed >> (i % 61)) & 1 == 0).collect();
+            for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
+                for matrix in [&full, &halved] {
+                    let view = View { matrix, newest, dead: &dead };
+                    let asked: Vec<Query<'_>> = queries.iter().map(|q| Query::new(metric, q)).collect();
+                    let mut batch: Vec<Top> = asked.iter().map(|_| Top::new(metric, k)).collect();
+                    scan_batch(&view, &asked, &mut batch);
+                    for (query, in_batch) in asked.iter().zip(batch) {
+                        let expected = sorted(&view, query, k, |_| true);
+                        prop_assert_eq!(&found(in_batch), &expected);
+                        let mut top = Top::new(metric, k);
+                        scan(&view, query, 0, &mut top);
+                        prop_assert_eq!(&found(top), &expected);
+                        let mut top = Top::new(metric, k);
+                        scan(&view, query, 31, &mut top);
+                        prop_assert_eq!(found(top), sorted(&view, query, k, |id| id > 31));
+                        let mut top = Top::new(metric, k);
+                        scan_among(&view, query, &among, &mut top);
+                        let expected = sorted(&view, query, k, |id| among.binary_search(&id).is_ok());
+                        prop_assert_eq!(found(top), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Their products with the zeros beside the queries are no numbers.
+    #[test]
+    fn rows_whose_squares_are_too_large() {
+        let rows = vec![vec![3e19], vec![1.0]];
+        let matrix = matrix(&rows, ExactScan::Full);
+        let view = View { matrix: &matrix, newest: i64::MAX, dead: &[] };
+        let queries: Vec<Query<'_>> =
+            (0..MIN_TILED).map(|_| Query::new(Metric::L2, &rows[1])).collect();
+        let mut tops: Vec<Top> = queries.iter().map(|_| Top::new(Metric::L2, 2)).collect();
+        scan_batch(&view, &queries, &mut tops);
+        for top in tops {
+            assert_eq!(top.into_sorted().iter().map(|n| n.id).collect::<Vec<_>>(), [4, 1]);
+        }
+    }
+
+    #[test]
+    fn threads_share_the_rows() {
+        let dimensions = 64;
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) as f32 / 32768.0 - 1.0
+        };
+        let rows: Vec<Vec<f32>> =
+            (0..40 * BLOCK_ROWS).map(|_| (0..dimensions).map(|_| next()).collect()).collect();
+        assert!(parts(0..40, BLOCK_ROWS * dimensions * 4).len() > 1 || cores() == 1);
+        for scan_by in [ExactScan::Full, ExactScan::Halved] {
+            let matrix = matrix(&rows, scan_by);
+            let view = View { matrix: &matrix, newest: i64::MAX, dead: &[] };
+            let query = Query::new(Metric::L2, &rows[77]);
+            let mut top = Top::new(Metric::L2, 5);
+            scan(&view, &query, 0, &mut top);
+            assert_eq!(found(top), sorted(&view, &query, 5, |_| true), "{scan_by:?}");
+        }
+    }
+}
