@@ -124,8 +124,7 @@ enum Case {
 
 impl Knn {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
-        let client =
-            if self.full { Client::open_full(&self.db)? } else { Client::open(&self.db)? };
+        let client = if self.full { Client::open_full(&self.db)? } else { Client::open(&self.db)? };
         let session = Session {
             truth: Truth::open(&self.data, self.rows, self.dimensions)?,
             queries: queries(&self.data, self.dimensions)?,
