@@ -206,7 +206,7 @@ impl Ingest {
     }
 
     /// Lets rows that exist become what the source says, as
-    /// [`DataModel::upsert`] does with one value. Without it they are left as they are.
+    /// [`adb_model::DataModel::upsert`] does with one value. Without it they are left as they are.
     ///
     /// Pictures of rows that exist are read, to see whether they have changed; only vectors whose
     /// source has changed are made anew, and nothing is written where nothing differs. Of several

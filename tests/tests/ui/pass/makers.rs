@@ -40,7 +40,7 @@ mod every {
     use super::*;
 
     #[derive(Default)]
-    pub struct Second;
+    pub(super) struct Second;
     impl ChildMaker for Second {
         const NAME: &'static str = "every_second";
         type From = Video;
