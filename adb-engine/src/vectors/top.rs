@@ -53,7 +53,7 @@ impl Top {
 
     /// Whether this may be among the nearest; of equals, the one of smaller id is.
     pub(super) fn would_take(&self, distance: f32) -> bool {
-        let farness = self.metric.farness(distance);
+        let farness = self.metric.farness(one_zero(distance));
         self.kept.len() < self.k
             || self.kept.peek().is_some_and(|e| farness.total_cmp(&e.farness).is_le())
     }
@@ -65,6 +65,7 @@ impl Top {
     }
 
     pub(super) fn offer(&mut self, id: i64, distance: f32) {
+        let distance = one_zero(distance);
         let neighbour = Neighbour { id, distance };
         let entry = Entry { farness: self.metric.farness(distance), neighbour };
         if self.kept.len() < self.k {
@@ -82,9 +83,26 @@ impl Top {
     }
 }
 
+/// Sums of products are 0 or -0 as their order has it: both are as near.
+fn one_zero(distance: f32) -> f32 {
+    distance + 0.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn zeros_of_both_signs_tie() {
+        let mut top = Top::new(Metric::InnerProduct, 2);
+        for (id, distance) in [(3, 0.0), (2, -0.0), (1, 0.0)] {
+            assert!(top.would_take(distance));
+            top.offer(id, distance);
+        }
+        let found: Vec<(i64, u32)> =
+            top.into_sorted().iter().map(|n| (n.id, n.distance.to_bits())).collect();
+        assert_eq!(found, [(1, 0), (2, 0)]);
+    }
 
     #[test]
     fn ties_go_by_id_and_similarities_descend() {
