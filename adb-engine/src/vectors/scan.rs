@@ -455,6 +455,18 @@ mod tests {
         }
     }
 
+    /// Its square is zero, and its products are not.
+    #[test]
+    fn a_query_whose_square_vanishes() {
+        let rows = [vec![0.0], vec![-0.1], vec![0.0]];
+        let matrix = matrix(&rows, ExactScan::Halved);
+        let view = View { matrix: &matrix, newest: i64::MAX, dead: &[] };
+        let query = Query::new(Metric::Cosine, &[1e-30]);
+        let mut top = Top::new(Metric::Cosine, 2);
+        scan(&view, &query, 0, &mut top);
+        assert_eq!(found(top), [(1, 0), (4, 0)]);
+    }
+
     /// Their products with the zeros beside the queries are no numbers.
     #[test]
     fn rows_whose_squares_are_too_large() {

@@ -120,8 +120,13 @@ pub(super) struct RowBound {
     pub(super) fixed: f32,
 }
 
-/// Squares of norms below which the bounds don't hold.
+/// Squares of norms below which the bounds don't hold: products of such small numbers lose all their
+/// digits, and their sum may be zero where no component is.
 const TINY: f32 = 1e-20;
+
+fn is_zero(components: &[f32]) -> bool {
+    components.iter().all(|c| *c == 0.0)
+}
 
 /// The rounding of a sum of products, relative to the product of both norms, with room.
 fn rounding(dimensions: usize) -> f32 {
@@ -141,8 +146,7 @@ impl RowBound {
             Metric::Cosine => (0.0, block.inverse_norms[row]),
         };
         let slack = match square {
-            // Products of such small numbers lose all their digits.
-            tiny if 0.0 < tiny && tiny < TINY => f32::INFINITY,
+            tiny if tiny < TINY && !is_zero(block.row(row)) => f32::INFINITY,
             _ => 1.001 * factor * (error + 2.0 * rounding * block.norms[row]),
         };
         let fixed = if metric == Metric::L2 { 4.0 * rounding * square } else { 0.0 };
@@ -169,7 +173,7 @@ impl QueryBound {
         let square = super::kernel::dot(query, query);
         let rounding = rounding(query.len());
         let constant = match metric {
-            _ if 0.0 < square && square < TINY => f32::INFINITY,
+            _ if square < TINY && !is_zero(query) => f32::INFINITY,
             Metric::L2 => 4.0 * rounding * square,
             Metric::InnerProduct | Metric::Cosine => 0.0,
         };
