@@ -21,6 +21,7 @@ mod embedder;
 mod embedding;
 pub mod ensure;
 mod error;
+mod face;
 mod field;
 mod geometry;
 pub mod graph;
@@ -51,7 +52,7 @@ pub use connection::{
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
-    Metric, Produces, SetSpec, Starter512,
+    FaceNet128, Metric, Produces, SetSpec, Starter512,
 };
 pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
@@ -61,6 +62,7 @@ pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
+pub use face::{FaceSource, NoFace, PreparedFace};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
     default_of, media_of_kind,
