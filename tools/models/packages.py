@@ -29,7 +29,8 @@ PINS = {
 
 # What writes the bundle, and what runs it. They are apart, so that a user who only wants the
 # bundle never installs the second.
-BUILD = ["numpy", "onnx", "protobuf", "ml_dtypes", "typing_extensions", "tokenizers"]
+GRAPHS = ["numpy", "onnx", "protobuf", "ml_dtypes", "typing_extensions"]
+BUILD = [*GRAPHS, "tokenizers"]
 RUN = ["numpy", "pillow", "tokenizers", "onnxruntime"]
 
 # What reads the weights of faces, beside what writes the bundle.

@@ -11,7 +11,7 @@ use adb_model::EmbedderIdentity;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, FaceFinder};
 
 /// The version of `bundle.json` that this release reads and writes.
 pub const FORMAT: u32 = 1;
@@ -80,6 +80,9 @@ pub struct ImageTower {
     pub output: Option<String>,
     /// From a decoded picture to the input.
     pub preprocess: Preprocess,
+    /// How faces are found, for embedders of faces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faces: Option<FaceFinder>,
 }
 
 /// What happens to a decoded RGB picture, in this order. EXIF orientation is not applied, because
@@ -309,6 +312,7 @@ impl Manifest {
         }
         if let Some(tower) = &self.image {
             tower.preprocess.check()?;
+            tower.faces.as_ref().map_or(Ok(()), FaceFinder::check)?;
         }
         match self.text.as_ref().map(|t| &t.tokenizer) {
             Some(
@@ -327,6 +331,7 @@ impl Manifest {
         if let Some(tower) = &self.image {
             used.push(tower.file.as_str());
             used.extend(tower.weights.iter().map(String::as_str));
+            used.extend(tower.faces.iter().flat_map(FaceFinder::files));
         }
         if let Some(tower) = &self.text {
             used.push(tower.file.as_str());
@@ -341,7 +346,7 @@ impl Manifest {
     fn identity(&self) -> EmbedderIdentity {
         let hashes: Vec<String> =
             self.used().iter().map(|f| self.files[*f].sha256.to_ascii_lowercase()).collect();
-        let decides = serde_json::json!({
+        let mut decides = serde_json::json!({
             "format": self.format,
             "dimensions": self.dimensions,
             "normalize": self.normalize,
@@ -351,6 +356,10 @@ impl Manifest {
             "tokenizer": self.text.as_ref().map(|t| t.tokenizer.settings()),
             "files": hashes,
         });
+        // Only where it is there: what has none is what it was before there could be one.
+        if let Some(faces) = self.image.as_ref().and_then(|tower| tower.faces.as_ref()) {
+            decides["faces"] = faces.settings();
+        }
         EmbedderIdentity {
             name: self.name.clone(),
             hash: hex(&Sha256::digest(decides.to_string())),

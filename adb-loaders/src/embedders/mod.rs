@@ -25,6 +25,7 @@ mod bundle;
 mod cache;
 mod choose;
 mod error;
+mod faces;
 mod hub;
 mod onnx;
 mod preprocess;
@@ -42,13 +43,17 @@ pub use bundle::{
 pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
 pub use error::{Error, ErrorKind};
+pub use faces::{DetectorSpec, Face, FaceDetector, FaceFinder, FaceMaker, FromFace, Landmarks};
 pub use hub::{Download, Hub, OnDownload};
 pub use onnx::OnnxEmbedder;
 pub use preset::Preset;
 pub use runtime::{Backend, Found, Runtime};
 
 /// The pixels of a picture, as embedders see them.
-pub(crate) fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {
+///
+/// # Errors
+/// When the bytes are no picture of a format that can be read, or it has too many pixels.
+pub fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {
     let preprocess::Rgb { width, height, pixels } = preprocess::decode(encoded)?;
     Ok(Pixels { width, height, rgb: pixels })
 }

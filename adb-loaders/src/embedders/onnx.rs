@@ -1,14 +1,19 @@
 //! The embedder that runs a bundle's graphs.
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
+use adb_model::{
+    EmbedError, Embedder, EmbedderIdentity, NoFace, Pixels, PreparedFace, PreparedImage, Rect,
+};
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Error,
+    Bundle, Cache, Error, Face, FaceDetector, FaceFinder,
     bundle::{ImageTower, TextTower},
-    preprocess::Preparer,
+    preprocess::{Preparer, Rgb, decode},
     runtime::Runtime,
     session::{Feed, GraphRunner, Port, Values},
     tokenizer::Tokenizer,
@@ -26,6 +31,7 @@ pub struct OnnxEmbedder {
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
     image: OnceLock<Result<ImageSide, Error>>,
     text: OnceLock<Result<TextSide, Error>>,
+    detector: OnceLock<Result<Arc<FaceDetector>, Error>>,
 }
 
 impl fmt::Debug for OnnxEmbedder {
@@ -64,8 +70,8 @@ impl OnnxEmbedder {
     pub fn new(bundle: Bundle, cache: Cache) -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
-        let (tokenizer, image, text) = Default::default();
-        Self { bundle, cache, threads, preparer, tokenizer, image, text }
+        let (tokenizer, image, text, detector) = Default::default();
+        Self { bundle, cache, threads, preparer, tokenizer, image, text, detector }
     }
 
     /// Sets how many threads compute one batch.
@@ -104,6 +110,23 @@ impl OnnxEmbedder {
         let tower = self.bundle.manifest().text.as_ref().ok_or_else(|| self.lacks("text"))?;
         let tokens = self.tokenizer(tower).map_err(|e| self.failed(e))?.encode(texts);
         Ok(tokens.ids.chunks(tokens.width.max(1)).map(<[i64]>::to_vec).collect())
+    }
+
+    /// The bundle's face detector, loaded when it is first asked for.
+    ///
+    /// # Errors
+    /// When the bundle has none, or it can't be loaded.
+    pub fn detector(&self) -> Result<Arc<FaceDetector>, Error> {
+        let opened = self
+            .detector
+            .get_or_init(|| FaceDetector::open_on(&self.bundle, &self.cache, self.threads));
+        opened.clone()
+    }
+
+    /// How faces are found, and what has to be known to show one to the graph.
+    fn faces(&self) -> Option<(&FaceFinder, &Preparer)> {
+        let tower = self.bundle.manifest().image.as_ref()?;
+        Some((tower.faces.as_ref()?, self.preparer.as_ref()?))
     }
 
     fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Error> {
@@ -216,7 +239,30 @@ impl Embedder for OnnxEmbedder {
         encoded: &[u8],
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
-        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded, region)
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        let (Some(region), Some((faces, _))) = (region, self.faces()) else {
+            return preparer.prepare(encoded, region);
+        };
+        let image = decode(encoded)?;
+        if image.is_all(region) {
+            return preparer.whole(&image);
+        }
+        preparer.face(&image, region, faces.margin)
+    }
+
+    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
+        let (faces, preparer) = self.faces().ok_or_else(|| self.lacks("faces"))?;
+        let detector = self.detector().map_err(|e| self.failed(e))?;
+        let Rgb { width, height, pixels } = decode(encoded)?;
+        let picture = Pixels { width, height, rgb: pixels };
+        let found = detector.detect(&picture)?.first().map(Face::rect);
+        let image = Rgb { width, height, pixels: picture.rgb };
+        match (found, otherwise) {
+            (Some(face), _) => preparer.face(&image, face, faces.margin).map(PreparedFace::Found),
+            (None, NoFace::Skip) => Ok(PreparedFace::Skipped),
+            (None, NoFace::Whole) => preparer.whole(&image).map(PreparedFace::Whole),
+            (None, _) => Err(EmbedError::NoFace),
+        }
     }
 
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {

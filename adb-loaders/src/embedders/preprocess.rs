@@ -36,10 +36,7 @@ impl Rgb {
         let (left, right) = span(region.x, region.width, self.width);
         let (top, bottom) = span(region.y, region.height, self.height);
         if left >= right || top >= bottom {
-            return Err(unreadable(format!(
-                "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
-                region.width, region.height, region.x, region.y, self.width, self.height
-            )));
+            return Err(self.outside(region));
         }
         let row = self.width as usize * 3;
         let pixels = (top..bottom).flat_map(|y| &self.pixels[y * row..][left * 3..right * 3]);
@@ -48,6 +45,23 @@ impl Rgb {
             height: (bottom - top) as u32,
             pixels: pixels.copied().collect(),
         })
+    }
+}
+
+impl Rgb {
+    fn outside(&self, region: Rect) -> EmbedError {
+        unreadable(format!(
+            "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
+            region.width, region.height, region.x, region.y, self.width, self.height
+        ))
+    }
+
+    /// Whether the rectangle is all of the picture.
+    pub(super) fn is_all(&self, region: Rect) -> bool {
+        region.x <= 0
+            && region.y <= 0
+            && region.x.saturating_add(region.width) >= i64::from(self.width)
+            && region.y.saturating_add(region.height) >= i64::from(self.height)
     }
 }
 
@@ -170,11 +184,15 @@ impl Preparer {
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
         let image = decode(encoded)?;
-        let image = match region {
-            Some(region) => image.part(region)?,
-            None => image,
-        };
-        let crop = self.crop(&image)?;
+        match region {
+            Some(region) => self.whole(&image.part(region)?),
+            None => self.whole(&image),
+        }
+    }
+
+    /// From a decoded picture.
+    pub(super) fn whole(&self, image: &Rgb) -> Result<PreparedImage, EmbedError> {
+        let crop = self.crop(image)?;
         Ok(self.normalize(&crop))
     }
 
@@ -189,16 +207,56 @@ impl Preparer {
             f64::from(image.width) / f64::from(width),
             f64::from(image.height) / f64::from(height),
         );
-        let filter = match self.steps.resize.filter {
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Bilinear => FilterType::Bilinear,
-        };
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(
+        self.stretch(
+            image,
             f64::from(left) * scale_x,
             f64::from(top) * scale_y,
             f64::from(crop) * scale_x,
             f64::from(crop) * scale_y,
-        );
+        )
+    }
+
+    /// The box of a face, widened by a part of itself; what of it lies in the picture is stretched
+    /// to the square.
+    pub(super) fn face(
+        &self,
+        image: &Rgb,
+        face: Rect,
+        margin: f32,
+    ) -> Result<PreparedImage, EmbedError> {
+        let span = |start: i64, length: i64, edge: u32| {
+            let more = length as f64 * f64::from(margin) / 2.0;
+            let from = (start as f64 - more).max(0.0);
+            let to = (start as f64 + length as f64 + more).min(f64::from(edge));
+            (from, to - from)
+        };
+        let (left, width) = span(face.x, face.width, image.width);
+        let (top, height) = span(face.y, face.height, image.height);
+        // A sliver is no face, and can't be sampled.
+        if width < 1.0 || height < 1.0 {
+            return Err(image.outside(face));
+        }
+        let square = self.stretch(image, left, top, width, height)?;
+        Ok(self.normalize(&square))
+    }
+
+    /// A part of a picture, as large as the graph takes it.
+    fn stretch(
+        &self,
+        image: &Rgb,
+        left: f64,
+        top: f64,
+        width: f64,
+        height: f64,
+    ) -> Result<Vec<u8>, EmbedError> {
+        let crop = self.steps.center_crop;
+        let filter = match self.steps.resize.filter {
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Bilinear => FilterType::Bilinear,
+        };
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(filter))
+            .crop(left, top, width, height);
         let explain = |e: &dyn std::fmt::Display| unreadable(format!("can't be resized: {e}"));
         let source = ImageRef::new(image.width, image.height, &image.pixels, PixelType::U8x3)
             .map_err(|e| explain(&e))?;

@@ -60,6 +60,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What is to be done, once that is known.
+    pub(super) fn plan_mut(&mut self) -> Option<&mut Plan> {
+        self.plan.as_mut()
+    }
+
     fn outcome(&self) -> Outcome {
         self.plan.as_ref().map_or(Outcome::Added, Plan::outcome)
     }

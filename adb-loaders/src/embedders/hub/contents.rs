@@ -28,6 +28,7 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
             weights: Vec::new(),
             input: None,
             output: None,
+            faces: None,
             preprocess: Preprocess {
                 resize: Resize { shortest_edge: 224, filter: Filter::Bicubic },
                 center_crop: 224,
