@@ -1,7 +1,8 @@
 """MTCNN in NumPy, nets and steps between them, sharing nothing with the graphs and the Rust side.
 
 Follows what the package `mtcnn` 1.0.0 does with a picture, step by step: the same pyramid, area
-resampling, windows, suppression and crops. Nets in single precision would do; these are in double.
+resampling, windows, suppression and crops. All is in double precision but the scores: in single
+precision, as the package has them, many are equal to 1, and their order decides which box stays.
 """
 
 import numpy
@@ -31,6 +32,7 @@ def pool(x, width, same):
 
 
 def softmax(x):
+    x = x.astype(numpy.float32)
     powers = numpy.exp(x - x.max(-1, keepdims=True))
     return powers / powers.sum(-1, keepdims=True)
 
@@ -98,8 +100,13 @@ def overlap(boxes, smaller):
 
 
 def suppress(boxes, limit, smaller=False):
-    """Boxes [n, 5 or more] (edges, score), best first, without those that a better one covers."""
-    boxes = boxes[numpy.argsort(-boxes[:, 4], kind="stable")]
+    """Boxes [n, 5 or more] (edges, score), best first, without those that a better one covers.
+
+    Of equal scores the one further up is the better one, then the one further left. (The package
+    leaves that to its sort.)
+    """
+    left, top, score = (boxes[:, place].astype(numpy.float32) for place in (0, 1, 4))
+    boxes = boxes[numpy.lexsort((left, top, -score))]
     covered = numpy.triu(overlap(boxes[:, :4], smaller) > limit, 1).any(0)
     return boxes[~covered]
 
