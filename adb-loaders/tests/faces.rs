@@ -190,14 +190,6 @@ fn small_pictures_have_no_faces_and_broken_ones_are_refused() {
 }
 
 #[test]
-fn a_very_long_picture_is_looked_at_within_limits() {
-    let detector = open(fixture()).detector().unwrap();
-    // 24 million pixels; the first net is shown 2 million.
-    let long = Pixels { width: 30_000, height: 800, rgb: vec![127; 30_000 * 800 * 3] };
-    assert_eq!(detector.detect(&long).unwrap(), []);
-}
-
-#[test]
 fn every_place_may_look_like_a_face() {
     // Noise, and a detector that is sure of nothing: more candidates than are looked at.
     let dir = changed(|m| {
@@ -209,11 +201,11 @@ fn every_place_may_look_like_a_face() {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     });
-    let picture = Pixels { width: 300, height: 200, rgb: noise.take(180_000).collect() };
+    let picture = Pixels { width: 120, height: 90, rgb: noise.take(32_400).collect() };
     for face in detector.detect(&picture).unwrap() {
         let [left, top, right, bottom] = edges(&face);
-        assert!(0.0 <= left && left < right && right <= 299.0, "{face:?}");
-        assert!(0.0 <= top && top < bottom && bottom <= 199.0, "{face:?}");
+        assert!(0.0 <= left && left < right && right <= 119.0, "{face:?}");
+        assert!(0.0 <= top && top < bottom && bottom <= 89.0, "{face:?}");
     }
 }
 

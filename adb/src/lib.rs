@@ -42,6 +42,11 @@ mod connect;
 #[doc = include_str!("../../docs/modelling.md")]
 mod modelling {}
 
+/// As above.
+#[cfg(all(doctest, feature = "engine", feature = "loaders"))]
+#[doc = include_str!("../../docs/faces.md")]
+mod faces {}
+
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
 #[cfg(feature = "engine")]

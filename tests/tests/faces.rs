@@ -15,10 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 
 fn fixture() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../adb-loaders/tests/fixtures/tiny-faces"
-    ))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../adb-loaders/tests/fixtures/tiny-faces"))
 }
 
 fn embedder() -> Arc<OnnxEmbedder> {
@@ -153,7 +150,8 @@ async fn without_a_face_the_descriptor_is_left_out_and_counted() {
     assert_eq!((report.added, report.embedded, report.without_face), (3, 2, 1), "{report}");
     assert!(report.to_string().contains("no face was found in 1 photos"), "{report}");
     assert_eq!(place.descriptors().await, 2);
-    let mut found: Vec<Skipping> = Skipping::find().with_vectors().fetch(&*place.db()).await.unwrap();
+    let mut found: Vec<Skipping> =
+        Skipping::find().with_vectors().fetch(&*place.db()).await.unwrap();
     found.sort_by_key(|p| p.id);
     let has: Vec<bool> = found.iter().map(|p| p.look.as_slice().is_some()).collect();
     assert_eq!(has, [true, false, true]);
@@ -174,7 +172,8 @@ async fn a_face_that_is_gone_takes_its_descriptor_with_it() {
     place.write(&json!([{"id": 1, "photo": "gray.png"}, {"id": 2, "photo": "wide.png"}]));
     let changed = place.ingest::<Skipping>(|i| i.upsert(true)).await;
     assert_eq!((changed.updated, changed.embedded, changed.failed), (2, 1, 0), "{changed}");
-    let mut found: Vec<Skipping> = Skipping::find().with_vectors().fetch(&*place.db()).await.unwrap();
+    let mut found: Vec<Skipping> =
+        Skipping::find().with_vectors().fetch(&*place.db()).await.unwrap();
     found.sort_by_key(|p| p.id);
     let has: Vec<bool> = found.iter().map(|p| p.look.as_slice().is_some()).collect();
     assert_eq!(has, [false, true, true]);
@@ -199,8 +198,8 @@ async fn without_a_face_the_whole_picture_stands_for_it_if_the_model_says_so() {
     for portrait in found {
         let vector = portrait.look.as_slice().unwrap().to_vec();
         // Of the others it is the face, and that is another part.
-        let (file, is_whole) =
-            [("wide.png", false), ("gray.png", true), ("tall.png", false)][portrait.id as usize - 1];
+        let (file, is_whole) = [("wide.png", false), ("gray.png", true), ("tall.png", false)]
+            [portrait.id as usize - 1];
         let near: f32 = vector.iter().zip(whole(file)).map(|(a, b)| a * b).sum();
         assert_eq!(near > 0.9999, is_whole, "{file}: {near}");
     }

@@ -87,18 +87,23 @@ impl Preparer {
         face: Rect,
         margin: f32,
     ) -> Result<PreparedImage, EmbedError> {
-        let span = |start: i64, length: i64, edge: u32| {
-            let more = length as f64 * f64::from(margin) / 2.0;
+        // What lies in the picture of a span with so much more at each end.
+        let within = |start: i64, length: i64, more: f64, edge: u32| {
             let from = (start as f64 - more).max(0.0);
             let to = (start as f64 + length as f64 + more).min(f64::from(edge));
             (from, to - from)
         };
-        let (left, width) = span(face.x, face.width, image.width);
-        let (top, height) = span(face.y, face.height, image.height);
-        // A sliver is no face, and can't be sampled.
-        if width < 1.0 || height < 1.0 {
+        let span = |start: i64, length: i64, edge: u32| {
+            // The box itself must reach into the picture; a sliver is no face.
+            let (_, own) = within(start, length, 0.0, edge);
+            let more = length as f64 * f64::from(margin) / 2.0;
+            (own >= 1.0).then(|| within(start, length, more, edge))
+        };
+        let (Some((left, width)), Some((top, height))) =
+            (span(face.x, face.width, image.width), span(face.y, face.height, image.height))
+        else {
             return Err(image.outside(face));
-        }
+        };
         let filter = self.steps.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
         let square = self.stretch(image, [left, top, width, height], filtered(filter))?;
         Ok(self.numbers(&square))

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
 mod embed;
+mod faces;
 mod fetch;
 mod ls;
 
@@ -26,6 +27,7 @@ enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
     Embed(embed::Embed),
+    Faces(faces::Faces),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Ls(command) => command.run(),
         Command::Fetch(command) => command.run(),
         Command::Embed(command) => command.run(),
+        Command::Faces(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

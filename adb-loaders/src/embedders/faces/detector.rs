@@ -155,21 +155,10 @@ impl FaceDetector {
         Ok(faces)
     }
 
-    /// The sizes at which the picture is looked at.
-    fn scales(&self, picture: &Pixels) -> Vec<f64> {
-        let DetectorSpec::Mtcnn { smallest, factor, .. } = self.spec.detector;
-        let (width, height) = (f64::from(picture.width), f64::from(picture.height));
-        let first = f64::from(WINDOW) / f64::from(smallest);
-        let first = first.min((MOST_PIXELS / (width * height)).sqrt());
-        let shorter = width.min(height);
-        std::iter::successors(Some(first), |scale| Some(scale * f64::from(factor)))
-            .take_while(|scale| shorter * scale >= f64::from(WINDOW))
-            .collect()
-    }
-
     fn propose(&self, picture: &Pixels, threshold: f32) -> Result<Vec<Candidate>, EmbedError> {
         let mut all = Vec::new();
-        for scale in self.scales(picture) {
+        let DetectorSpec::Mtcnn { smallest, factor, .. } = self.spec.detector;
+        for scale in scales(picture.width, picture.height, smallest, factor) {
             let scaled = |edge: u32| (f64::from(edge) * scale) as usize;
             let (width, height) = (scaled(picture.width), scaled(picture.height));
             let values = shrink(picture, width, height);
@@ -289,6 +278,17 @@ impl FaceDetector {
     }
 }
 
+/// The sizes at which a picture is looked at, as parts of its own.
+fn scales(width: u32, height: u32, smallest: u32, factor: f32) -> Vec<f64> {
+    let (width, height) = (f64::from(width), f64::from(height));
+    let first = f64::from(WINDOW) / f64::from(smallest);
+    let first = first.min((MOST_PIXELS / (width * height)).sqrt());
+    let shorter = width.min(height);
+    std::iter::successors(Some(first), |scale| Some(scale * f64::from(factor)))
+        .take_while(|scale| shorter * scale >= f64::from(WINDOW))
+        .collect()
+}
+
 /// Five `x`, then five `y`, in parts of the square (which has one pixel more than its edges are
 /// apart, and begins one before, as in the reference).
 fn landmarks(square: &Candidate, said: &[f32]) -> Landmarks {
@@ -301,5 +301,34 @@ fn landmarks(square: &Candidate, said: &[f32]) -> Landmarks {
         nose: at(2),
         mouth_left: at(3),
         mouth_right: at(4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_looked_at_until_it_is_smaller_than_the_window() {
+        // 60 pixels: 36, 25.5, 18.1, 12.8.
+        let all = scales(100, 60, 20, 0.709);
+        assert_eq!(all.len(), 4, "{all:?}");
+        assert!((all[0] - 0.6).abs() < 1e-9);
+        assert!(all.windows(2).all(|two| (two[1] / two[0] - 0.709).abs() < 1e-6));
+        assert_eq!(scales(100, 19, 20, 0.709), [] as [f64; 0]);
+        assert_eq!(scales(20, 20, 20, 0.709).len(), 1);
+    }
+
+    #[test]
+    fn of_a_huge_picture_a_smaller_copy_is_looked_at() {
+        for (width, height) in [(30_000, 8_000), (16_384, 16_384), (32_768, 300)] {
+            let all = scales(width, height, 12, 0.9);
+            let pixels = f64::from(width) * all[0] * f64::from(height) * all[0];
+            assert!(pixels <= MOST_PIXELS + 1.0, "{pixels}");
+            assert!(all.len() < 60, "{}", all.len());
+        }
+        // So long that nothing of it is as high as the window.
+        assert_eq!(scales(32_768, 40, 20, 0.709).len(), 4);
+        assert_eq!(scales(32_768, 12, 20, 0.709), [] as [f64; 0]);
     }
 }
