@@ -156,6 +156,15 @@ async fn without_a_face_the_descriptor_is_left_out_and_counted() {
     let has: Vec<bool> = found.iter().map(|p| p.look.as_slice().is_some()).collect();
     assert_eq!(has, [true, false, true]);
 
+    // A photo that is searched by is looked at in the same way.
+    let photo = |file: &str| bytes::Bytes::from(fs::read(fixture().join(file)).unwrap());
+    let near = |file: &str| Skipping::find().nearest::<People>(photo(file), 1);
+    let hits = near("tall.png").fetch(&*place.db(), &*embedder()).await.unwrap();
+    assert_eq!(hits[0].value.id, 3);
+    assert!(hits[0].distance > 0.9999, "{}", hits[0].distance);
+    let refused = near("gray.png").fetch(&*place.db(), &*embedder()).await.unwrap_err();
+    assert!(refused.to_string().contains("no face was found"), "{refused}");
+
     // Again, and as an upsert: nothing is added, nothing embedded, nothing differs.
     let again = place.ingest::<Skipping>(|i| i).await;
     assert_eq!((again.existed, again.embedded, again.objects_added), (3, 0, 0), "{again}");
