@@ -1,5 +1,5 @@
 //! Which embedder a set gets, and what a model hub may do to that.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 #[allow(dead_code, reason = "it serves the pipeline's tests as well")]
 mod common;

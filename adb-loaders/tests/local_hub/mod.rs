@@ -170,7 +170,7 @@ fn read_request(stream: &TcpStream, storage: bool) -> io::Result<Asked> {
         let Some((name, value)) = line.split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "authorization" => {
-                asked.token = value.trim().strip_prefix("Bearer ").map(str::to_owned)
+                asked.token = value.trim().strip_prefix("Bearer ").map(str::to_owned);
             }
             "range" => {
                 let from = value.trim().trim_start_matches("bytes=").trim_end_matches('-');
@@ -265,11 +265,11 @@ impl State {
             let to = format!("location: {}{path}?signed=1\r\n", self.storage);
             return refuse(stream, "302 Found", &to);
         }
-        send(stream, mood, body, asked.from)
+        send(stream, mood, &body, asked.from)
     }
 }
 
-fn send(mut stream: TcpStream, mood: Mood, body: Vec<u8>, from: Option<usize>) -> io::Result<()> {
+fn send(mut stream: TcpStream, mood: Mood, body: &[u8], from: Option<usize>) -> io::Result<()> {
     let (size, from) = (body.len(), from.filter(|_| mood != Mood::NoParts));
     let start = from.unwrap_or(0);
     let head = match from {
