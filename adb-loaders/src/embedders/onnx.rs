@@ -7,8 +7,8 @@ use ort::value::TensorElementType;
 
 use super::{
     Bundle, Cache, Error,
-    bundle::{ImageTower, TextTower},
-    preprocess::Preparer,
+    manifest::{ImageTower, TextTower},
+    prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Port, Values},
     tokenizer::Tokenizer,
@@ -54,6 +54,7 @@ struct TextSide {
     graph: Graph,
     ids: Port,
     mask: Option<Port>,
+    types: Option<Port>,
 }
 
 impl OnnxEmbedder {
@@ -113,7 +114,7 @@ impl OnnxEmbedder {
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
                 let output =
@@ -128,28 +129,34 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
-                let (ids, mask) = text_inputs(&runner.inputs, tower)?;
+                let (ids, mask, types) = text_inputs(&runner.inputs, tower)?;
                 let output =
                     pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
                 let batch = fixed_batch(&ids)?;
-                Ok((ids, mask, output.name.clone(), batch))
+                Ok((ids, mask, types, output.name.clone(), batch))
             };
-            let (ids, mask, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
-            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask })
+            let (ids, mask, types, output, batch) =
+                fits().map_err(|m| self.misfit(&tower.file, m))?;
+            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask, types })
         });
         side.as_ref().map_err(Clone::clone)
     }
 
-    fn open(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
+    fn open_graph(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
         let runtime = Runtime::start(&self.cache)?;
         for name in weights {
             self.bundle.verified(name)?;
         }
         let path = self.bundle.verified(file)?;
-        GraphRunner::open(runtime, &path, self.threads)
-            .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        GraphRunner::open(runtime, &path, self.threads).map_err(|e| {
+            // Is it the file that was hashed once?
+            let files = weights.iter().map(String::as_str).chain([file]);
+            let damage = files.map(|name| self.bundle.verified_anew(name)).find_map(Result::err);
+            damage
+                .unwrap_or_else(|| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        })
     }
 
     fn misfit(&self, file: &str, message: String) -> Error {
@@ -233,10 +240,9 @@ impl Embedder for OnnxEmbedder {
             )));
         }
         let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        let edge = preparer.side() as i64;
         self.infer(&side.graph, images.len(), |range| {
             let mut values = Vec::with_capacity(range.len() * preparer.len());
-            let shape = vec![range.len() as i64, 3, edge, edge];
+            let shape = preparer.shape(range.len());
             images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
             vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
         })
@@ -253,6 +259,9 @@ impl Embedder for OnnxEmbedder {
             let tokens = tokenizer.encode(&texts[range.clone()]);
             let shape = vec![range.len() as i64, tokens.width as i64];
             let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
+            if let Some(types) = &side.types {
+                feeds.push(integers(types, shape.clone(), vec![0; tokens.mask.len()]));
+            }
             if let Some(mask) = &side.mask {
                 feeds.push(integers(mask, shape, tokens.mask));
             }
@@ -285,16 +294,21 @@ fn pick(ports: &[Port], named: Option<&str>, usual: &str, what: &str) -> Result<
     })
 }
 
-fn text_inputs(ports: &[Port], tower: &TextTower) -> Result<(Port, Option<Port>), String> {
+/// Ids, mask and token types.
+fn text_inputs(
+    ports: &[Port],
+    tower: &TextTower,
+) -> Result<(Port, Option<Port>, Option<Port>), String> {
     match &tower.inputs {
         Some(named) => {
-            let ids = pick(ports, Some(&named.ids), "", "input")?;
-            let mask = named.mask.as_ref().map(|name| pick(ports, Some(name), "", "input"));
-            Ok((ids, mask.transpose()?))
+            let port = |name: &String| pick(ports, Some(name), "", "input");
+            let (mask, types) = (named.mask.as_ref().map(port), named.types.as_ref().map(port));
+            Ok((port(&named.ids)?, mask.transpose()?, types.transpose()?))
         }
         None => {
             let ids = pick(ports, None, "input_ids", "input")?;
-            Ok((ids, ports.iter().find(|p| p.name == "attention_mask").cloned()))
+            let usual = |name: &str| ports.iter().find(|port| port.name == name).cloned();
+            Ok((ids, usual("attention_mask"), usual("token_type_ids")))
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{collections::HashMap, fs, io::Read};
 use serde::Deserialize;
 
 use self::{clip::ClipBpe, wordpiece::WordPiece};
-use super::{Bundle, Error, bundle::TokenizerSpec};
+use super::{Bundle, Error, TokenizerSpec};
 
 /// A batch of texts: row after row, each `width` long.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,16 @@ fn pad(rows: Vec<Vec<u32>>, width: usize, padding: u32) -> Tokens {
         tokens.ids.extend(std::iter::repeat_n(i64::from(padding), rest));
     }
     tokens
+}
+
+/// Whether a tokenizer's file is CLIP's; else it is WordPiece, or the error says why it is neither.
+pub(super) fn kind(bytes: Vec<u8>) -> Result<bool, String> {
+    let text = plain(bytes)?;
+    let Err(not_clip) = ClipBpe::parse(&text, 77) else { return Ok(true) };
+    match WordPiece::parse(text.as_bytes(), 77) {
+        Ok(_) => Ok(false),
+        Err(not_words) => Err(format!("{not_clip}; {not_words}")),
+    }
 }
 
 /// Text, from itself or from gzip.
