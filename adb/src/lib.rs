@@ -42,10 +42,15 @@ mod connect;
 #[doc = include_str!("../../docs/modelling.md")]
 mod modelling {}
 
-/// As above.
+/// The guide to embedders, run as tests.
+#[cfg(all(doctest, feature = "loaders"))]
+#[doc = include_str!("../../docs/embedders.md")]
+mod embedders_guide {}
+
+/// The guide to faces, run as tests.
 #[cfg(all(doctest, feature = "engine", feature = "loaders"))]
 #[doc = include_str!("../../docs/faces.md")]
-mod faces {}
+mod faces_guide {}
 
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
