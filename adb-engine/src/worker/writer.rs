@@ -17,7 +17,7 @@ use crate::{
     media::Media,
     run::{Done, Run, Sequence, Undone},
     store::{
-        Settings, Store,
+        Store,
         compact::{Reclaimed, reclaim},
         counter,
         format::class_id,
@@ -179,7 +179,7 @@ impl Writer {
             }
         };
         let (Some(pending), Some(open)) = (pending, &mut self.open) else { return };
-        match commit(open, before, self.directory.settings) {
+        match commit(open, before) {
             Ok(()) => {
                 for Pending { to, answer } in pending {
                     reply(&to, Ok(answer));
@@ -373,11 +373,11 @@ fn one(
 }
 
 /// Commits what was run; what an error says of its fate.
-fn commit(open: &mut Open, before: Sequence, settings: Settings) -> Result<(), (ErrorKind, Fate)> {
+fn commit(open: &mut Open, before: Sequence) -> Result<(), (ErrorKind, Fate)> {
     let Open { store, sequence } = open;
     let mut prepare = || -> Result<(), ErrorKind> {
         if let Some(tail) = &mut store.tail {
-            tail.finish(&store.conn, settings.sync)?;
+            tail.finish(&store.conn)?;
         }
         if sequence.object != before.object {
             set_counter(&store.conn, "object", sequence.object)?;
