@@ -29,8 +29,9 @@ use crate::{
 
 /// Requests that one commit takes at most: the first of them waits for all.
 const MAX_GROUP: usize = 128;
-/// Bytes of blobs after which a group takes no more.
-const MAX_GROUP_BYTES: usize = 32 << 20;
+/// Bytes of blobs after which a group takes no more: its syncs are cheap beside it then, and who sent
+/// it makes the next request while others' are run.
+const MAX_GROUP_BYTES: usize = 8 << 20;
 
 /// Groups that are run with savepoints after a request has failed: more may come that fail.
 const CAREFUL_GROUPS: usize = 32;
@@ -313,7 +314,7 @@ impl From<rusqlite::Error> for Failure {
 }
 
 fn begin(store: &mut Store) -> Result<(), ErrorKind> {
-    store.conn.execute_batch("BEGIN IMMEDIATE")?;
+    store.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     store.refresh()
 }
 

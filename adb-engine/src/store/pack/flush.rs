@@ -4,7 +4,7 @@
 //! more is written until then.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     path::PathBuf,
     sync::{
         Arc,
@@ -112,12 +112,9 @@ impl Pieces {
         Some(found)
     }
 
-    pub(super) fn write(&self, file: &dyn PackFile, mut at: u64) -> io::Result<()> {
-        for piece in self.all.iter().map(Piece::bytes) {
-            file.write(piece, at)?;
-            at += piece.len() as u64;
-        }
-        Ok(())
+    pub(super) fn write(&self, file: &dyn PackFile, at: u64) -> io::Result<()> {
+        let mut all: Vec<_> = self.all.iter().map(|piece| IoSlice::new(piece.bytes())).collect();
+        file.write_pieces(&mut all, at)
     }
 }
 
