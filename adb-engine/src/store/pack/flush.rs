@@ -23,9 +23,6 @@ use crate::error::ErrorKind;
 
 /// Orders that may wait: with the pieces of one each, the bytes that a slow disk keeps in memory.
 const ORDERS: usize = 4;
-/// Bytes that are synced before the transaction's end, if nothing else is to be done: the sync at
-/// the end has so much less to wait for.
-const EARLY: u64 = 2 << 20;
 
 /// Bytes that lie one behind the other.
 #[derive(Debug, Default)]
@@ -140,14 +137,18 @@ pub(super) struct Flusher {
 }
 
 impl Flusher {
-    /// `sync`: whether syncs are wanted at all.
-    pub(super) fn start(files: &'static dyn PackFiles, sync: bool) -> Result<Self, ErrorKind> {
+    /// `early`: after how many bytes to sync when nothing else is to be done, if syncs are wanted at
+    /// all.
+    pub(super) fn start(
+        files: &'static dyn PackFiles,
+        early: Option<u64>,
+    ) -> Result<Self, ErrorKind> {
         let (orders, to_do) = sync_channel(ORDERS);
         let (answer, answers) = channel();
         let thread = thread::Builder::new()
             .name("adb-packs".to_owned())
             .spawn(move || {
-                let mut work = Work { files, sync, unsynced: 0, failed: None };
+                let mut work = Work { files, sync: early.is_some(), unsynced: 0, failed: None };
                 let mut seen = None;
                 while let Some(order) = seen.take().or_else(|| to_do.recv().ok()) {
                     let answered = match order {
@@ -155,7 +156,7 @@ impl Flusher {
                             work.write(&*file, at, &pieces);
                             // The request's memory is its owner's to give back.
                             drop(pieces);
-                            if work.unsynced >= EARLY {
+                            if early.is_some_and(|early| work.unsynced >= early) {
                                 match to_do.try_recv() {
                                     Ok(next) => seen = Some(next),
                                     Err(TryRecvError::Empty) => work.sync(&*file),

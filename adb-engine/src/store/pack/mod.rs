@@ -33,8 +33,11 @@ const HEADER: usize = 32;
 const ALIGN: u64 = 4096;
 /// Bytes after which a pack is added to no more.
 pub(super) const PACK_BYTES: u64 = 256 << 20;
-/// Bytes that are kept before they are written: while a transaction goes on, by another thread.
-const SPILL: usize = 1 << 20;
+/// The share of a pack's bytes that is kept before it is written, while the transaction goes on, by
+/// another thread: 1 MB.
+const SPILL_SHARE: u64 = 256;
+/// And so many bytes at least, however small packs are.
+const SPILL_LEAST: u64 = 32 << 10;
 /// Packs that a reader keeps open.
 const MAX_OPEN: usize = 32;
 
@@ -303,10 +306,12 @@ impl PackWriter {
         };
         let extent = Extent { pack: tail.pack, at: tail.end(), length: bytes.len() as u64 };
         tail.kept.push(bytes);
-        if tail.kept.len() >= SPILL {
+        let spill = (self.pack_bytes / SPILL_SHARE).max(SPILL_LEAST);
+        if tail.kept.len() as u64 >= spill {
             let flusher = match &mut self.flusher {
                 Some(flusher) => flusher,
-                none => none.insert(Flusher::start(self.files, self.sync)?),
+                // What is on the disk before the end of a transaction need not be waited for there.
+                none => none.insert(Flusher::start(self.files, self.sync.then_some(2 * spill))?),
             };
             tail.spill(flusher)?;
         }
