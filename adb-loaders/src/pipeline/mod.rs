@@ -391,6 +391,8 @@ struct Item {
     /// What was read of it so far.
     media: MediaCache,
     jobs: Vec<Job>,
+    /// Descriptors that there is nothing to make from.
+    left_out: Vec<NodeId>,
 }
 
 /// A vector to be made.
@@ -438,6 +440,7 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
                     known: None,
                     media: MediaCache::default(),
                     jobs: Vec::new(),
+                    left_out: Vec::new(),
                 };
                 match to.send_blocking(item) {
                     Ok(()) => ControlFlow::Continue(()),

@@ -90,7 +90,7 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         };
         jobs.push(Job { node, set, input });
     }
-    for node in left_out {
+    for &node in &left_out {
         let plan = item.known.as_mut().and_then(|known| known.plan_mut());
         let done = match plan {
             Some(plan) => plan.leave_out(&mut item.graph, node),
@@ -101,6 +101,7 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         }
     }
     item.jobs = jobs;
+    item.left_out = left_out;
     item.media = MediaCache::default();
     Ok(())
 }
