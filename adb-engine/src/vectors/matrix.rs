@@ -15,6 +15,8 @@ pub(super) const BLOCK_ROWS: usize = 1024;
 #[derive(Clone, Default)]
 pub(super) struct Matrix {
     pub(super) blocks: Vec<Arc<Block>>,
+    /// In all blocks: see [`Matrix::count`].
+    pub(super) rows: usize,
     /// The greatest id that was looked at.
     pub(super) last: i64,
     /// How far it has followed the deletions.
@@ -49,6 +51,15 @@ pub(super) struct Block {
     pub(super) inverse_norms: Vec<f32>,
 }
 
+/// What is known of a row beside its components: see [`Block`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowNotes {
+    pub(super) error: f32,
+    pub(super) norm: f32,
+    pub(super) square: f32,
+    pub(super) inverse_norm: f32,
+}
+
 /// Where a row is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
@@ -63,6 +74,7 @@ impl Matrix {
         }
         if let Some(last) = self.blocks.last_mut() {
             Arc::make_mut(last).push(id, row, scan);
+            self.rows += 1;
         }
         self.last = id;
     }
@@ -70,6 +82,11 @@ impl Matrix {
     /// Whether what was read of it may be wrong.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.as_ref().is_some_and(|broken| broken.load(Ordering::Acquire))
+    }
+
+    /// Whether its rows are there in bfloat16 too. All blocks are of one form.
+    pub(super) fn is_halved(&self) -> bool {
+        self.blocks.first().is_some_and(|block| block.is_halved())
     }
 
     /// How many rows are in memory of this process's own.
@@ -91,7 +108,12 @@ impl Matrix {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.blocks.iter().map(|b| b.ids.len()).sum()
+        self.rows
+    }
+
+    /// To be called when blocks were added or taken away.
+    pub(super) fn count(&mut self) {
+        self.rows = self.blocks.iter().map(|b| b.ids.len()).sum();
     }
 
     /// How many rows have ids up to this one.
@@ -130,6 +152,7 @@ impl Matrix {
             }
         }
         self.blocks.retain(|block| !block.ids.is_empty());
+        self.count();
     }
 }
 
@@ -149,6 +172,16 @@ impl Block {
 
     pub(super) fn row(&self, row: usize) -> &[f32] {
         &self.components[row * self.dimensions..][..self.dimensions]
+    }
+
+    /// What bounds are made of.
+    pub(super) fn notes(&self, row: usize) -> RowNotes {
+        RowNotes {
+            error: self.errors.get(row).copied().unwrap_or_default(),
+            norm: self.norms[row],
+            square: self.squares[row],
+            inverse_norm: self.inverse_norms[row],
+        }
     }
 
     pub(super) fn half_row(&self, row: usize) -> &[u32] {

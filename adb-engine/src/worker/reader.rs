@@ -60,15 +60,15 @@ impl Reader {
         let Some(store) = &mut self.store else {
             return Err(Undone::Store(ErrorKind::Closed));
         };
-        // The first SELECT takes the snapshot that the others see.
-        store.conn.execute_batch("BEGIN")?;
+        // The first statement that reads takes the snapshot that the others see.
+        store.conn.prepare_cached("BEGIN")?.execute([])?;
         store.refresh()?;
         let Work { commands, blobs } = &*job.work;
         let run = Run::new(store, &self.vectors, &self.media, None, blobs, self.response_limit);
         let done = super::run(run, commands);
         if !matches!(done, Err(Undone::Store(_))) {
             // After a failure the connection is dropped, and what failed is the better answer.
-            store.conn.execute_batch("COMMIT")?;
+            store.conn.prepare_cached("COMMIT")?.execute([])?;
         }
         done
     }
