@@ -23,8 +23,8 @@ use common::{png, vector};
 use serde_json::{Value as Json, json};
 
 const DIRECTORY: &str = "ADB_ENGINE_TEST_FILTERS";
-const STEPS: usize = 120;
-const SEEDS: u64 = 3;
+const STEPS: usize = 80;
+const SEEDS: u64 = 2;
 
 /// Numbers that look random and are the same on every run.
 struct Noise(u64);
