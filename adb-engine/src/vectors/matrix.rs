@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use super::{half, metric::inverse_norm, rows::Numbers, scan::ExactScan};
@@ -21,6 +21,8 @@ pub(super) struct Matrix {
     pub(super) last: i64,
     /// How far it has followed the deletions.
     pub(super) at: Position,
+    /// Tells it from all others that were ever published in this process; 0 until it is.
+    pub(super) edition: u64,
     /// Set when rows that are mapped turn out to be other than they were.
     pub(super) broken: Option<Arc<AtomicBool>>,
 }
@@ -68,7 +70,15 @@ pub(super) struct At {
 }
 
 impl Matrix {
+    /// To be shared, and changed no more.
+    pub(super) fn publish(mut self) -> Arc<Self> {
+        static EDITIONS: AtomicU64 = AtomicU64::new(0);
+        self.edition = EDITIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        Arc::new(self)
+    }
+
     pub(super) fn push(&mut self, id: i64, row: &[f32], scan: ExactScan) {
+        self.edition = 0;
         if self.blocks.last().is_none_or(|b| b.is_full()) {
             self.blocks.push(Arc::new(Block { dimensions: row.len(), ..Block::default() }));
         }
@@ -113,6 +123,7 @@ impl Matrix {
 
     /// To be called when blocks were added or taken away.
     pub(super) fn count(&mut self) {
+        self.edition = 0;
         self.rows = self.blocks.iter().map(|b| b.ids.len()).sum();
     }
 

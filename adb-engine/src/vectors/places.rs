@@ -3,7 +3,7 @@
 //! Looking a row up by its id, and what is noted of it, costs as much as comparing it with a query.
 //! A filter that is used again finds both where it left them.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{
     matrix::{Block, Matrix, RowNotes},
@@ -27,8 +27,8 @@ pub(crate) struct Passed {
 /// Where rows lie that a search may see.
 pub(super) struct Places {
     pub(super) all: Vec<Place>,
-    /// What they are places in. It must not be kept alive by those who may use it again.
-    matrix: Weak<Matrix>,
+    /// Of the matrix that they are places in.
+    edition: u64,
     newest: i64,
 }
 
@@ -93,7 +93,7 @@ impl Passed {
             return Some(places.clone());
         }
         let places = Arc::new(Places::of(view, &self.ids));
-        if view.dead.is_empty() {
+        if view.dead.is_empty() && view.matrix.edition != 0 {
             *kept = Some(places.clone());
         }
         Some(places)
@@ -135,15 +135,12 @@ impl Places {
             }
             rest = &rest[here..];
         }
-        Self { all, matrix: Arc::downgrade(view.matrix), newest: view.newest }
+        Self { all, edition: view.matrix.edition, newest: view.newest }
     }
 
     /// Whether they are what would be found now.
     fn are_of(&self, view: &View<'_>) -> bool {
-        // As long as there is the weak one, no other matrix comes to lie at the address.
-        std::ptr::eq(self.matrix.as_ptr(), Arc::as_ptr(view.matrix))
-            && self.newest == view.newest
-            && view.dead.is_empty()
+        self.edition == view.matrix.edition && self.newest == view.newest && view.dead.is_empty()
     }
 }
 
@@ -172,7 +169,7 @@ mod tests {
         let with = |ids: &[i64]| {
             let mut matrix = Matrix::default();
             ids.iter().for_each(|id| matrix.push(*id, &[*id as f32], ExactScan::Halved));
-            Arc::new(matrix)
+            matrix.publish()
         };
         let (three, two) = (with(&[1, 4, 7]), with(&[4, 7]));
         let passed = Passed::new(vec![1, 2, 7]);

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     num::NonZero,
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     thread,
 };
 
@@ -14,6 +14,7 @@ use super::{
     matrix::{Block, Matrix},
     metric::{Metric, inverse_norm},
     places::{Passed, Place, Places},
+    prefetch,
     sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
     top::Top,
 };
@@ -44,7 +45,7 @@ pub(super) const MIN_TILED: usize = 4;
 
 /// What a search sees of a set.
 pub(super) struct View<'a> {
-    pub(super) matrix: &'a Arc<Matrix>,
+    pub(super) matrix: &'a Matrix,
     /// No rows beyond this id.
     pub(super) newest: i64,
     /// Not these, in ascending order.
@@ -78,6 +79,29 @@ impl<'a> Query<'a> {
     pub(super) fn measure(&self, block: &Block, row: usize) -> f32 {
         let norms = [self.inverse_norm, block.inverse_norms[row]];
         self.metric.measure(self.components, block.row(row), norms)
+    }
+}
+
+/// How many rows ahead of the one that is measured memory is asked for.
+const AHEAD: usize = 3;
+
+/// Offers the first `most` of these ids that the search may see.
+pub(super) fn offer(
+    view: &View<'_>,
+    query: &Query<'_>,
+    ids: impl Iterator<Item = i64>,
+    most: usize,
+    top: &mut Top,
+) {
+    let rows: Vec<_> = ids.filter_map(|id| view.row(id)).take(most).collect();
+    for (block, row) in rows.iter().take(AHEAD) {
+        prefetch::soon(block.row(*row));
+    }
+    for (at, &(block, row)) in rows.iter().enumerate() {
+        if let Some((block, row)) = rows.get(at + AHEAD) {
+            prefetch::soon(block.row(*row));
+        }
+        top.offer(block.ids[row], query.measure(block, row));
     }
 }
 
@@ -366,6 +390,8 @@ fn limits(queries: &[QueryBound], width: usize) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::{super::matrix::BLOCK_ROWS, *};
@@ -376,7 +402,7 @@ mod tests {
             // Ids with gaps.
             matrix.push(3 * i as i64 + 1, row, scan);
         }
-        Arc::new(matrix)
+        matrix.publish()
     }
 
     /// Of all that may be seen, by sorting.

@@ -3,6 +3,7 @@
 
 mod embed;
 mod fetch;
+mod init;
 mod ls;
 
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ struct Cli {
 enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
+    Init(init::Init),
     Embed(embed::Embed),
 }
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Ls(command) => command.run(),
         Command::Fetch(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Embed(command) => command.run(),
     };
     match done {
