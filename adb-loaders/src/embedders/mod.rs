@@ -24,6 +24,7 @@
 mod bundle;
 mod cache;
 mod choose;
+mod device;
 mod error;
 mod hub;
 mod onnx;
@@ -31,7 +32,10 @@ mod preprocess;
 mod preset;
 mod runtime;
 mod session;
+mod setting;
 mod tokenizer;
+mod tune;
+mod tuning;
 
 use adb_model::{EmbedError, Pixels};
 
@@ -41,11 +45,15 @@ pub use bundle::{
 };
 pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
+pub use device::{Device, UnknownDevice};
 pub use error::{Error, ErrorKind};
 pub use hub::{Download, Hub, OnDownload};
 pub use onnx::OnnxEmbedder;
 pub use preset::Preset;
 pub use runtime::{Backend, Found, Runtime};
+pub use setting::Setting;
+pub use tune::{Trial, TuneOptions, tune};
+pub use tuning::{Tuned, Tuning};
 
 /// The pixels of a picture, as embedders see them.
 pub(crate) fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {

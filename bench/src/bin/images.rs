@@ -29,7 +29,7 @@ struct Cli {
     #[arg(long, default_value_t = cores())]
     threads: usize,
     /// Pictures that are embedded at once.
-    #[arg(long, default_value_t = Options::default().embed_batch)]
+    #[arg(long, default_value_t = 8)]
     batch: usize,
     /// Threads that decode pictures.
     #[arg(long, default_value_t = Options::default().decoders)]
@@ -73,7 +73,7 @@ async fn main() -> anyhow::Result<()> {
     for dish in dishes.iter().take(cli.batch) {
         first.push(embedder.prepare_image(&fs::read(photo(dish)?)?, None)?);
     }
-    embedder.embed_images(first)?;
+    embedder.embed_images(&first)?;
 
     let db = match cli.sink {
         Sink::Null => Arc::new(Nowhere) as Arc<dyn Database>,
@@ -83,7 +83,7 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let mut options = Options::default();
-    options.embed_batch = cli.batch;
+    options.embed_batch = Some(cli.batch);
     options.decoders = cli.decoders;
     let source = JsonSource::<Dish>::open(&rows)?;
     let report = Ingest::new(db).embedder(embedder.clone()).options(options).run(source).await?;
