@@ -7,8 +7,8 @@ use ort::value::TensorElementType;
 
 use super::{
     Bundle, Cache, Device, Error, Setting,
-    bundle::{ImageTower, TextTower, TokenizerSpec},
-    preprocess::Preparer,
+    manifest::{ImageTower, TextTower, TokenizerSpec},
+    prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Opening, Port, Values},
     setting::{ByHand, Settings},
@@ -170,7 +170,7 @@ impl OnnxEmbedder {
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights, self.settings().image)?;
+            let runner = self.open_graph(&tower.file, &tower.weights, self.settings().image)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
                 let output =
@@ -185,7 +185,7 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights, self.settings().text)?;
+            let runner = self.open_graph(&tower.file, &tower.weights, self.settings().text)?;
             let fits = || {
                 let (ids, mask) = text_inputs(&runner.inputs, tower)?;
                 let output =
@@ -199,7 +199,12 @@ impl OnnxEmbedder {
         side.as_ref().map_err(Clone::clone)
     }
 
-    fn open(&self, file: &str, weights: &[String], setting: Setting) -> Result<GraphRunner, Error> {
+    fn open_graph(
+        &self,
+        file: &str,
+        weights: &[String],
+        setting: Setting,
+    ) -> Result<GraphRunner, Error> {
         let runtime = Runtime::start(&self.cache)?;
         for name in weights {
             self.bundle.verified(name)?;
@@ -291,9 +296,8 @@ impl Embedder for OnnxEmbedder {
             )));
         }
         let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        let edge = preparer.side() as i64;
         self.infer(&side.graph, images.len(), |range| {
-            let shape = vec![range.len() as i64, 3, edge, edge];
+            let shape = preparer.shape(range.len());
             vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
         })
     }
