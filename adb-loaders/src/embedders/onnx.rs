@@ -211,8 +211,14 @@ impl OnnxEmbedder {
         }
         let path = self.bundle.verified(file)?;
         let Setting { sessions, threads, .. } = setting;
-        GraphRunner::open(runtime, &path, Opening { device: self.device, sessions, threads })
-            .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        let opening = Opening { device: self.device, sessions, threads };
+        GraphRunner::open(runtime, &path, opening).map_err(|e| {
+            // Is it the file that was hashed once?
+            let files = weights.iter().map(String::as_str).chain([file]);
+            let damage = files.map(|name| self.bundle.verified_anew(name)).find_map(Result::err);
+            damage
+                .unwrap_or_else(|| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        })
     }
 
     fn misfit(&self, file: &str, message: String) -> Error {

@@ -124,24 +124,42 @@ async fn collect(
         };
         let patience = context.options.linger.saturating_mul(patience);
         let long_ago = Clock::now().checked_sub(patience);
+        let left = from.is_closed().then(|| from.len());
         for f in &mut filling {
             // A row can bring more jobs than a batch has room for.
-            while f.batch.jobs.len() >= f.size
-                || (!f.batch.jobs.is_empty() && long_ago.is_some_and(|then| f.due <= then))
-            {
-                let batch = f.batch.split(f.size);
+            while f.goes(long_ago, left, at_once) {
+                let batch = f.batch.split(f.portion(left, at_once));
                 f.due = Clock::now() + context.options.linger;
                 dispatch(&context, &full, batch).await;
             }
         }
     }
-    // What is left is shared out: no session is idle while another has it all.
     for mut f in filling {
-        let share = f.batch.jobs.len().div_ceil(at_once).clamp(1, f.size);
         while !f.batch.jobs.is_empty() {
-            let batch = f.batch.split(share);
+            let batch = f.batch.split(f.portion(Some(0), at_once));
             dispatch(&context, &full, batch).await;
         }
+    }
+}
+
+impl Filling {
+    /// How many go at once. `left`: rows that come yet, once it is known that these are the last.
+    /// Then portions become smaller and smaller, so that no session is idle while another still
+    /// has a whole batch.
+    fn portion(&self, left: Option<usize>, at_once: usize) -> usize {
+        match left {
+            None => self.size,
+            Some(left) => {
+                let rest = self.batch.jobs.len() + left;
+                rest.div_ceil(2 * at_once).clamp(1, self.size)
+            }
+        }
+    }
+
+    fn goes(&self, long_ago: Option<Clock>, left: Option<usize>, at_once: usize) -> bool {
+        let is_old = long_ago.is_some_and(|then| self.due <= then);
+        let jobs = self.batch.jobs.len();
+        jobs > 0 && (is_old || jobs >= self.portion(left, at_once))
     }
 }
 
@@ -326,4 +344,51 @@ fn exact(
             message: format!("it gave {} vectors for {expected} inputs", vectors.len()),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use adb_model::{ClipVitB16, Engine, Metric};
+
+    use super::*;
+
+    fn filling(jobs: usize) -> Filling {
+        let waiting = Waiting { item: None, jobs, failure: None };
+        let row: Row = Arc::new(Mutex::new(waiting));
+        let node = {
+            let mut graph = adb_model::GraphBuilder::new();
+            match graph.enter(adb_model::ObjectKind::Image, "A", Vec::new()) {
+                Ok(
+                    adb_model::graph::Entered::New(node) | adb_model::graph::Entered::Known(node),
+                ) => node,
+                Err(e) => unreachable!("{e}"),
+            }
+        };
+        let wanted = |n| Wanted { row: row.clone(), node, input: JobInput::Text(format!("{n}")) };
+        let set = SetSpec::new::<ClipVitB16>("set", Metric::Cosine, Engine::Flat);
+        let batch = Batch { set, images: false, jobs: (0..jobs).map(wanted).collect() };
+        Filling { batch, size: 8, due: Clock::now() }
+    }
+
+    #[test]
+    fn the_last_portions_become_smaller() {
+        let mut rest = filling(30);
+        let mut sizes = Vec::new();
+        while !rest.batch.jobs.is_empty() {
+            let portion = rest.batch.split(rest.portion(Some(0), 2));
+            sizes.push(portion.jobs.len());
+        }
+        assert_eq!(sizes.iter().sum::<usize>(), 30);
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        assert_eq!((sizes[0], sizes.last()), (8, Some(&1)), "{sizes:?}");
+    }
+
+    #[test]
+    fn a_batch_goes_when_it_is_full_or_old() {
+        let (old, young) = (Some(Clock::now() + std::time::Duration::from_secs(9)), None);
+        assert!(filling(8).goes(young, None, 2) && !filling(7).goes(young, None, 2));
+        assert!(filling(1).goes(old, None, 2) && !filling(0).goes(old, None, 2));
+        // Of the last ones a part goes at once.
+        assert!(filling(4).goes(young, Some(9), 2) && !filling(3).goes(young, Some(9), 2));
+    }
 }
