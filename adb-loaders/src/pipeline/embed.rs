@@ -143,17 +143,8 @@ async fn collect(
 }
 
 impl Filling {
-    /// How many go at once. `left`: rows that come yet, once it is known that these are the last.
-    /// Then portions become smaller and smaller, so that no session is idle while another still
-    /// has a whole batch.
     fn portion(&self, left: Option<usize>, at_once: usize) -> usize {
-        match left {
-            None => self.size,
-            Some(left) => {
-                let rest = self.batch.jobs.len() + left;
-                rest.div_ceil(2 * at_once).clamp(1, self.size)
-            }
-        }
+        portion(self.size, self.batch.jobs.len(), left, at_once)
     }
 
     fn goes(&self, long_ago: Option<Clock>, left: Option<usize>, at_once: usize) -> bool {
@@ -161,6 +152,13 @@ impl Filling {
         let jobs = self.batch.jobs.len();
         jobs > 0 && (is_old || jobs >= self.portion(left, at_once))
     }
+}
+
+/// How many of those that wait go at once. `left`: rows that come yet, once it is known that these
+/// are the last. Then portions become smaller and smaller, so that no session is idle while another
+/// still has a whole batch.
+fn portion(size: usize, waiting: usize, left: Option<usize>, at_once: usize) -> usize {
+    left.map_or(size, |left| (waiting + left).div_ceil(2 * at_once).clamp(1, size))
 }
 
 /// Puts a row's jobs where they belong.
@@ -348,47 +346,18 @@ fn exact(
 
 #[cfg(test)]
 mod tests {
-    use adb_model::{ClipVitB16, Engine, Metric};
-
-    use super::*;
-
-    fn filling(jobs: usize) -> Filling {
-        let waiting = Waiting { item: None, jobs, failure: None };
-        let row: Row = Arc::new(Mutex::new(waiting));
-        let node = {
-            let mut graph = adb_model::GraphBuilder::new();
-            match graph.enter(adb_model::ObjectKind::Image, "A", Vec::new()) {
-                Ok(
-                    adb_model::graph::Entered::New(node) | adb_model::graph::Entered::Known(node),
-                ) => node,
-                Err(e) => unreachable!("{e}"),
-            }
-        };
-        let wanted = |n| Wanted { row: row.clone(), node, input: JobInput::Text(format!("{n}")) };
-        let set = SetSpec::new::<ClipVitB16>("set", Metric::Cosine, Engine::Flat);
-        let batch = Batch { set, images: false, jobs: (0..jobs).map(wanted).collect() };
-        Filling { batch, size: 8, due: Clock::now() }
-    }
+    use super::portion;
 
     #[test]
     fn the_last_portions_become_smaller() {
-        let mut rest = filling(30);
-        let mut sizes = Vec::new();
-        while !rest.batch.jobs.is_empty() {
-            let portion = rest.batch.split(rest.portion(Some(0), 2));
-            sizes.push(portion.jobs.len());
+        let (mut rest, mut sizes) = (30, Vec::new());
+        while rest > 0 {
+            sizes.push(portion(8, rest, Some(0), 2).min(rest));
+            rest -= sizes[sizes.len() - 1];
         }
-        assert_eq!(sizes.iter().sum::<usize>(), 30);
         assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
         assert_eq!((sizes[0], sizes.last()), (8, Some(&1)), "{sizes:?}");
-    }
-
-    #[test]
-    fn a_batch_goes_when_it_is_full_or_old() {
-        let (old, young) = (Some(Clock::now() + std::time::Duration::from_secs(9)), None);
-        assert!(filling(8).goes(young, None, 2) && !filling(7).goes(young, None, 2));
-        assert!(filling(1).goes(old, None, 2) && !filling(0).goes(old, None, 2));
-        // Of the last ones a part goes at once.
-        assert!(filling(4).goes(young, Some(9), 2) && !filling(3).goes(young, Some(9), 2));
+        // Before the end is known, whole batches.
+        assert_eq!((portion(8, 3, None, 2), portion(8, 3, Some(9), 2)), (8, 3));
     }
 }
