@@ -3,6 +3,7 @@
 
 mod embed;
 mod fetch;
+mod init;
 mod ls;
 mod tune;
 
@@ -26,6 +27,7 @@ struct Cli {
 enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
+    Init(init::Init),
     Embed(embed::Embed),
     Tune(tune::Tune),
 }
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Ls(command) => command.run(),
         Command::Fetch(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Embed(command) => command.run(),
         Command::Tune(command) => command.run(),
     };
