@@ -20,7 +20,8 @@ import pathlib
 import shutil
 import time
 
-from common import Fail, cache_root, locked, run, sha256, size, staged, step, tree_size, write_json
+from common import (Fail, cache_root, file_entries, locked, run, size, staged, step, tree_size,
+                    write_json)
 import packages
 
 SUFFIX = "-int8"
@@ -84,8 +85,7 @@ def build(bundle, manifest, result):
     own["description"] = (f"{manifest['name']} with the weights of its {sides} side in 8 bits. "
                           + manifest.get("description", ""))
     own["source"] = manifest.get("source", "") + "; int8 by tools/models/quantize.py"
-    own["files"] = {name: {"sha256": sha256(result / name), "bytes": (result / name).stat().st_size}
-                    for name in manifest["files"]}
+    own["files"] = file_entries(result)
     write_json(result / "bundle.json", own)
 
 

@@ -10,10 +10,9 @@ the real one. 1.5 MB and the tools to build with come down; it takes 600 MB of d
 import argparse
 import shutil
 
-from common import cache_root, locked, run, sha256, size, staged, step, tree_size, write_json
+from common import build_bundle, file_entries, run, size, step, write_json
 import packages
 import sources
-from starter import present
 
 NAME = "random-clip-vit-b-32"
 DIMENSIONS, CONTEXT, VOCABULARY = 512, 77, 49_408
@@ -41,7 +40,6 @@ def build(result, scratch):
 
 
 def manifest(result):
-    names = sorted(path.name for path in result.iterdir())
     return {
         "format": 1,
         "name": NAME,
@@ -66,8 +64,7 @@ def manifest(result):
         "source": f"random numbers (seed {SEED}), written by tools/models/random_clip.py; "
                   "vocabulary from the package open_clip_torch 3.3.0",
         "licence": "MIT (vocabulary)",
-        "files": {name: {"sha256": sha256(result / name), "bytes": (result / name).stat().st_size}
-                  for name in names},
+        "files": file_entries(result),
     }
 
 
@@ -80,15 +77,7 @@ def main():
     parser.add_argument("--force", action="store_true", help="build even if it is there")
     options = parser.parse_args()
 
-    target = cache_root() / "embedders" / NAME
-    if options.force or present(target) is None:
-        with locked(target):
-            if options.force or present(target) is None:
-                with staged(target) as (result, scratch):
-                    build(result, scratch)
-                print(f"{NAME}: {target} ({size(tree_size(target))})")
-                return
-    print(f"{NAME} is already there: {target} ({size(tree_size(target))})")
+    build_bundle(NAME, options.force, sources.total("classes"), build)
 
 
 if __name__ == "__main__":
