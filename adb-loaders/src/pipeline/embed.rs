@@ -23,7 +23,7 @@ pub(super) fn spawn(
     workers: &mut JoinSet<()>,
     context: &Arc<Context>,
     from: Receiver<Item>,
-    to: Sender<Item>,
+    to: &Sender<Item>,
 ) {
     let at_once = context.embedders.at_once();
     // One more batch is made ready while all threads compute.

@@ -298,7 +298,9 @@ impl Ingest {
             workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
         }
         drop((probed_rx, prepared_tx));
-        embed::spawn(&mut workers, &context, prepared_rx, ready_tx);
+        embed::spawn(&mut workers, &context, prepared_rx, &ready_tx);
+        // Only its workers hold it, so that it closes when they are gone.
+        drop(ready_tx);
         for _ in 0..options.writers.max(1) {
             workers.spawn(write::run(context.clone(), ready_rx.clone()));
         }
