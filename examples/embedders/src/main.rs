@@ -5,6 +5,7 @@ mod embed;
 mod fetch;
 mod init;
 mod ls;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,7 @@ enum Command {
     Fetch(fetch::Fetch),
     Init(init::Init),
     Embed(embed::Embed),
+    Tune(tune::Tune),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Fetch(command) => command.run(),
         Command::Init(command) => command.run(),
         Command::Embed(command) => command.run(),
+        Command::Tune(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
