@@ -283,6 +283,32 @@ pub async fn ensure_in<'e>(
     schema: &'static ModelSchema,
     embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
 ) -> Result<Ensured, EnsureError> {
+    let filler = |set: &SetSpec| Some((FilledBy::of(embedder(set)), embedder(set)));
+    ensure_sets(dialect, db, schema, filler).await
+}
+
+/// The same, where only sets that have an embedder are of interest: others are left alone, whoever
+/// fills them.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_embedded<'e>(
+    dialect: Dialect,
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+) -> Result<Ensured, EnsureError> {
+    let filler = |set: &SetSpec| embedder(set).map(|e| (FilledBy::of(Some(e)), Some(e)));
+    ensure_sets(dialect, db, schema, filler).await
+}
+
+/// Sets of which `filler` knows nothing are not looked at.
+async fn ensure_sets<'e>(
+    dialect: Dialect,
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    filler: impl Fn(&SetSpec) -> Option<(FilledBy, Option<&'e EmbedderIdentity>)>,
+) -> Result<Ensured, EnsureError> {
     let sets = schema.sets();
     for (i, set) in sets.iter().enumerate() {
         if let Some(other) = sets[..i].iter().find(|s| s.name == set.name) {
@@ -296,7 +322,7 @@ pub async fn ensure_in<'e>(
     let mut missing = Vec::new();
     let mut ensured = Ensured::default();
     for set in &sets {
-        let identity = embedder(set);
+        let Some((filler, identity)) = filler(set) else { continue };
         if let Some(e) = identity
             && e.dimensions != set.dimensions
         {
@@ -307,7 +333,6 @@ pub async fn ensure_in<'e>(
                 expected: set.dimensions,
             });
         }
-        let filler = FilledBy::of(identity);
         match inspect_set(db, set.name).await? {
             None => missing.push((set, filler)),
             Some(found) => {
