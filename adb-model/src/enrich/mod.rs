@@ -38,6 +38,13 @@ pub enum Missing {
         /// what a vector of a text was made from.
         schema: Option<&'static ModelSchema>,
     },
+    /// Nothing: each descriptor of a set once more, to be compared with itself.
+    Again {
+        /// The set.
+        set: &'static str,
+        /// As in [`Missing::OfSet`].
+        schema: Option<&'static ModelSchema>,
+    },
 }
 
 impl Missing {
@@ -60,7 +67,9 @@ impl Missing {
     pub fn walk(&self, dialect: Dialect) -> Walk {
         match self {
             Missing::OfModel { schema } => Walk::of_model(dialect, schema),
-            Missing::OfSet { from, .. } => Walk::of_set(dialect, from),
+            Missing::OfSet { from: set, .. } | Missing::Again { set, .. } => {
+                Walk::of_set(dialect, set)
+            }
         }
     }
 
@@ -82,7 +91,12 @@ impl Missing {
                 of_model::look_up(dialect, db, schema, unique_ids, embeds).await
             }
             Missing::OfSet { from, to, schema } => {
-                let task = of_set::Task { from, to, schema };
+                let task = of_set::Task { from, to, schema, anew: false };
+                of_set::look_up(dialect, db, &task, unique_ids).await
+            }
+            Missing::Again { set, schema } => {
+                let to = SetSpec::named(set);
+                let task = of_set::Task { from: set, to, schema, anew: true };
                 of_set::look_up(dialect, db, &task, unique_ids).await
             }
         }

@@ -24,6 +24,8 @@ pub(super) struct Task {
     pub(super) from: &'static str,
     pub(super) to: SetSpec,
     pub(super) schema: Option<&'static ModelSchema>,
+    /// Whether one that is there is made all the same.
+    pub(super) anew: bool,
 }
 
 /// Objects that descriptors of the first set hang on.
@@ -286,7 +288,7 @@ fn compare(
         there.get(USER_TYPE).and_then(Json::as_str) == class
             && connections.field(owner.unique_id(), id) == field
     };
-    if group(answers, owners.there, owner.unique_id())?.iter().any(is_it) {
+    if !task.anew && group(answers, owners.there, owner.unique_id())?.iter().any(is_it) {
         return Ok(Lacks::Nothing);
     }
     let input = match owners.source {
@@ -321,11 +323,16 @@ fn compare(
         Input::Blob(at) | Input::Region(at, _) => vec![at.clone()],
         Input::Text(_) => Vec::new(),
     };
-    let (kind, owner_class) = (owners.kind, owners.class);
-    let (to, owner, field) = (task.to, owner.unique_id().to_owned(), field.map(str::to_owned));
-    let copied = copy(record)?;
-    let build = move |blobs: &Blobs| build(kind, owner_class, to, owner, field, copied, input, blobs);
-    Ok(Lacks::Something(Draft { blobs, build: Box::new(build) }))
+    let copy = Copy {
+        to: task.to,
+        kind: owners.kind,
+        class: owners.class,
+        owner: owner.unique_id().to_owned(),
+        field: field.map(str::to_owned),
+        of: copied(record)?,
+        input,
+    };
+    Ok(Lacks::Something(Draft { blobs, build: Box::new(move |blobs| copy.graph(blobs)) }))
 }
 
 enum Input {
@@ -342,7 +349,7 @@ struct Copied {
     properties: Vec<(&'static str, Value)>,
 }
 
-fn copy(record: &Record) -> Result<Copied, DbError> {
+fn copied(record: &Record) -> Result<Copied, DbError> {
     let text = |key: &str| record.properties().get(key).and_then(Json::as_str).map(str::to_owned);
     let mut properties = Vec::new();
     for name in record.properties().keys() {
@@ -377,45 +384,51 @@ fn kept(name: &str) -> &'static str {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "called from one closure, with all that it holds")]
-fn build(
-    kind: ObjectKind,
-    owner_class: &'static str,
+/// A descriptor to be made in the second set.
+struct Copy {
     to: SetSpec,
+    /// The owner's kind, class and id.
+    kind: ObjectKind,
+    class: &'static str,
     owner: String,
+    /// The owner's field, where the connection to it names one.
     field: Option<String>,
-    copied: Copied,
+    of: Copied,
     input: Input,
-    blobs: &Blobs,
-) -> Result<Graph, String> {
-    let source = match input {
-        Input::Text(text) => EmbedInput::Text(text),
-        Input::Blob((_, id)) => EmbedInput::Image(MediaSource::Bytes(blobs.get(&id)?)),
-        Input::Region((_, id), rect) => {
-            EmbedInput::Region(MediaSource::Bytes(blobs.get(&id)?), rect)
+}
+
+impl Copy {
+    fn graph(self, blobs: &Blobs) -> Result<Graph, String> {
+        let Self { to, kind, class, owner, field, of, input } = self;
+        let source = match input {
+            Input::Text(text) => EmbedInput::Text(text),
+            Input::Blob((_, id)) => EmbedInput::Image(MediaSource::Bytes(blobs.get(&id)?)),
+            Input::Region((_, id), rect) => {
+                EmbedInput::Region(MediaSource::Bytes(blobs.get(&id)?), rect)
+            }
+        };
+        let mut graph = GraphBuilder::new();
+        let identity = vec![("_uniqueid", owner.as_str().into())];
+        let (Entered::New(node) | Entered::Known(node)) =
+            graph.enter(kind, class, identity).map_err(|e| e.to_string())?;
+        // A descriptor that adb made keeps its identity, so that the model which is told to use
+        // the second set finds it. Of others, the object and the field that they hang on say who
+        // is who.
+        let id = of.id.unwrap_or_else(|| match &field {
+            Some(field) => format!("{}/{owner}/{field}", to.name),
+            None => format!("{}/{owner}", to.name),
+        });
+        let class = of.class.as_deref().map(kept);
+        let descriptor = graph.copied_descriptor(node, class, id, to, source);
+        graph.properties(descriptor).extend(of.properties);
+        if let Some(label) = of.label {
+            graph.label(descriptor, label);
         }
-    };
-    let mut graph = GraphBuilder::new();
-    let entered = graph
-        .enter(kind, owner_class, vec![("_uniqueid", owner.as_str().into())])
-        .map_err(|e| e.to_string())?;
-    let (Entered::New(node) | Entered::Known(node)) = entered;
-    // A descriptor that adb made keeps its identity, so that the model which is told to use the
-    // second set finds it. Of others, the object and the field that they hang on say who is who.
-    let id = copied.id.unwrap_or_else(|| match &field {
-        Some(field) => format!("{}/{owner}/{field}", to.name),
-        None => format!("{}/{owner}", to.name),
-    });
-    let class = copied.class.as_deref().map(kept);
-    let descriptor = graph.copied_descriptor(node, class, id, to, source);
-    graph.properties(descriptor).extend(copied.properties);
-    if let Some(label) = copied.label {
-        graph.label(descriptor, label);
+        if let (Some(field), Some(class)) = (field, class) {
+            graph.connect_copied(node, descriptor, class, field);
+        }
+        let mut graph = graph.finish();
+        graph.stored(node, &owner, None);
+        Ok(graph)
     }
-    if let (Some(field), Some(class)) = (field, class) {
-        graph.connect_copied(node, descriptor, class, field);
-    }
-    let mut graph = graph.finish();
-    graph.stored(node, &owner, None);
-    Ok(graph)
 }
