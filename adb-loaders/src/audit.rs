@@ -43,7 +43,11 @@ impl fmt::Display for Audit {
                 f,
                 "{} vectors compared: cosine {lowest:.3} at the lowest, {median:.3} in the middle; {}",
                 self.cosines.len(),
-                if self.agrees() { "they are this embedder's" } else { "they are not this embedder's" },
+                if self.agrees() {
+                    "they are this embedder's"
+                } else {
+                    "they are not this embedder's"
+                },
             )?,
             _ => f.write_str("no vector could be compared")?,
         }

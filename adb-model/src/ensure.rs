@@ -110,7 +110,8 @@ pub enum EnsureError {
     },
     /// The set belongs to another embedder: its vectors and these can't be compared.
     #[error(
-        "the set `{name}` is filled by {found}, not by {given}: vectors of the two can't be compared; {}", way_out(found, given)
+        "the set `{name}` is filled by {found}, not by {given}: vectors of the two can't be compared; {}",
+        way_out(found, given)
     )]
     OtherEmbedder {
         /// The set's name.
@@ -145,7 +146,9 @@ fn way_out(found: &FilledBy, given: &FilledBy) -> String {
         (FilledBy::Caller, _) => {
             "give vectors of your own, or name another set for the embedder's".to_owned()
         }
-        (_, FilledBy::Caller) => "leave the vectors to it, or name another set for yours".to_owned(),
+        (_, FilledBy::Caller) => {
+            "leave the vectors to it, or name another set for yours".to_owned()
+        }
         _ => format!(
             "use {found}, or fill another set with {given}: `reembed` does so from the stored pictures"
         ),

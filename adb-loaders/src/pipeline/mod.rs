@@ -311,12 +311,7 @@ impl Run {
             doubts: Mutex::default(),
             fatal: Mutex::new(None),
         };
-        Self {
-            context: Arc::new(context),
-            media,
-            workers: JoinSet::new(),
-            started: Instant::now(),
-        }
+        Self { context: Arc::new(context), media, workers: JoinSet::new(), started: Instant::now() }
     }
 
     fn spawn_identify(&mut self, from: &Receiver<Item>) -> Receiver<Item> {

@@ -64,8 +64,9 @@ impl Ingest {
     pub async fn reembed(self, reembed: Reembed) -> Result<Report, Error> {
         let run = Run::begin(self, MediaRoot::new("."), None, None);
         let context = run.context.clone();
-        let no_source =
-            |why: &str| Error::from(ErrorKind::NoSource { set: reembed.from.clone(), why: why.into() });
+        let no_source = |why: &str| {
+            Error::from(ErrorKind::NoSource { set: reembed.from.clone(), why: why.into() })
+        };
         if reembed.from == reembed.to {
             return Err(no_source("it is the one to be filled; name another"));
         }
@@ -79,7 +80,10 @@ impl Ingest {
             None => from.metrics.iter().find_map(|m| Metric::named(m)).unwrap_or(Metric::Cosine),
         };
         to.engine = reembed.engine.unwrap_or(Engine::Hnsw);
-        let embedder = context.embedders.of(&to).ok_or_else(|| ErrorKind::NoEmbedder { set: name.to_owned() })?;
+        let embedder = context
+            .embedders
+            .of(&to)
+            .ok_or_else(|| ErrorKind::NoEmbedder { set: name.to_owned() })?;
         let identity = embedder.identity();
         to.dimensions = identity.dimensions;
         ensure_set(context.dialect, &context.db, &to, &FilledBy::of(Some(identity))).await?;

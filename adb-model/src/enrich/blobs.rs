@@ -134,8 +134,7 @@ mod tests {
     #[test]
     fn too_large_an_answer_is_asked_for_in_parts() {
         let db = Narrow::default();
-        let wanted: Vec<BlobAt> =
-            (0..7).map(|i| (ObjectKind::Image, format!("1.0.{i}"))).collect();
+        let wanted: Vec<BlobAt> = (0..7).map(|i| (ObjectKind::Image, format!("1.0.{i}"))).collect();
         let mut future = std::pin::pin!(fetch_blobs(Dialect::Classic, &db, &wanted));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         let std::task::Poll::Ready(blobs) = future.as_mut().poll(&mut context) else {

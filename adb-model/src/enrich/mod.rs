@@ -53,10 +53,7 @@ impl Missing {
     ///
     /// `embeds` answers whether there is an embedder for a set.
     #[must_use]
-    pub fn of_models(
-        schema: &'static ModelSchema,
-        embeds: &dyn Fn(&SetSpec) -> bool,
-    ) -> Vec<Self> {
+    pub fn of_models(schema: &'static ModelSchema, embeds: &dyn Fn(&SetSpec) -> bool) -> Vec<Self> {
         let models = schema.reachable().into_iter();
         let declaring = models.filter(|model| of_model::declares_any(model, embeds));
         declaring.map(|schema| Missing::OfModel { schema }).collect()

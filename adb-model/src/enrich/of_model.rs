@@ -300,7 +300,8 @@ impl Reading<'_> {
                         },
                     };
                     let FieldRole::Embedding { class, .. } = vector.field.role else { continue };
-                    let declared = VectorPart { field: vector.field, set: vector.set, class, label };
+                    let declared =
+                        VectorPart { field: vector.field, set: vector.set, class, label };
                     vectors.push(Part { declared, input });
                 }
             }
@@ -469,8 +470,7 @@ fn build(
     blobs: &Blobs,
 ) -> Result<Graph, String> {
     let mut graph = GraphBuilder::new();
-    let entered =
-        graph.enter(schema.kind, schema.class, identity).map_err(|e| e.to_string())?;
+    let entered = graph.enter(schema.kind, schema.class, identity).map_err(|e| e.to_string())?;
     let (Entered::New(node) | Entered::Known(node)) = entered;
     graph.convention(node, schema.convention);
     if schema.untyped {

@@ -85,9 +85,7 @@ pub(super) async fn look_up(
         if model.kind == ObjectKind::Descriptor {
             continue;
         }
-        let fills = |field: &&'static FieldSchema| {
-            matches!(field.role, FieldRole::Embedding { set, .. } if set.name == task.from)
-        };
+        let fills = |field: &&'static FieldSchema| matches!(field.role, FieldRole::Embedding { set, .. } if set.name == task.from);
         let sole = model.fields.iter().filter(fills).count() == 1;
         for field in model.fields.iter().filter(fills) {
             owners.push(of_field(&mut commands, reference, task, (model, field, sole)));
@@ -120,8 +118,7 @@ fn of_field(
     commands.of_model(&mut body, model, Constraint::All(Vec::new()));
     let step = connected(first, relation, &class, true, commands.dialect);
     body.insert("is_connected_to".to_owned(), step);
-    let (reference, mut owners) =
-        find_owners(commands, first, task, model.kind, model.class, body);
+    let (reference, mut owners) = find_owners(commands, first, task, model.kind, model.class, body);
     let from = match field.role {
         FieldRole::Embedding { from, .. } => from,
         _ => None,
@@ -299,9 +296,9 @@ fn compare(
             let image = first_id(group(answers, command, owner.unique_id())?);
             let rect = owner.properties().get("_coordinates");
             let rect = rect.and_then(|r| serde_json::from_value::<Rect>(r.clone()).ok());
-            image.zip(rect).map(|(image, rect)| {
-                Input::Region((ObjectKind::Image, image.to_owned()), rect)
-            })
+            image
+                .zip(rect)
+                .map(|(image, rect)| Input::Region((ObjectKind::Image, image.to_owned()), rect))
         }
         From::Text(field) => match field.role {
             FieldRole::Label { .. } => owner.label().map(|text| Input::Text(text.to_owned())),

@@ -195,7 +195,12 @@ async fn find_nodes(
     }
     let commands = groups
         .iter()
-        .map(|g| g.find(Dialect::Classic, fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES })))
+        .map(|g| {
+            g.find(
+                Dialect::Classic,
+                fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES }),
+            )
+        })
         .collect();
     let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {

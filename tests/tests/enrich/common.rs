@@ -21,9 +21,9 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-pub const WIDTH: usize = 8;
+pub(crate) const WIDTH: usize = 8;
 
-pub struct Hash;
+pub(crate) struct Hash;
 impl adb::EmbedderSpec for Hash {
     const NAME: &'static str = "hash";
     const DIMENSIONS: usize = WIDTH;
@@ -34,24 +34,24 @@ impl adb::Accepts<String> for Hash {}
 
 #[derive(DescriptorSet)]
 #[adb(name = "looks", embedder = Hash, engine = Flat)]
-pub struct Looks;
+pub(crate) struct Looks;
 
 /// A picture as a program stores it that knows nothing of adb.
 #[derive(Debug, DataModel, Deserialize)]
 #[adb(image, untyped)]
-pub struct Photo {
+pub(crate) struct Photo {
     #[adb(id)]
-    pub id: u64,
-    pub photo: Image,
+    pub(crate) id: u64,
+    pub(crate) photo: Image,
     #[adb(embed(from = photo, set = Looks))]
-    pub look: Embedding<WIDTH>,
+    pub(crate) look: Embedding<WIDTH>,
 }
 
 type Before = Box<dyn Fn(u64) + Send + Sync>;
 
 /// Its vectors are hashes of what it is given, with its name: no two embedders agree, and no two
 /// pictures.
-pub struct Hashes {
+pub(crate) struct Hashes {
     identity: EmbedderIdentity,
     /// What happens before each batch; it is told how many there were before.
     before: Option<Before>,
@@ -61,7 +61,7 @@ pub struct Hashes {
 }
 
 impl Hashes {
-    pub fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let identity = EmbedderIdentity {
             name: name.to_owned(),
             hash: format!("{name}-0123456789abcdef"),
@@ -72,22 +72,22 @@ impl Hashes {
         Self { identity, before: None, batches: AtomicU64::new(0), unreadable: None }
     }
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::named("hash")
     }
 
-    pub fn before(mut self, before: impl Fn(u64) + Send + Sync + 'static) -> Self {
+    pub(crate) fn before(mut self, before: impl Fn(u64) + Send + Sync + 'static) -> Self {
         self.before = Some(Box::new(before));
         self
     }
 
-    pub fn unreadable(mut self, word: &'static str) -> Self {
+    pub(crate) fn unreadable(mut self, word: &'static str) -> Self {
         self.unreadable = Some(word);
         self
     }
 
     /// The vector of a picture, or of a part of it.
-    pub fn of(&self, bytes: &[u8], region: Option<Rect>) -> Vec<f32> {
+    pub(crate) fn of(&self, bytes: &[u8], region: Option<Rect>) -> Vec<f32> {
         let what = (&self.identity.name, bytes, region);
         let mut state = BuildHasherDefault::<DefaultHasher>::default().hash_one(what);
         let mut next = || {
@@ -128,27 +128,27 @@ impl Embedder for Hashes {
     }
 }
 
-pub fn open(dir: &Path) -> Arc<dyn Database> {
+pub(crate) fn open(dir: &Path) -> Arc<dyn Database> {
     adb::connect(dir.to_str().unwrap()).unwrap()
 }
 
-pub fn database() -> (tempfile::TempDir, Arc<dyn Database>) {
+pub(crate) fn database() -> (tempfile::TempDir, Arc<dyn Database>) {
     let dir = tempfile::tempdir().unwrap();
     let db = open(&dir.path().join("db"));
     (dir, db)
 }
 
 /// What the engine takes for a picture.
-pub fn picture(text: &str) -> Bytes {
+pub(crate) fn picture(text: &str) -> Bytes {
     [b"\x89PNG\r\n\x1a\n", text.as_bytes()].concat().into()
 }
 
-pub fn photo(id: u64) -> Bytes {
+pub(crate) fn photo(id: u64) -> Bytes {
     picture(&format!("photo {id}."))
 }
 
 /// Adds photos as a loader of the Python SDK does, several in a transaction.
-pub async fn add_photos(db: &dyn Database, ids: &[u64], at_once: usize) {
+pub(crate) async fn add_photos(db: &dyn Database, ids: &[u64], at_once: usize) {
     for ids in ids.chunks(at_once) {
         let commands: Vec<Json> = ids
             .iter()
@@ -159,21 +159,19 @@ pub async fn add_photos(db: &dyn Database, ids: &[u64], at_once: usize) {
                 }})
             })
             .collect();
-        let request = Request::new(
-            json!(commands).to_string(),
-            ids.iter().map(|id| photo(*id)).collect(),
-        );
+        let request =
+            Request::new(json!(commands).to_string(), ids.iter().map(|id| photo(*id)).collect());
         ask(db, request).await.unwrap();
     }
 }
 
 /// The answers to commands that must succeed.
-pub async fn answers(db: &dyn Database, commands: Json) -> Vec<Json> {
+pub(crate) async fn answers(db: &dyn Database, commands: Json) -> Vec<Json> {
     ask(db, Request::json(&commands)).await.unwrap().0
 }
 
 /// By id: how many descriptors of a set hang on each image.
-pub async fn vectors_of_images(db: &dyn Database, set: &str) -> HashMap<u64, usize> {
+pub(crate) async fn vectors_of_images(db: &dyn Database, set: &str) -> HashMap<u64, usize> {
     let found = answers(
         db,
         json!([
@@ -195,14 +193,14 @@ pub async fn vectors_of_images(db: &dyn Database, set: &str) -> HashMap<u64, usi
 }
 
 /// How many descriptors a set has, whatever they hang on.
-pub async fn vectors(db: &dyn Database, set: &str) -> u64 {
+pub(crate) async fn vectors(db: &dyn Database, set: &str) -> u64 {
     let found =
         answers(db, json!([{"FindDescriptorSet": {"with_name": set, "counts": true}}])).await;
     found[0]["FindDescriptorSet"]["entities"][0]["_count"].as_u64().unwrap_or(0)
 }
 
 /// Each of these images has one vector, and there is no other.
-pub async fn assert_one_each(db: &dyn Database, set: &str, images: usize) {
+pub(crate) async fn assert_one_each(db: &dyn Database, set: &str, images: usize) {
     let each = vectors_of_images(db, set).await;
     let wrong: Vec<_> = each.iter().filter(|(_, n)| **n != 1).collect();
     assert!(wrong.is_empty(), "images that have not one vector: {wrong:?}");
@@ -210,7 +208,7 @@ pub async fn assert_one_each(db: &dyn Database, set: &str, images: usize) {
     assert_eq!(vectors(db, set).await, images as u64);
 }
 
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.backoff = Duration::from_millis(1);
     options.linger = Duration::from_millis(2);
@@ -219,28 +217,28 @@ pub fn options() -> Options {
     options
 }
 
-pub fn run(db: &Arc<dyn Database>, embedder: Hashes) -> Ingest {
+pub(crate) fn run(db: &Arc<dyn Database>, embedder: Hashes) -> Ingest {
     Ingest::new(db.clone()).embedder(Arc::new(embedder)).options(options())
 }
 
-pub async fn enrich<M: DataModel>(db: &Arc<dyn Database>, embedder: Hashes) -> Report {
+pub(crate) async fn enrich<M: DataModel>(db: &Arc<dyn Database>, embedder: Hashes) -> Report {
     let report = run(db, embedder).enrich::<M>().await.unwrap();
     assert!(report.adds_up(), "{report}");
     report
 }
 
-pub const DIALECTS: [Dialect; 2] = [Dialect::Classic, Dialect::Expression];
+pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Classic, Dialect::Expression];
 
 /// Fails every third request in a passing way, every other of them after it was applied.
-pub struct Flaky {
-    pub inner: Arc<dyn Database>,
-    pub requests: AtomicU64,
+pub(crate) struct Flaky {
+    pub(crate) inner: Arc<dyn Database>,
+    pub(crate) requests: AtomicU64,
     /// Fails for good after so many requests.
-    pub dies_after: u64,
+    pub(crate) dies_after: u64,
 }
 
 impl Flaky {
-    pub fn new(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
+    pub(crate) fn new(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
         Arc::new(Self { inner: inner.clone(), requests: AtomicU64::new(0), dies_after })
     }
 }
@@ -264,9 +262,9 @@ impl Database for Flaky {
 }
 
 /// Passes everything on, and keeps what was sent.
-pub struct Recorded {
-    pub inner: Arc<dyn Database>,
-    pub sent: Mutex<Vec<String>>,
+pub(crate) struct Recorded {
+    pub(crate) inner: Arc<dyn Database>,
+    pub(crate) sent: Mutex<Vec<String>>,
 }
 
 impl Database for Recorded {

@@ -72,7 +72,10 @@ async fn a_set_of_another_embedder_than_the_model_declares_is_told_and_keeps_its
     let (dir, db) = database();
     run(&db, Hashes::named("stand-in")).run(rows(dir.path(), &[1])).await.unwrap();
     let told = check(&*db, &[Photo::SCHEMA], |_| None).await.unwrap();
-    assert!(matches!(&told[..], [Difference::SetFilledByOther { declared: "hash", .. }]), "{told:?}");
+    assert!(
+        matches!(&told[..], [Difference::SetFilledByOther { declared: "hash", .. }]),
+        "{told:?}"
+    );
     assert!(told[0].is_note());
     assert!(told[0].to_string().contains("`stand-in`"), "{}", told[0]);
     let plan = migrate::plan::<Photo>(&*db, |_| None).await.unwrap();

@@ -30,8 +30,7 @@ async fn plain_pictures_get_the_vectors_that_an_ingestion_would_have_made() {
         add_photos(&*db, &ids[25..], 2).await;
         let recorded = Arc::new(Recorded { inner: db.clone(), sent: Mutex::default() });
         let through: Arc<dyn Database> = recorded.clone();
-        let report =
-            run(&through, Hashes::new()).dialect(dialect).enrich::<Photo>().await.unwrap();
+        let report = run(&through, Hashes::new()).dialect(dialect).enrich::<Photo>().await.unwrap();
         assert_eq!((report.rows, report.updated, report.existed), (60, 60, 0), "{report}");
         assert_eq!((report.embedded, report.exit_code()), (60, 0), "{report}");
         let other = match dialect {
@@ -199,13 +198,17 @@ async fn two_runs_at_once_make_one_each() {
 async fn two_objects_with_one_id_are_told() {
     let (_dir, db) = database();
     add_photos(&*db, &[1], 1).await;
-    let twin = json!([{"AddImage": {"properties": {"id": 1}}}, {"AddImage": {"properties": {"x": 1}}}]);
+    let twin =
+        json!([{"AddImage": {"properties": {"id": 1}}}, {"AddImage": {"properties": {"x": 1}}}]);
     let request = Request::json(&twin).with_blob(picture("twin")).with_blob(picture("nobody"));
     ask(&*db, request).await.unwrap();
     let report = enrich::<Photo>(&db, Hashes::new()).await;
     assert_eq!((report.updated, report.failed), (1, 2), "{report}");
     let told: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
-    assert!(told.iter().any(|t| t.contains("another object of its class has the same id")), "{told:?}");
+    assert!(
+        told.iter().any(|t| t.contains("another object of its class has the same id")),
+        "{told:?}"
+    );
     assert!(told.iter().any(|t| t.contains("it has no `id`")), "{told:?}");
     assert_eq!(vectors(&*db, "looks").await, 1);
 }
@@ -264,7 +267,8 @@ impl ChildMaker for Corners {
         if String::from_utf8_lossy(&bytes).contains("photo 3.") {
             return Ok(Vec::new());
         }
-        let spot = |x| Spot { area: Rect { x, y: 0, width: 4, height: 4 }, look: Embedding::default() };
+        let spot =
+            |x| Spot { area: Rect { x, y: 0, width: 4, height: 4 }, look: Embedding::default() };
         Ok(vec![spot(0), spot(8)])
     }
 }
@@ -287,7 +291,8 @@ async fn labels_texts_and_children_are_made_once() {
     for dialect in DIALECTS {
         let (_dir, db) = database();
         add_photos(&*db, &[1, 2, 3, 4, 5], 2).await;
-        let untitled = json!([{"UpdateImage": {"constraints": {"id": ["==", 5]}, "remove_props": ["title"]}}]);
+        let untitled =
+            json!([{"UpdateImage": {"constraints": {"id": ["==", 5]}, "remove_props": ["title"]}}]);
         answers(&*db, untitled).await;
         let maker = Corners::default();
         let run = |maker: &Corners| run(&db, Hashes::new()).maker(maker.clone()).dialect(dialect);
@@ -302,7 +307,8 @@ async fn labels_texts_and_children_are_made_once() {
                     "constraints": {"user_type": ["==", "Scene.look"]}, "results": {"list": ["adb_id"]}}}]),
         )
         .await;
-        let labels: Vec<&Json> = labels[0]["FindDescriptor"]["entities"].as_array().unwrap().iter().collect();
+        let labels: Vec<&Json> =
+            labels[0]["FindDescriptor"]["entities"].as_array().unwrap().iter().collect();
         assert_eq!(labels.len(), 5);
         for label in labels {
             let expected = match label["adb_id"].as_str().unwrap() {
@@ -414,12 +420,8 @@ async fn objects_of_the_sdks_models_are_made_up_for_as_it_would() {
             image(3, "d2"),
             image(4, "d3"),
         ]);
-        let blobs = vec![
-            picture("d1"),
-            adb::graph::vector_bytes(&vector),
-            picture("d2"),
-            picture("d3"),
-        ];
+        let blobs =
+            vec![picture("d1"), adb::graph::vector_bytes(&vector), picture("d2"), picture("d3")];
         ask(&*db, Request::new(theirs.to_string(), blobs)).await.unwrap();
         let report = run(&db, Hashes::new()).dialect(dialect).enrich::<Dish>().await.unwrap();
         assert_eq!((report.updated, report.existed, report.failed), (2, 1, 0), "{report}");

@@ -139,10 +139,8 @@ async fn failures_stops_and_absences_are_gone_on_from() {
     let report = reembed(&Flaky::new(&db, u64::MAX), second).await;
     assert_eq!((report.rows, report.failed), (120, 1), "{report}");
     assert!(report.failures[0].to_string().contains("looks of "), "{report}");
-    let (a, b) = tokio::join!(
-        reembed(&db, Hashes::named("second")),
-        reembed(&db, Hashes::named("second")),
-    );
+    let (a, b) =
+        tokio::join!(reembed(&db, Hashes::named("second")), reembed(&db, Hashes::named("second")),);
     assert_eq!((a.added + b.added, a.failed + b.failed), (1, 0), "{a}\n{b}");
     assert_one_each(&*db, "looks_2", 120).await;
 }
@@ -151,10 +149,8 @@ async fn failures_stops_and_absences_are_gone_on_from() {
 async fn two_runs_at_once_make_one_each() {
     let (_dir, db) = database();
     plain_vectors(&*db, &(1..=80).collect::<Vec<_>>()).await;
-    let (a, b) = tokio::join!(
-        reembed(&db, Hashes::named("second")),
-        reembed(&db, Hashes::named("second")),
-    );
+    let (a, b) =
+        tokio::join!(reembed(&db, Hashes::named("second")), reembed(&db, Hashes::named("second")),);
     assert_eq!((a.added + b.added, a.failed + b.failed), (80, 0), "{a}\n{b}");
     assert_one_each(&*db, "looks_2", 80).await;
 }
@@ -164,7 +160,8 @@ async fn what_can_not_be_done_is_refused_before_it_begins() {
     let (_dir, db) = database();
     add_photos(&*db, &[1], 1).await;
     enrich::<Photo>(&db, Hashes::new()).await;
-    let refused = |reembed| async { run(&db, Hashes::named("second")).reembed(reembed).await.unwrap_err() };
+    let refused =
+        |reembed| async { run(&db, Hashes::named("second")).reembed(reembed).await.unwrap_err() };
     for (from, to, words) in
         [("looks", "looks", "name another"), ("none", "looks_2", "none of that name")]
     {

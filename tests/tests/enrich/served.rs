@@ -35,7 +35,7 @@ fn receive(stream: &mut TcpStream) -> io::Result<(Bytes, Vec<Bytes>)> {
 }
 
 /// Answers requests until the process ends.
-pub fn serve(db: Arc<dyn Database>) -> SocketAddr {
+pub(crate) fn serve(db: Arc<dyn Database>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let runtime = tokio::runtime::Handle::current();
@@ -45,11 +45,14 @@ pub fn serve(db: Arc<dyn Database>) -> SocketAddr {
             std::thread::spawn(move || {
                 // A client that is killed ends its connection.
                 while let Ok((commands, blobs)) = receive(&mut stream) {
-                    let (text, blobs) = match runtime.block_on(db.execute(Request { commands, blobs })) {
-                        Ok(Response::Done { answers, blobs }) => (json!(answers), blobs),
-                        Ok(Response::Refused(refusal)) => (json!({"info": refusal.info}), Vec::new()),
-                        Err(e) => (json!({"error": e.to_string()}), Vec::new()),
-                    };
+                    let (text, blobs) =
+                        match runtime.block_on(db.execute(Request { commands, blobs })) {
+                            Ok(Response::Done { answers, blobs }) => (json!(answers), blobs),
+                            Ok(Response::Refused(refusal)) => {
+                                (json!({"info": refusal.info}), Vec::new())
+                            }
+                            Err(e) => (json!({"error": e.to_string()}), Vec::new()),
+                        };
                     if send(&mut stream, text.to_string().as_bytes(), &blobs).is_err() {
                         break;
                     }
@@ -61,7 +64,7 @@ pub fn serve(db: Arc<dyn Database>) -> SocketAddr {
 }
 
 /// A database behind a socket; a connection for each request.
-pub struct Remote(pub SocketAddr);
+pub(crate) struct Remote(pub(crate) SocketAddr);
 
 impl Database for Remote {
     fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
