@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use adb_model::{DbError, ensure::FilledBy};
+use adb_model::{DbError, EmbedError, ensure::FilledBy};
 
 /// An embedder that could not be found, opened or used for a set.
 ///
@@ -27,7 +27,7 @@ pub enum ErrorKind {
         message: String,
     },
     /// A file is not the one that the bundle was made with.
-    #[error("{} is not the file that its bundle.json describes (sha256 {got}, wanted {wanted}); remove the bundle's directory and fetch or build it again", path.display())]
+    #[error("{} is not the file that its bundle.json describes (sha256 {got}, wanted {wanted}); `embedders fetch` mends what came from a hub; otherwise remove the bundle's directory and build it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -96,6 +96,14 @@ pub enum ErrorKind {
     NoSet {
         /// The set's name.
         set: String,
+    },
+    /// Inputs that were to be embedded gave no vectors.
+    #[error("{input}: {source}")]
+    Input {
+        /// Which, counted from 0, and by name if it has one.
+        input: String,
+        /// Why.
+        source: EmbedError,
     },
     /// There is no embedder for a set.
     #[error("{0}")]

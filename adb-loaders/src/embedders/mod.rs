@@ -23,29 +23,38 @@
 
 mod bundle;
 mod cache;
+mod checked;
 mod choose;
 mod error;
 mod hub;
+mod manifest;
 mod onnx;
+mod prepare;
 mod preprocess;
 mod preset;
 mod runtime;
 mod session;
+mod steps;
 mod tokenizer;
+mod vectors;
 
 use adb_model::{EmbedError, Pixels};
 
-pub use bundle::{
-    Bundle, FORMAT, FileEntry, Filter, ImageTower, Manifest, Preprocess, Resize, TextInputs,
-    TextTower, TokenizerSpec,
-};
+pub use bundle::Bundle;
 pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
 pub use error::{Error, ErrorKind};
 pub use hub::{Download, Hub, OnDownload};
+pub use manifest::{FORMAT, FileEntry, ImageTower, Manifest, TextInputs, TextTower, TokenizerSpec};
 pub use onnx::OnnxEmbedder;
-pub use preset::Preset;
+pub use preset::{Origin, Preset};
 pub use runtime::{Backend, Found, Runtime};
+pub use steps::{Channels, Filter, Layout, Preprocess, Resize};
+pub use vectors::{AsPicture, Vectors};
+
+/// The embedder to use by itself: `Embedder::open("clip-vit-b-32")?.images(&["a.jpg"])?`. Behind
+/// the trait [`adb_model::Embedder`] it is what fills and searches sets.
+pub type Embedder = OnnxEmbedder;
 
 /// The pixels of a picture, as embedders see them.
 pub(crate) fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {

@@ -7,8 +7,8 @@ use ort::value::TensorElementType;
 
 use super::{
     Bundle, Cache, Error,
-    bundle::{ImageTower, TextTower},
-    preprocess::Preparer,
+    manifest::{ImageTower, TextTower},
+    prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Port, Values},
     tokenizer::Tokenizer,
@@ -113,7 +113,7 @@ impl OnnxEmbedder {
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
                 let output =
@@ -128,7 +128,7 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
                 let (ids, mask) = text_inputs(&runner.inputs, tower)?;
                 let output =
@@ -142,14 +142,19 @@ impl OnnxEmbedder {
         side.as_ref().map_err(Clone::clone)
     }
 
-    fn open(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
+    fn open_graph(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
         let runtime = Runtime::start(&self.cache)?;
         for name in weights {
             self.bundle.verified(name)?;
         }
         let path = self.bundle.verified(file)?;
-        GraphRunner::open(runtime, &path, self.threads)
-            .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        GraphRunner::open(runtime, &path, self.threads).map_err(|e| {
+            // Is it the file that was hashed once?
+            let files = weights.iter().map(String::as_str).chain([file]);
+            let damage = files.map(|name| self.bundle.verified_anew(name)).find_map(Result::err);
+            damage
+                .unwrap_or_else(|| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        })
     }
 
     fn misfit(&self, file: &str, message: String) -> Error {
@@ -233,10 +238,9 @@ impl Embedder for OnnxEmbedder {
             )));
         }
         let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        let edge = preparer.side() as i64;
         self.infer(&side.graph, images.len(), |range| {
             let mut values = Vec::with_capacity(range.len() * preparer.len());
-            let shape = vec![range.len() as i64, 3, edge, edge];
+            let shape = preparer.shape(range.len());
             images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
             vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
         })

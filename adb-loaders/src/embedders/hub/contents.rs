@@ -1,8 +1,8 @@
 //! What a preset's bundle is put together from.
 
 use crate::embedders::{
-    Filter, ImageTower, Manifest, Preprocess, Preset, Resize, TextTower, TokenizerSpec,
-    bundle::FORMAT,
+    Channels, FORMAT, Filter, ImageTower, Layout, Manifest, Preprocess, Preset, Resize, TextTower,
+    TokenizerSpec,
 };
 
 /// A file of a repository → its name in the bundle.
@@ -14,6 +14,17 @@ pub(super) const FILES: [(&str, &str); 3] = [
 const IMAGE: &str = "image.onnx";
 const TEXT: &str = "text.onnx";
 const TOKENIZER: &str = "tokenizer.json";
+
+/// The origin of a bundle, in words from which [`revision`] reads the revision.
+pub(super) fn source(repository: &str, revision: &str) -> String {
+    format!("{repository} at {revision}, from a model hub")
+}
+
+/// The revision of the repository that a bundle was made of, if its description says that.
+pub(super) fn revision<'s>(source: &'s str, repository: &str) -> Option<&'s str> {
+    let revision = source.strip_prefix(repository)?.strip_prefix(" at ")?.split(',').next()?;
+    revision.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(revision)
+}
 
 /// The description of a preset's bundle; files are still to be listed.
 pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
@@ -29,10 +40,14 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
             input: None,
             output: None,
             preprocess: Preprocess {
-                resize: Resize { shortest_edge: 224, filter: Filter::Bicubic },
+                orient: false,
+                resize: Some(Resize::shortest_edge(224, Filter::Bicubic)),
                 center_crop: 224,
-                mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-                std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+                mean: Some([0.481_454_66, 0.457_827_5, 0.408_210_73]),
+                std: Some([0.268_629_54, 0.261_302_6, 0.275_777_1]),
+                standardize: false,
+                channels: Channels::Rgb,
+                layout: Layout::Nchw,
             },
         }),
         text: Some(TextTower {
@@ -45,5 +60,19 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
         source,
         licence: "MIT (OpenAI CLIP)".into(),
         files: Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_can_be_read_from_the_source() {
+        let written = source("owner/name", "0123abcd");
+        assert_eq!(revision(&written, "owner/name"), Some("0123abcd"));
+        assert_eq!(revision(&written, "owner/other"), None);
+        assert_eq!(revision("owner/name at ../../x, y", "owner/name"), None);
+        assert_eq!(revision("my own files", "owner/name"), None);
     }
 }
