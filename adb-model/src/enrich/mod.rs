@@ -48,13 +48,13 @@ pub enum Missing {
 }
 
 impl Missing {
-    /// What can be missing from objects of a model and of those that it is connected to, parents
-    /// first: what is made of a parent comes whole.
+    /// What can be missing from objects of a model and of those that it is connected to; of these
+    /// first, since children that are made of an object come whole and need not be looked at.
     ///
     /// `embeds` answers whether there is an embedder for a set.
     #[must_use]
     pub fn of_models(schema: &'static ModelSchema, embeds: &dyn Fn(&SetSpec) -> bool) -> Vec<Self> {
-        let models = schema.reachable().into_iter();
+        let models = schema.reachable().into_iter().rev();
         let declaring = models.filter(|model| of_model::declares_any(model, embeds));
         declaring.map(|schema| Missing::OfModel { schema }).collect()
     }

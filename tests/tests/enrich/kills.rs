@@ -108,7 +108,7 @@ fn spawn(database: &str, task: &str) -> Child {
         .env(TASK, task)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::inherit())
         .spawn()
         .unwrap()
 }
@@ -116,15 +116,17 @@ fn spawn(database: &str, task: &str) -> Child {
 /// Lets a process work for some batches, and kills it.
 fn one_life(database: &str, task: &str, random: u64) {
     let mut child = spawn(database, task);
-    let batches = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut batches = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     // Some die before they have done anything, most while they write.
     let wait = (random % 8) as usize;
-    let seen = batches.filter(|line| line.starts_with("> batch")).take(wait).count();
+    // The pipe stays open to the end: a process that can't print ends by itself.
+    let seen = batches.by_ref().filter(|line| line.starts_with("> batch")).take(wait).count();
     assert_eq!(seen, wait, "the process ended before it was killed");
     std::thread::sleep(Duration::from_micros(random >> 8 & 0x3fff));
     assert!(child.try_wait().unwrap().is_none(), "the process ended before it was killed");
     child.kill().unwrap();
     child.wait().unwrap();
+    drop(batches);
 }
 
 #[tokio::test(flavor = "multi_thread")]
