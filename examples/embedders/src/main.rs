@@ -1,6 +1,7 @@
 //! Embedders from the command line; each subcommand has a file of its own.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
+mod again;
 mod embed;
 mod fetch;
 mod ls;
@@ -26,16 +27,24 @@ enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
     Embed(embed::Embed),
+    Reembed(again::Reembed),
+    Enrich(again::Enrich),
+    Claim(again::Claim),
 }
 
-fn main() -> ExitCode {
+#[tokio::main]
+async fn main() -> ExitCode {
+    let success = |()| ExitCode::SUCCESS;
     let done = match Cli::parse().command {
-        Command::Ls(command) => command.run(),
-        Command::Fetch(command) => command.run(),
-        Command::Embed(command) => command.run(),
+        Command::Ls(command) => command.run().map(success),
+        Command::Fetch(command) => command.run().map(success),
+        Command::Embed(command) => command.run().map(success),
+        Command::Reembed(command) => command.run().await,
+        Command::Enrich(command) => command.run().await,
+        Command::Claim(command) => command.run().await,
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
