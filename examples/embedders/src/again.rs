@@ -11,6 +11,7 @@ use adb::{
 };
 use anyhow::{Context as _, bail};
 use clap::Args;
+use tokio::runtime::Runtime;
 
 /// Fill a second descriptor set from the stored pictures, with another embedder
 #[derive(Args)]
@@ -61,7 +62,11 @@ pub(crate) struct Claim {
 }
 
 impl Reembed {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        Runtime::new()?.block_on(self.work())
+    }
+
+    async fn work(self) -> anyhow::Result<ExitCode> {
         let ingest = Ingest::new(open(&self.database)?).embedder(embedder(&self.embedder)?);
         let mut task = loaders::Reembed::new(self.from, self.to);
         if let Some(path) = &self.model {
@@ -75,7 +80,11 @@ impl Reembed {
 }
 
 impl Enrich {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        Runtime::new()?.block_on(self.work())
+    }
+
+    async fn work(self) -> anyhow::Result<ExitCode> {
         let (db, schema) = (open(&self.database)?, model(&self.model)?);
         let mut ingest = Ingest::new(db.clone());
         for set in schema.sets() {
@@ -93,7 +102,11 @@ impl Enrich {
 }
 
 impl Claim {
-    pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        Runtime::new()?.block_on(self.work())
+    }
+
+    async fn work(self) -> anyhow::Result<ExitCode> {
         let (db, embedder) = (open(&self.database)?, embedder(&self.embedder)?);
         if let Some(by) = inspect_set(&*db, &self.set).await?.and_then(|set| set.filled_by) {
             bail!("the set `{}` says who fills it: {by}", self.set);

@@ -4,6 +4,7 @@
 mod again;
 mod embed;
 mod fetch;
+mod init;
 mod ls;
 
 use std::process::ExitCode;
@@ -26,22 +27,23 @@ struct Cli {
 enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
+    Init(init::Init),
     Embed(embed::Embed),
     Reembed(again::Reembed),
     Enrich(again::Enrich),
     Claim(again::Claim),
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let success = |()| ExitCode::SUCCESS;
     let done = match Cli::parse().command {
         Command::Ls(command) => command.run().map(success),
         Command::Fetch(command) => command.run().map(success),
+        Command::Init(command) => command.run().map(success),
         Command::Embed(command) => command.run().map(success),
-        Command::Reembed(command) => command.run().await,
-        Command::Enrich(command) => command.run().await,
-        Command::Claim(command) => command.run().await,
+        Command::Reembed(command) => command.run(),
+        Command::Enrich(command) => command.run(),
+        Command::Claim(command) => command.run(),
     };
     match done {
         Ok(code) => code,
