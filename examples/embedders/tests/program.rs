@@ -79,7 +79,7 @@ fn what_is_stored_is_not_touched_without_an_embedder() {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
         assert!(said(&output).contains(words), "wanted `{words}` in: {}", said(&output));
-        assert!(!std::path::Path::new(nowhere).exists(), "nothing is made");
+        assert!(!Path::new(nowhere).exists(), "nothing is made");
     }
 }
 
