@@ -19,6 +19,7 @@ mod database;
 pub mod document;
 mod embedder;
 mod embedding;
+pub mod enrich;
 pub mod ensure;
 mod error;
 mod field;

@@ -15,7 +15,11 @@ use std::collections::HashMap;
 
 use crate::{
     DataModel, Database, DbError, Dialect, EmbedError, EmbedInput, Embedder, Graph, Lowering,
-    NodeId, SetSpec, database::ask, embedder::only_vector, error::ModelError,
+    NodeId, SetSpec,
+    database::ask,
+    embedder::only_vector,
+    ensure::{EnsureError, FilledBy, check_fillers},
+    error::ModelError,
 };
 
 pub use plan::{Difference, Outcome, Plan};
@@ -35,6 +39,9 @@ pub enum UpsertError {
     /// The database can't hold the value, or something that is needed has not been read.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The set holds another embedder's vectors.
+    #[error(transparent)]
+    Set(#[from] EnsureError),
     /// Nobody is there to make a vector.
     #[error(
         "a vector of the set `{set}` has to be made, and there is no embedder: give one to `upsert().embedder(…)`, or give the value its vector"
@@ -67,6 +74,7 @@ impl UpsertError {
     pub fn is_transient(&self) -> bool {
         match self {
             UpsertError::Database(e) => e.is_transient(),
+            UpsertError::Set(e) => e.is_transient(),
             UpsertError::Moved { .. } => true,
             _ => false,
         }
@@ -145,6 +153,7 @@ impl<'v, M: DataModel> Upsert<'v, M> {
         let stored = look_up(db, M::SCHEMA, &mut [&mut graph]).await?.pop().unwrap_or_default();
         let identity = |set: &SetSpec| self.of(set).map(Embedder::identity);
         let mut plan = stored.plan(&mut graph, M::SCHEMA, identity)?;
+        self.check_sets(db, &graph).await?;
         let embedded = self.embed(&mut graph)?;
         if plan.replaces() {
             let connections = Connections::of(db, M::SCHEMA).await?;
@@ -160,6 +169,19 @@ impl<'v, M: DataModel> Upsert<'v, M> {
 
     fn of(&self, set: &SetSpec) -> Option<&'v dyn Embedder> {
         self.by_set.get(set.name).copied().or(self.embedder)
+    }
+
+    /// Refuses embedders that are not those of the sets which their vectors would go into.
+    async fn check_sets(&self, db: &dyn Database, graph: &Graph) -> Result<(), UpsertError> {
+        let mut fillers: Vec<(&'static str, FilledBy)> = Vec::new();
+        for (_, set, _) in graph.wanted()? {
+            if let Some(embedder) = self.of(&set)
+                && !fillers.iter().any(|(name, _)| *name == set.name)
+            {
+                fillers.push((set.name, FilledBy::of(Some(embedder.identity()))));
+            }
+        }
+        Ok(check_fillers(db, &fillers).await?)
     }
 
     /// Makes the vectors that are wanted.
