@@ -55,6 +55,28 @@ pub enum ErrorKind {
         /// What does not fit.
         fault: String,
     },
+    /// Nothing could be made: there is neither an embedder for a set nor a maker.
+    #[error(
+        "nothing of what `{model}` declares can be made: no field with `from` has an embedder for its set, none a maker; give `embedder` or `embedder_for` one, or ask for another model"
+    )]
+    NothingToMake {
+        /// The model.
+        model: String,
+    },
+    /// There is no embedder for a set that is to be filled.
+    #[error("there is no embedder for the set `{set}`; give `embedder` or `embedder_for` one")]
+    NoEmbedder {
+        /// The set.
+        set: String,
+    },
+    /// A set that is to be read is not there, or is the one to be filled.
+    #[error("the set `{set}` can't be embedded again: {why}")]
+    NoSource {
+        /// The set.
+        set: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Model and database don't fit.
     #[error(transparent)]
     Ensure(EnsureError),
@@ -91,6 +113,12 @@ impl Error {
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
         Self(Box::new(kind))
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(e: DbError) -> Self {
+        ErrorKind::Database(e).into()
     }
 }
 

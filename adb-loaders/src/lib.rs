@@ -6,6 +6,7 @@
 //! [`Ingest`] runs it; [`JsonSource`] reads JSON and JSON Lines, [`CsvSource`] CSV: as a
 //! struct, or by a [document](adb_model::document) without compiling.
 
+mod compare;
 pub mod embedders;
 mod error;
 mod makers;
@@ -16,9 +17,10 @@ pub mod source;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
+pub use compare::{Comparison, compare};
 pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
-pub use pipeline::{Ingest, Options, Progress, Report, RowFailure, Stop};
+pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
 pub use source::{
     CsvSource, FromJson, JsonSource, LoadedRow, RowPlace, Source, SourceRow, ToGraph,
 };

@@ -176,7 +176,7 @@ fn pixels_and_image_vectors_are_those_of_the_reference() {
             most = most.max(difference);
             values += 1;
         }
-        vectors.extend(embedder.embed_images(vec![prepared]).unwrap());
+        vectors.extend(embedder.embed_images(&[prepared]).unwrap());
     }
     let mean = sum as f64 / values as f64;
     let lowest = lowest_cosine(&vectors, &wanted);

@@ -128,7 +128,7 @@ fn the_largest_face_is_embedded_as_its_region_is() {
         let Some(wanted) = picture.vector else { continue };
         let bytes = read(&picture.file);
         let square = found(embedder.prepare_face(&bytes, NoFace::Fail).unwrap());
-        let vector = embedder.embed_images(vec![square.clone()]).unwrap().remove(0);
+        let vector = embedder.embed_images(&[square.clone()]).unwrap().remove(0);
         let nearness = cosine(&vector, &wanted);
         assert!(nearness > 0.9999, "{}: {nearness}", picture.file);
         let area = detector.detect(&decode(&bytes).unwrap()).unwrap()[0].rect();

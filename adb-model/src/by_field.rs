@@ -38,6 +38,7 @@ struct Sources {
 /// A descriptor that is known by its owner's edge alone counts, too: the SDK gives it an id by
 /// chance.
 pub(crate) async fn find_edges<'i>(
+    dialect: Dialect,
     db: &dyn Database,
     graphs: &[&mut Graph],
     unique_id: impl Fn(usize, NodeId) -> Option<&'i str>,
@@ -71,7 +72,7 @@ pub(crate) async fn find_edges<'i>(
     let mut commands = Vec::new();
     for (i, group) in groups.iter().enumerate() {
         let ids = group.ids.iter().map(|id| id.as_str().into());
-        let by_id = Constraint::one_of("_uniqueid", ids).to_json(Dialect::Classic);
+        let by_id = Constraint::one_of("_uniqueid", ids).to_json(dialect);
         let mut body = Map::new();
         body.insert("_ref".to_owned(), (i + 1).into());
         body.insert("constraints".to_owned(), by_id);

@@ -8,7 +8,10 @@ use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, FieldSchema, ModelSchema, ObjectKind,
     Relation, Request, SetSpec, ValueType,
     database::ask,
-    ensure::{EnsureError, FilledBy, Index, check_filler, check_shape, indexes, inspect_set},
+    ensure::{
+        EnsureError, FilledBy, Index, check_filler, check_shape, indexes, inspect_set,
+        unclaimed_notice,
+    },
 };
 
 /// Something that does not fit.
@@ -20,6 +23,18 @@ pub enum Difference {
     /// A descriptor set has another shape or belongs to another embedder, or two models declare it
     /// differently.
     Set(EnsureError),
+    /// A descriptor set does not say who filled it: see [`Difference::is_note`].
+    SetUnclaimed(String),
+    /// A descriptor set is filled by another embedder than the model declares, which holds from the
+    /// set's making on: see [`Difference::is_note`].
+    SetFilledByOther {
+        /// The set's name.
+        name: &'static str,
+        /// The embedder that the model declares.
+        declared: &'static str,
+        /// Who fills it.
+        filled_by: FilledBy,
+    },
     /// An index is not there yet.
     IndexMissing {
         /// The class of objects or connections.
@@ -52,10 +67,17 @@ pub enum Difference {
 }
 
 impl Difference {
-    /// Whether [`ensure`](crate::ensure()) makes up for it. Others keep rows from going in.
+    /// Whether [`ensure`](crate::ensure()) makes up for it. Others, but for
+    /// [notes](Difference::is_note), keep rows from going in.
     #[must_use]
     pub fn is_mended_by_ensure(&self) -> bool {
         matches!(self, Difference::SetMissing(_) | Difference::IndexMissing { .. })
+    }
+
+    /// Whether it is something to know, and keeps nothing from going in.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        matches!(self, Difference::SetUnclaimed(_) | Difference::SetFilledByOther { .. })
     }
 }
 
@@ -66,6 +88,11 @@ impl fmt::Display for Difference {
                 write!(f, "the descriptor set `{name}` is not there yet; `ensure` makes it")
             }
             Difference::Set(e) => e.fmt(f),
+            Difference::SetUnclaimed(name) => f.write_str(&unclaimed_notice(name)),
+            Difference::SetFilledByOther { name, declared, filled_by } => write!(
+                f,
+                "the set `{name}` is filled by {filled_by}, and the model declares `{declared}`: rows and searches need the former; `reembed` fills another set with the latter"
+            ),
             Difference::IndexMissing { class, property } => {
                 write!(f, "`{class}.{property}` has no index yet; `ensure` makes it")
             }
@@ -167,8 +194,20 @@ async fn check_sets<'e>(
             Some(identity) => check_filler(&found, &FilledBy::of(Some(identity))),
             None => Ok(()),
         };
+        let fits = filler.is_ok();
         differences
             .extend([shape, filler].into_iter().filter_map(Result::err).map(Difference::Set));
+        match found.filled_by {
+            None => differences.push(Difference::SetUnclaimed(found.name)),
+            Some(FilledBy::Embedder { name, hash }) if fits && name != set.embedder => {
+                differences.push(Difference::SetFilledByOther {
+                    name: set.name,
+                    declared: set.embedder,
+                    filled_by: FilledBy::Embedder { name, hash },
+                });
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }

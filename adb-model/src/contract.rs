@@ -143,6 +143,14 @@ impl Metric {
             Metric::L2 => "L2",
         }
     }
+
+    /// The metric of a name in the query language.
+    #[must_use]
+    pub fn named(wire_name: &str) -> Option<Self> {
+        [Metric::Cosine, Metric::InnerProduct, Metric::L2]
+            .into_iter()
+            .find(|metric| metric.wire_name() == wire_name)
+    }
 }
 
 /// How a descriptor set is searched.
@@ -186,6 +194,13 @@ pub struct SetSpec {
 }
 
 impl SetSpec {
+    /// A set whose name is known at run time alone; its other parts are yours to say.
+    #[must_use]
+    pub const fn named(name: &'static str) -> Self {
+        let (metric, engine) = (Metric::Cosine, Engine::Flat);
+        Self { name, dimensions: 0, metric, engine, embedder: "" }
+    }
+
     /// The set `name`, filled by embedder `E`.
     #[must_use]
     pub const fn new<E: EmbedderSpec>(name: &'static str, metric: Metric, engine: Engine) -> Self {

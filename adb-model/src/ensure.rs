@@ -54,6 +54,16 @@ impl FilledBy {
             Some(e) => FilledBy::Embedder { name: e.name.clone(), hash: e.hash.clone() },
         }
     }
+
+    /// What the set's properties say of it.
+    fn properties(&self) -> Json {
+        match self {
+            FilledBy::Caller => json!({ SET_EMBEDDER: CALLER }),
+            FilledBy::Embedder { name, hash } => {
+                json!({ SET_EMBEDDER: name, SET_EMBEDDER_HASH: hash })
+            }
+        }
+    }
 }
 
 impl std::fmt::Display for FilledBy {
@@ -100,7 +110,8 @@ pub enum EnsureError {
     },
     /// The set belongs to another embedder: its vectors and these can't be compared.
     #[error(
-        "the set `{name}` is filled by {found}, not by {given}: vectors of the two can't be compared; use that embedder, or another database"
+        "the set `{name}` is filled by {found}, not by {given}: vectors of the two can't be compared; {}",
+        way_out(found, given)
     )]
     OtherEmbedder {
         /// The set's name.
@@ -110,6 +121,9 @@ pub enum EnsureError {
         /// Whose were to go in, or to be searched with.
         given: FilledBy,
     },
+    /// A set that must be there is not.
+    #[error("the database has no descriptor set `{0}`")]
+    NoSet(String),
     /// The embedder's vectors have another length than the model declares.
     #[error(
         "the embedder `{embedder}` makes vectors of {got} components, the set `{set}` takes {expected}"
@@ -124,6 +138,21 @@ pub enum EnsureError {
         /// The set's dimension.
         expected: usize,
     },
+}
+
+/// What is to be done about a set of another embedder.
+fn way_out(found: &FilledBy, given: &FilledBy) -> String {
+    match (found, given) {
+        (FilledBy::Caller, _) => {
+            "give vectors of your own, or name another set for the embedder's".to_owned()
+        }
+        (_, FilledBy::Caller) => {
+            "leave the vectors to it, or name another set for yours".to_owned()
+        }
+        _ => format!(
+            "use {found}, or fill another set with {given}: `reembed` does so from the stored pictures"
+        ),
+    }
 }
 
 impl EnsureError {
@@ -189,6 +218,27 @@ pub(crate) fn check_filler(found: &FoundSet, given: &FilledBy) -> Result<(), Ens
     }
 }
 
+/// The same for several sets, in one request; a set that is not there takes any.
+///
+/// # Errors
+/// [`EnsureError::OtherEmbedder`], or when the database can't be asked.
+pub(crate) async fn check_fillers(
+    db: &dyn Database,
+    fillers: &[(&str, FilledBy)],
+) -> Result<(), EnsureError> {
+    if fillers.is_empty() {
+        return Ok(());
+    }
+    let commands: Vec<Json> = fillers.iter().map(|(name, _)| find_set(name)).collect();
+    let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
+    for (i, (name, filler)) in fillers.iter().enumerate() {
+        if let Some(found) = read_set(name, &Answer::at(&answers, i)?) {
+            check_filler(&found, filler)?;
+        }
+    }
+    Ok(())
+}
+
 /// What [`ensure`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ensured {
@@ -196,6 +246,17 @@ pub struct Ensured {
     pub sets_made: Vec<String>,
     /// How many indexes it made.
     pub indexes_made: usize,
+    /// Names of sets that don't say who filled them, since adb did not make them. Vectors of any
+    /// embedder go in; [`claim_set`] says whose they are.
+    pub unclaimed: Vec<String>,
+}
+
+/// What a person should know of a set that says nothing of its embedder.
+#[must_use]
+pub fn unclaimed_notice(set: &str) -> String {
+    format!(
+        "the set `{set}` does not say which embedder filled it, since adb did not make it; vectors of any are taken, and those of another can't be compared with its own: compare some (`audit`), then claim the set"
+    )
 }
 
 /// Makes the descriptor sets and indexes that a model needs, and refuses a database that does not
@@ -225,6 +286,32 @@ pub async fn ensure_in<'e>(
     schema: &'static ModelSchema,
     embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
 ) -> Result<Ensured, EnsureError> {
+    let filler = |set: &SetSpec| Some((FilledBy::of(embedder(set)), embedder(set)));
+    ensure_sets(dialect, db, schema, filler).await
+}
+
+/// The same, where only sets that have an embedder are of interest: others are left alone, whoever
+/// fills them.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_embedded<'e>(
+    dialect: Dialect,
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    embedder: impl Fn(&SetSpec) -> Option<&'e EmbedderIdentity>,
+) -> Result<Ensured, EnsureError> {
+    let filler = |set: &SetSpec| embedder(set).map(|e| (FilledBy::of(Some(e)), Some(e)));
+    ensure_sets(dialect, db, schema, filler).await
+}
+
+/// Sets of which `filler` knows nothing are not looked at.
+async fn ensure_sets<'e>(
+    dialect: Dialect,
+    db: &dyn Database,
+    schema: &'static ModelSchema,
+    filler: impl Fn(&SetSpec) -> Option<(FilledBy, Option<&'e EmbedderIdentity>)>,
+) -> Result<Ensured, EnsureError> {
     let sets = schema.sets();
     for (i, set) in sets.iter().enumerate() {
         if let Some(other) = sets[..i].iter().find(|s| s.name == set.name) {
@@ -236,8 +323,9 @@ pub async fn ensure_in<'e>(
         }
     }
     let mut missing = Vec::new();
+    let mut ensured = Ensured::default();
     for set in &sets {
-        let identity = embedder(set);
+        let Some((filler, identity)) = filler(set) else { continue };
         if let Some(e) = identity
             && e.dimensions != set.dimensions
         {
@@ -248,23 +336,20 @@ pub async fn ensure_in<'e>(
                 expected: set.dimensions,
             });
         }
-        let filler = FilledBy::of(identity);
         match inspect_set(db, set.name).await? {
-            None => missing.push(add_set(dialect, set, &filler)),
+            None => missing.push((set, filler)),
             Some(found) => {
-                check_shape(set, &found)?;
-                check_filler(&found, &filler)?;
+                fits(set, &found, &filler)?;
+                if found.filled_by.is_none() {
+                    ensured.unclaimed.push(found.name);
+                }
             }
         }
     }
-    let mut ensured = Ensured::default();
     // One request each: on a server a set must be committed before its first descriptor.
-    for command in missing {
-        let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
-        let status = Answer::at(&answers, 0)?.status();
-        if status == 0 {
-            let name = &command["AddDescriptorSet"]["name"];
-            ensured.sets_made.push(name.as_str().unwrap_or_default().to_owned());
+    for (set, filler) in missing {
+        if make_set(dialect, db, set, &filler).await? {
+            ensured.sets_made.push(set.name.to_owned());
         }
     }
     let mut wanted = indexes(schema);
@@ -281,6 +366,89 @@ pub async fn ensure_in<'e>(
     Ok(ensured)
 }
 
+/// Makes one set unless it is there, and refuses one that does not fit; answers whether it was
+/// made.
+///
+/// # Errors
+/// As [`ensure`].
+pub async fn ensure_set(
+    dialect: Dialect,
+    db: &dyn Database,
+    set: &SetSpec,
+    filler: &FilledBy,
+) -> Result<bool, EnsureError> {
+    match inspect_set(db, set.name).await? {
+        Some(found) => fits(set, &found, filler).map(|()| false),
+        None => make_set(dialect, db, set, filler).await,
+    }
+}
+
+fn fits(set: &SetSpec, found: &FoundSet, filler: &FilledBy) -> Result<(), EnsureError> {
+    check_shape(set, found)?;
+    check_filler(found, filler)
+}
+
+/// Makes a set that was not there a moment ago. Where somebody else has made it since, theirs must
+/// fit: or two programs that begin at once would fill one set with vectors of two embedders.
+async fn make_set(
+    dialect: Dialect,
+    db: &dyn Database,
+    set: &SetSpec,
+    filler: &FilledBy,
+) -> Result<bool, EnsureError> {
+    let command = add_set(dialect, set, filler);
+    let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
+    if Answer::at(&answers, 0)?.status() == 0 {
+        return Ok(true);
+    }
+    if let Some(found) = inspect_set(db, set.name).await? {
+        fits(set, &found, filler)?;
+    }
+    Ok(false)
+}
+
+/// Writes on a set that says nothing of its embedder that this one filled it; answers whether it
+/// did. A set that says so already is left as it is.
+///
+/// Nothing here looks at the vectors. That they are the embedder's is for the caller to know, or to
+/// find out: an audit embeds some stored pictures again and compares.
+///
+/// # Errors
+/// When there is no such set, when its vectors have another length, or when it is filled by another
+/// embedder or by the caller.
+pub async fn claim_set(
+    dialect: Dialect,
+    db: &dyn Database,
+    name: &str,
+    embedder: &EmbedderIdentity,
+) -> Result<bool, EnsureError> {
+    let filler = FilledBy::of(Some(embedder));
+    let found = inspect_set(db, name).await?.ok_or_else(|| EnsureError::NoSet(name.to_owned()))?;
+    if found.dimensions != embedder.dimensions {
+        return Err(EnsureError::Shape {
+            name: name.to_owned(),
+            found: format!("{} components", found.dimensions),
+            declared: format!("{} components by {filler}", embedder.dimensions),
+        });
+    }
+    check_filler(&found, &filler)?;
+    if found.filled_by.is_some() {
+        return Ok(false);
+    }
+    // The constraint leaves a set alone that somebody else claims just now.
+    let unclaimed = Constraint::equal("_name", name)
+        .and(Constraint::Present { property: SET_EMBEDDER.into(), present: false });
+    let command = json!({"UpdateDescriptorSet": {
+        "constraints": unclaimed.to_json(dialect), "properties": filler.properties(),
+    }});
+    let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
+    let changed = Answer::at(&answers, 0)?.get("count").and_then(Json::as_u64) == Some(1);
+    if !changed && let Some(found) = inspect_set(db, name).await? {
+        check_filler(&found, &filler)?;
+    }
+    Ok(changed)
+}
+
 /// `indexes` of GetIndexes: by target, class and property, or a flat list.
 async fn found_indexes(db: &dyn Database) -> Result<Json, DbError> {
     let (answers, _) =
@@ -289,10 +457,7 @@ async fn found_indexes(db: &dyn Database) -> Result<Json, DbError> {
 }
 
 fn add_set(dialect: Dialect, set: &SetSpec, filler: &FilledBy) -> Json {
-    let properties = match filler {
-        FilledBy::Caller => json!({ SET_EMBEDDER: CALLER }),
-        FilledBy::Embedder { name, hash } => json!({ SET_EMBEDDER: name, SET_EMBEDDER_HASH: hash }),
-    };
+    let properties = filler.properties();
     json!({"AddDescriptorSet": {
         "name": set.name, "dimensions": set.dimensions,
         "engine": set.engine.wire_name(), "metric": set.metric.wire_name(),

@@ -110,6 +110,8 @@ pub struct Node {
     pub content: Option<String>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
+    /// The database's own id of it, where it was found by that and not by its identity.
+    pub unique_id: Option<String>,
     /// What the database is known to say of children that were made: [`MADE`].
     pub made_before: Option<String>,
     /// Whether its identity is the hash of a blob that has not been read.
@@ -147,6 +149,9 @@ pub struct Descriptor {
     pub vector: Option<Arc<[f32]>>,
     /// Whether they were made from the source, and not given.
     pub made: bool,
+    /// Whether its guard names the set as well: another set of the database has a descriptor of
+    /// the same identity, and servers need not tell the two apart.
+    pub guarded_by_set: bool,
     /// What to make them from.
     pub source: Option<EmbedInput>,
 }
@@ -298,6 +303,16 @@ impl Graph {
     /// Says that the database holds a node already.
     pub fn mark_existing(&mut self, node: NodeId) {
         self.nodes[node.0].exists = true;
+    }
+
+    /// Says that a node was found in the database under its id there, with its blob if that was
+    /// fetched, and that the nodes which there are by now need not be looked up.
+    pub(crate) fn stored(&mut self, node: NodeId, unique_id: &str, blob: Option<MediaSource>) {
+        let there = &mut self.nodes[node.0];
+        there.exists = true;
+        there.unique_id = Some(unique_id.to_owned());
+        there.media = blob;
+        self.probed = self.nodes.len();
     }
 
     /// Gives a node the identity that it has in the database, and what hangs on it the identities
@@ -611,6 +626,7 @@ impl GraphBuilder {
             label: None,
             content: None,
             exists: false,
+            unique_id: None,
             made_before: None,
             pending: false,
             part_of: None,
@@ -789,15 +805,30 @@ impl GraphBuilder {
         }
         let by_edge = !of.convention.is_own();
         if is_own {
-            let descriptor = Descriptor { set, owner: None, by_edge, vector, made: false, source };
+            let descriptor = Descriptor {
+                set,
+                owner: None,
+                by_edge,
+                vector,
+                made: false,
+                guarded_by_set: false,
+                source,
+            };
             self.graph.nodes[owner.0].descriptor = Some(descriptor);
             return Ok(Some(owner));
         }
         Ok(Some(match self.enter_part(ObjectKind::Descriptor, owner, field) {
             Entered::Known(id) => id,
             Entered::New(id) => {
-                let descriptor =
-                    Descriptor { set, owner: Some(owner), by_edge, vector, made: false, source };
+                let descriptor = Descriptor {
+                    set,
+                    owner: Some(owner),
+                    by_edge,
+                    vector,
+                    made: false,
+                    guarded_by_set: false,
+                    source,
+                };
                 self.graph.nodes[id.0].descriptor = Some(descriptor);
                 if by_edge {
                     self.connect_by_field(owner, id, field, false);
@@ -805,6 +836,49 @@ impl GraphBuilder {
                 id
             }
         }))
+    }
+
+    /// Adds a descriptor to a set beside the one that it is a copy of, with the identity that it has
+    /// there; its class too, if it has one.
+    pub(crate) fn copied_descriptor(
+        &mut self,
+        owner: NodeId,
+        class: Option<&'static str>,
+        id: String,
+        set: SetSpec,
+        source: EmbedInput,
+    ) -> NodeId {
+        let identity = Identity::new(vec![(OBJECT_ID, Value::String(id))]);
+        let class_of = Cow::Borrowed(class.unwrap_or_default());
+        let (Entered::New(node) | Entered::Known(node)) =
+            self.enter_node(ObjectKind::Descriptor, class_of, identity);
+        let there = &mut self.graph.nodes[node.0];
+        there.typed = class.is_some();
+        there.descriptor = Some(Descriptor {
+            set,
+            owner: Some(owner),
+            by_edge: false,
+            vector: None,
+            made: false,
+            guarded_by_set: true,
+            source: Some(source),
+        });
+        node
+    }
+
+    /// Joins a copied descriptor to its owner by a connection that names its field.
+    pub(crate) fn connect_copied(
+        &mut self,
+        owner: NodeId,
+        descriptor: NodeId,
+        class: &'static str,
+        field: String,
+    ) {
+        if let Some(d) = &mut self.graph.nodes[descriptor.0].descriptor {
+            d.by_edge = true;
+        }
+        let properties = vec![(SOURCE_FIELD, Value::String(field))];
+        self.connect(owner, descriptor, class, properties);
     }
 
     /// Joins two nodes. The same edge twice is one edge: its first properties count.

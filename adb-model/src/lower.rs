@@ -216,7 +216,8 @@ impl Lowering {
             self.blobs.push(bytes.clone());
         }
         self.key("if_not_found");
-        self.identity(node);
+        let set = node.descriptor.as_ref().filter(|d| d.guarded_by_set).map(|d| d.set.name);
+        self.identity(node, set);
         self.close();
         Ok(())
     }
@@ -233,7 +234,10 @@ impl Lowering {
         self.key("unique");
         self.json.extend_from_slice(b"true");
         self.key("constraints");
-        self.identity(node);
+        match &node.unique_id {
+            Some(id) => self.equal(&[("_uniqueid", Text::Str(id))]),
+            None => self.identity(node, None),
+        }
         self.close();
     }
 
@@ -271,11 +275,12 @@ impl Lowering {
         self.close();
     }
 
-    /// Identity as constraints.
-    fn identity(&mut self, node: &Node) {
+    /// Identity as constraints, within a set if one is named.
+    fn identity(&mut self, node: &Node, set: Option<&str>) {
         let parts = node.identity.parts().iter().map(|(p, v)| (*p, Text::Value(v)));
         let user_type = node.is_typed().then_some((USER_TYPE, Text::Str(&node.class)));
-        let all: Vec<_> = parts.chain(user_type).collect();
+        let set = set.map(|name| ("_set_name", Text::Str(name)));
+        let all: Vec<_> = parts.chain(user_type).chain(set).collect();
         self.equal(&all);
     }
 

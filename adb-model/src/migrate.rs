@@ -45,6 +45,8 @@ pub enum Change {
         /// How many have it under the old name.
         objects: u64,
     },
+    /// Something to know. There is nothing to do.
+    Note(Difference),
     /// What can't be done, and keeps everything else from being done.
     Blocked(Difference),
     /// A property that can't be renamed, since its type is another as well.
@@ -93,7 +95,7 @@ impl fmt::Display for Change {
             Change::ToMake(Difference::IndexMissing { class, property }) => {
                 write!(f, "an index on `{class}.{property}` is to be made")
             }
-            Change::ToMake(other) => other.fmt(f),
+            Change::ToMake(other) | Change::Note(other) => other.fmt(f),
             Change::Rename { class, from, to, objects } => {
                 write!(f, "`{class}.{from}` becomes `{class}.{to}` ({objects} have it)")
             }
@@ -211,9 +213,10 @@ pub async fn plan_for<'e>(
 ) -> Result<Plan, DbError> {
     let mut plan = Plan::default();
     for difference in check(db, &[schema], embedder).await? {
-        plan.changes.push(match difference.is_mended_by_ensure() {
-            true => Change::ToMake(difference),
-            false => Change::Blocked(difference),
+        plan.changes.push(match difference {
+            made if made.is_mended_by_ensure() => Change::ToMake(made),
+            note if note.is_note() => Change::Note(note),
+            other => Change::Blocked(other),
         });
     }
     let stored = stored_properties(schema);

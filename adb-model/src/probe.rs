@@ -34,6 +34,18 @@ pub async fn mark_existing(
     db: &dyn Database,
     graphs: &mut [&mut Graph],
 ) -> Result<Vec<Found>, DbError> {
+    mark_existing_in(Dialect::default(), db, graphs).await
+}
+
+/// The same in a dialect of one's choice.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn mark_existing_in(
+    dialect: Dialect,
+    db: &dyn Database,
+    graphs: &mut [&mut Graph],
+) -> Result<Vec<Found>, DbError> {
     // Whether edges by field are there, their ends tell.
     let by_field = by_field::are_in(graphs.iter().map(|g| &**g));
     let making: Vec<HashSet<NodeId>> = graphs.iter().map(|g| makers(g)).collect();
@@ -51,7 +63,7 @@ pub async fn mark_existing(
     if groups.is_empty() {
         return Ok(found);
     }
-    let commands: Vec<Json> = groups.iter().map(|g| g.find_listed(by_field)).collect();
+    let commands: Vec<Json> = groups.iter().map(|g| g.find_listed(dialect, by_field)).collect();
     let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
     let mut unique_ids: HashMap<(usize, NodeId), &str> = HashMap::new();
     for (i, group) in groups.iter().enumerate() {
@@ -76,8 +88,11 @@ pub async fn mark_existing(
             }
         }
     }
-    let edges =
-        by_field::find_edges(db, graphs, |g, node| unique_ids.get(&(g, node)).copied()).await?;
+    let unique_id = |g: usize, node: NodeId| {
+        let known = graphs[g].nodes()[node.index()].unique_id.as_deref();
+        known.or(unique_ids.get(&(g, node)).copied())
+    };
+    let edges = by_field::find_edges(dialect, db, graphs, unique_id).await?;
     for edge in edges {
         let graph = &mut graphs[edge.graph];
         let end = graph.edges()[edge.edge].dst;
@@ -199,17 +214,17 @@ impl Group {
         members.into_iter().flat_map(|(_, nodes)| nodes).copied()
     }
 
-    fn find_listed(&self, unique_ids: bool) -> Json {
+    fn find_listed(&self, dialect: Dialect, unique_ids: bool) -> Json {
         let mut body = Map::new();
         if unique_ids {
             body.insert("uniqueids".to_owned(), true.into());
         }
         body.insert("results".to_owned(), json!({ "list": self.list }));
-        self.find(body)
+        self.find(dialect, body)
     }
 
     /// A Find of them, with what is asked of each in `body`.
-    pub(crate) fn find(&self, mut body: Map<String, Json>) -> Json {
+    pub(crate) fn find(&self, dialect: Dialect, mut body: Map<String, Json>) -> Json {
         let mut identities = self.members.values().map(|(identity, _)| identity);
         let mut any = match self.id.as_slice() {
             [property] => {
@@ -226,7 +241,7 @@ impl Group {
         if let Some(set) = self.set {
             body.insert("set".to_owned(), set.into());
         }
-        body.insert("constraints".to_owned(), any.to_json(Dialect::Classic));
+        body.insert("constraints".to_owned(), any.to_json(dialect));
         json!({ format!("Find{}", self.kind.command_suffix()): body })
     }
 }

@@ -1,35 +1,76 @@
 //! From an address to a database.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use adb_model::Database;
 
-/// Opens a database.
+/// Opens a database, whichever kind of address leads to it.
 ///
-/// A path is an embedded database: a directory, made if it is not there. Other addresses
-/// (`adb://…`, `https://…`) are those of servers, which this version can't reach yet.
+/// | address | what it is |
+/// |---|---|
+/// | `my.adb`, `file://my.adb` | an embedded database: a directory, made if it is not there |
+/// | `adb://user:password@host:55555` | a server; `?tls=off`, `?tls=unverified` or `?ca_cert=FILE` may follow |
+/// | `config:NAME`, `config:` | a server by a configuration of the Python SDK; without a name the one that the SDK would take here |
+///
+/// A server is asked only with the first request, which needs a runtime of `tokio`.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let dir = tempfile::tempdir()?;
 /// # std::env::set_current_dir(&dir)?;
-/// let db = adb::connect("my.adb")?;
-/// assert!(adb::connect("adb://user@example.com:55555").is_err());
-/// # drop(db); Ok(()) }
+/// let local = adb::connect("my.adb")?;
+/// let server = adb::connect("adb://anna:secret@db.example.com")?;
+/// # drop((local, server)); Ok(()) }
 /// ```
 ///
 /// # Errors
-/// When the directory is not adb's, is of a newer format, or another process writes to it.
+/// When a directory is not adb's, is of a newer format, or another process writes to it; when an
+/// address can't be understood, or there is no such configuration.
 pub fn connect(address: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    if let Some(name) = address.strip_prefix("config:") {
+        return configured(name);
+    }
     match address.split_once("://") {
-        Some(("file", path)) => open(PathBuf::from(path)),
+        Some(("file", path)) => open(path),
+        Some(("adb", _)) => server(address),
         Some((scheme, _)) => Err(ConnectError::Scheme(scheme.to_owned())),
-        None => open(PathBuf::from(address)),
+        None => open(address),
     }
 }
 
-fn open(path: PathBuf) -> Result<Arc<dyn Database>, ConnectError> {
+#[cfg(feature = "engine")]
+fn open(path: &str) -> Result<Arc<dyn Database>, ConnectError> {
     Ok(Arc::new(adb_engine::Engine::open(path)?))
+}
+
+#[cfg(not(feature = "engine"))]
+fn open(_: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    Err(ConnectError::Feature("engine"))
+}
+
+#[cfg(feature = "remote")]
+fn server(address: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    let configuration =
+        adb_protocol::Configuration::from_address(address).map_err(adb_remote::Error::from)?;
+    let options = adb_remote::Options::default();
+    Ok(Arc::new(adb_remote::Remote::new(&configuration, options)?))
+}
+
+#[cfg(feature = "remote")]
+fn configured(name: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    let name = Some(name).filter(|name| !name.is_empty());
+    let found = adb_remote::Remote::find(name, adb_remote::Options::default())?;
+    found.map_or(Err(ConnectError::NotConfigured), |remote| Ok(Arc::new(remote) as _))
+}
+
+#[cfg(not(feature = "remote"))]
+fn server(_: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    Err(ConnectError::Feature("remote"))
+}
+
+#[cfg(not(feature = "remote"))]
+fn configured(_: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    Err(ConnectError::Feature("remote"))
 }
 
 /// Why there is no connection.
@@ -37,11 +78,29 @@ fn open(path: PathBuf) -> Result<Arc<dyn Database>, ConnectError> {
 #[non_exhaustive]
 pub enum ConnectError {
     /// The embedded database can't be opened.
+    #[cfg(feature = "engine")]
     #[error(transparent)]
     Engine(#[from] adb_engine::Error),
-    /// An address of a kind that this version does not know.
-    #[error("`{0}://` is not supported yet: give a directory, such as `./my.adb`")]
+    /// The server's configuration can't be used.
+    #[cfg(feature = "remote")]
+    #[error(transparent)]
+    Remote(#[from] adb_remote::Error),
+    /// There is no configuration of a server.
+    #[error(
+        "no server is configured: there is none of APERTUREDB_KEY, APERTUREDB_JSON, \
+         APERTUREDB_CONFIG, nor an active configuration; give an address, such as `./my.adb` or \
+         `adb://user:password@host`"
+    )]
+    NotConfigured,
+    /// An address of a kind that is not known.
+    #[error(
+        "`{0}://` is not known: give a directory, such as `./my.adb`, a server, such as \
+         `adb://user:password@host`, or `config:NAME`"
+    )]
     Scheme(String),
+    /// This build lacks what the address needs.
+    #[error("this program was built without the feature `{0}`")]
+    Feature(&'static str),
 }
 
 impl ConnectError {
@@ -49,8 +108,11 @@ impl ConnectError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
+            #[cfg(feature = "engine")]
             ConnectError::Engine(e) => e.is_transient(),
-            ConnectError::Scheme(_) => false,
+            #[cfg(feature = "remote")]
+            ConnectError::Remote(e) => e.is_transient(),
+            _ => false,
         }
     }
 }

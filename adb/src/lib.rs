@@ -34,7 +34,7 @@
 //! [`DescriptorSet`](macro@DescriptorSet), [`Connection`](macro@Connection),
 //! [`Properties`](macro@Properties), [`Property`](macro@Property).
 
-#[cfg(feature = "engine")]
+#[cfg(any(feature = "engine", feature = "remote"))]
 mod connect;
 
 /// The guide's examples, run as tests.
@@ -62,7 +62,11 @@ pub use adb_loaders as loaders;
 pub use adb_loaders::embedders;
 #[doc(inline)]
 pub use adb_model::*;
-#[cfg(feature = "engine")]
+#[cfg(feature = "remote")]
+pub use adb_protocol as protocol;
+#[cfg(feature = "remote")]
+pub use adb_remote as remote;
+#[cfg(any(feature = "engine", feature = "remote"))]
 pub use connect::{ConnectError, connect};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.

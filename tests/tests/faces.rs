@@ -130,7 +130,7 @@ impl Place {
 fn whole(file: &str) -> Vec<f32> {
     let embedder = embedder();
     let image = embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap();
-    embedder.embed_images(vec![image]).unwrap().remove(0)
+    embedder.embed_images(&[image]).unwrap().remove(0)
 }
 
 #[tokio::test]

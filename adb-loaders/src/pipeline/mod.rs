@@ -11,10 +11,12 @@
 //! that is read ends as exactly one of added, existed, updated, failed.
 
 mod embed;
+mod enrich;
 mod identify;
 mod make;
 mod prepare;
 mod probe;
+mod reembed;
 mod report;
 mod upsert;
 mod write;
@@ -30,12 +32,14 @@ use std::{
 };
 
 use adb_model::{
-    ChildMaker, Database, DbError, Embedder, EmbedderIdentity, Graph, GraphBuilder, NodeId,
-    PreparedImage, SetSpec, ensure::ensure,
+    ChildMaker, Database, DbError, Dialect, Embedder, EmbedderIdentity, Graph, GraphBuilder,
+    NodeId, PreparedImage, SetSpec,
+    ensure::{ensure_in, unclaimed_notice},
 };
 use async_channel::{Receiver, Sender, bounded};
 use tokio::task::JoinSet;
 
+pub use reembed::Reembed;
 pub use report::{Progress, Report, RowFailure, Stages};
 
 use crate::{
@@ -52,8 +56,8 @@ use report::Tally;
 pub struct Options {
     /// Threads that read, decode and resize pictures; as many make children.
     pub decoders: usize,
-    /// Pictures, or texts, that go to the embedder at once.
-    pub embed_batch: usize,
+    /// Pictures, or texts, that go to the embedder at once; as many as it likes if nothing is set.
+    pub embed_batch: Option<usize>,
     /// Rows in one request to the database, at most.
     pub rows_per_request: usize,
     /// Bytes of blobs in one request, at most (a single row may be larger).
@@ -74,8 +78,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
-            // Larger ones gain nothing on a CPU: what a graph computes on leaves the caches.
-            embed_batch: 8,
+            embed_batch: None,
             rows_per_request: 100,
             bytes_per_request: 16 << 20,
             writers: 2,
@@ -122,6 +125,7 @@ pub struct Ingest {
     progress: Arc<Progress>,
     stop: Stop,
     upsert: bool,
+    dialect: Dialect,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -159,6 +163,7 @@ impl Ingest {
             progress: Arc::default(),
             stop: Stop::default(),
             upsert: false,
+            dialect: Dialect::default(),
         }
     }
 
@@ -220,6 +225,14 @@ impl Ingest {
         self
     }
 
+    /// Writes its commands in another dialect. (Rows that are upserted are looked up in the classic
+    /// one.)
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
     /// Runs to the end of the source. Needs a tokio runtime with time.
     ///
     /// A second run over the same source adds nothing, reads no picture and embeds nothing: rows
@@ -231,109 +244,140 @@ impl Ingest {
     /// When it can't start (source, sets, indexes, makers). What stops it on the way is in
     /// [`Report::broken_off`], beside all that was accounted for until then.
     pub async fn run<S: Source>(mut self, source: S) -> Result<Report, Error> {
-        let started = Instant::now();
         let schema = source.schema();
         self.makers.complete(schema)?;
-        let options = &self.options;
-        let db = Retrying {
-            inner: self.db,
-            attempts: options.attempts.max(1),
-            backoff: options.backoff,
-        };
-        ensure(&db, schema, |set| self.embedders.identity(set)).await?;
+        let (size, upsert) = (source.size(), self.upsert);
+        let upserts = upsert.then(|| upsert::Upserts::new(schema));
+        let mut run = Run::begin(self, source.media_root(), upserts, size);
+        let context = run.context.clone();
+        let embedder = |set: &SetSpec| context.embedders.identity(set);
+        let ensured = ensure_in(context.dialect, &context.db, schema, embedder).await?;
+        context.tally.notices(ensured.unclaimed.iter().map(|set| unclaimed_notice(set)));
 
-        let tally = Arc::new(Tally::new(self.progress.clone()));
-        let context = Arc::new(Context {
-            db,
-            embedders: self.embedders,
-            makers: self.makers,
-            tally: tally.clone(),
-            options: options.clone(),
-            stop: self.stop,
-            upserts: self.upsert.then(|| upsert::Upserts::new(schema)),
-            fatal: Mutex::new(None),
-        });
-        self.progress.begin(source.size());
-        let media = source.media_root();
-
-        let (read_tx, mut read_rx) = bounded::<Item>(options.rows_per_request);
-        let (probed_tx, probed_rx) = bounded::<Item>(options.rows_per_request);
-        let (prepared_tx, prepared_rx) = bounded::<Item>(options.embed_batch * 2);
-        let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
-
-        let mut workers: JoinSet<()> = JoinSet::new();
-        workers.spawn_blocking({
+        let rows = context.options.rows_per_request;
+        let (read_tx, mut read_rx) = bounded::<Item>(rows);
+        let (probed_tx, probed_rx) = bounded::<Item>(rows);
+        run.workers.spawn_blocking({
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
         });
         if identify::is_needed(schema) {
-            let (identified_tx, identified_rx) = bounded::<Item>(options.decoders.max(1));
-            for _ in 0..options.decoders.max(1) {
-                let (context, media) = (context.clone(), media.clone());
-                let (rx, tx) = (read_rx.clone(), identified_tx.clone());
-                workers.spawn_blocking(move || identify::run(&context, &media, &rx, &tx));
-            }
-            read_rx = identified_rx;
+            read_rx = run.spawn_identify(&read_rx);
         }
         let makes = !context.makers.is_empty();
-        if makes && self.upsert {
+        if makes && upsert {
             // What is there is compared with all that is to be: no probe says what need not be made.
-            read_rx = spawn_makers(&mut workers, &context, &media, read_rx);
+            read_rx = run.spawn_makers(read_rx);
         }
-        workers.spawn(probe::run(context.clone(), read_rx, probed_tx, Asked::First));
-        let probed_rx = match makes && !self.upsert {
-            true => {
-                let made = spawn_makers(&mut workers, &context, &media, probed_rx);
-                let (asked_tx, asked_rx) = bounded::<Item>(options.embed_batch * 2);
-                workers.spawn(probe::run(context.clone(), made, asked_tx, Asked::Again));
-                asked_rx
-            }
-            false => probed_rx,
-        };
-        for _ in 0..options.decoders.max(1) {
-            let (context, media) = (context.clone(), media.clone());
-            let (rx, tx) = (probed_rx.clone(), prepared_tx.clone());
-            workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
+        run.workers.spawn(probe::run(context, read_rx, probed_tx, Asked::First));
+        match makes && !upsert {
+            true => run.spawn_makers_to_writers(probed_rx),
+            false => run.spawn_to_writers(probed_rx),
         }
-        drop((probed_rx, prepared_tx));
-        workers.spawn_blocking({
-            let context = context.clone();
-            move || embed::run(&context, &prepared_rx, &ready_tx)
-        });
-        for _ in 0..options.writers.max(1) {
-            workers.spawn(write::run(context.clone(), ready_rx.clone()));
-        }
-        drop(ready_rx);
-
-        while let Some(ended) = workers.join_next().await {
-            if let Err(e) = ended {
-                // A worker that panicked has closed its channels, so the others come to an end too.
-                context.fail(ErrorKind::Worker(e.to_string()).into());
-            }
-        }
-        let broken_off = context.take_fatal();
-        let stopped = context.stop.is_stopped();
-        Ok(tally.report(started.elapsed(), stopped, broken_off))
+        Ok(run.end().await)
     }
 }
 
-/// The stage that models with makers need.
-fn spawn_makers(
-    workers: &mut JoinSet<()>,
-    context: &Arc<Context>,
-    media: &MediaRoot,
-    from: Receiver<Item>,
-) -> Receiver<Item> {
-    // A short channel: makers have read pictures.
-    let (made_tx, made_rx) = bounded::<Item>(context.options.embed_batch * 2);
-    for _ in 0..context.options.decoders.max(1) {
-        let (context, media) = (context.clone(), media.clone());
-        let (rx, tx) = (from.clone(), made_tx.clone());
-        workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
+/// A run under way: what its stages share, and the stages.
+struct Run {
+    context: Arc<Context>,
+    media: MediaRoot,
+    workers: JoinSet<()>,
+    started: Instant,
+}
+
+impl Run {
+    fn begin(
+        of: Ingest,
+        media: MediaRoot,
+        upserts: Option<upsert::Upserts>,
+        size: Option<u64>,
+    ) -> Self {
+        of.progress.begin(size);
+        let context = Context {
+            db: Retrying {
+                inner: of.db,
+                attempts: of.options.attempts.max(1),
+                backoff: of.options.backoff,
+            },
+            embedders: of.embedders,
+            makers: of.makers,
+            tally: Arc::new(Tally::new(of.progress)),
+            options: of.options,
+            stop: of.stop,
+            dialect: of.dialect,
+            upserts,
+            doubts: Mutex::default(),
+            fatal: Mutex::new(None),
+        };
+        Self { context: Arc::new(context), media, workers: JoinSet::new(), started: Instant::now() }
     }
-    // Only the workers hold it, so that it closes when they are gone.
-    drop(from);
-    made_rx
+
+    fn spawn_identify(&mut self, from: &Receiver<Item>) -> Receiver<Item> {
+        let decoders = self.context.options.decoders.max(1);
+        let (identified_tx, identified_rx) = bounded::<Item>(decoders);
+        for _ in 0..decoders {
+            let (context, media) = (self.context.clone(), self.media.clone());
+            let (rx, tx) = (from.clone(), identified_tx.clone());
+            self.workers.spawn_blocking(move || identify::run(&context, &media, &rx, &tx));
+        }
+        identified_rx
+    }
+
+    /// The stage that models with makers need.
+    fn spawn_makers(&mut self, from: Receiver<Item>) -> Receiver<Item> {
+        // Makers have read pictures.
+        let (made_tx, made_rx) = bounded::<Item>(self.context.batches_ahead());
+        for _ in 0..self.context.options.decoders.max(1) {
+            let (context, media) = (self.context.clone(), self.media.clone());
+            let (rx, tx) = (from.clone(), made_tx.clone());
+            self.workers.spawn_blocking(move || make::run(&context, &media, &rx, &tx));
+        }
+        // Only the workers hold it, so that it closes when they are gone.
+        drop(from);
+        made_rx
+    }
+
+    /// From objects whose children are still to be made to the database.
+    fn spawn_makers_to_writers(&mut self, from: Receiver<Item>) {
+        let made = self.spawn_makers(from);
+        let (asked_tx, asked_rx) = bounded::<Item>(self.context.batches_ahead());
+        self.workers.spawn(probe::run(self.context.clone(), made, asked_tx, Asked::Again));
+        self.spawn_to_writers(asked_rx);
+    }
+
+    /// From what is known and made to the database.
+    fn spawn_to_writers(&mut self, from: Receiver<Item>) {
+        let options = &self.context.options;
+        let (prepared_tx, prepared_rx) = bounded::<Item>(self.context.batches_ahead());
+        let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
+        for _ in 0..options.decoders.max(1) {
+            let (context, media) = (self.context.clone(), self.media.clone());
+            let (rx, tx) = (from.clone(), prepared_tx.clone());
+            self.workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
+        }
+        drop((from, prepared_tx));
+        embed::spawn(&mut self.workers, &self.context, prepared_rx, &ready_tx);
+        // Only its workers hold it, so that it closes when they are gone.
+        drop(ready_tx);
+        for _ in 0..options.writers.max(1) {
+            self.workers.spawn(write::run(self.context.clone(), ready_rx.clone()));
+        }
+    }
+
+    /// Waits until all stages have come to their end.
+    async fn end(mut self) -> Report {
+        while let Some(ended) = self.workers.join_next().await {
+            if let Err(e) = ended {
+                // A worker that panicked has closed its channels, so the others come to an end too.
+                self.context.fail(ErrorKind::Worker(e.to_string()).into());
+            }
+        }
+        enrich::settle(&self.context).await;
+        let broken_off = self.context.take_fatal();
+        let stopped = self.context.stop.is_stopped();
+        self.context.tally.report(self.started.elapsed(), stopped, broken_off)
+    }
 }
 
 /// What all stages share.
@@ -344,8 +388,11 @@ struct Context {
     tally: Arc<Tally>,
     options: Options,
     stop: Stop,
+    dialect: Dialect,
     /// Where rows that exist become what the source says.
     upserts: Option<upsert::Upserts>,
+    /// Stored objects of which the database said that what they lacked was there.
+    doubts: Mutex<Vec<enrich::Doubt>>,
     /// What broke the whole run off, if anything did; the first counts.
     fatal: Mutex<Option<Error>>,
 }
@@ -360,6 +407,13 @@ impl Context {
         let reason = format!("not written: {error}");
         self.fail(ErrorKind::Database(error).into());
         reason
+    }
+
+    /// How many items with pictures wait between two stages: a batch for each session that computes,
+    /// to be ready when it is done.
+    fn batches_ahead(&self) -> usize {
+        let batch = self.options.embed_batch.unwrap_or_else(|| self.embedders.largest_batch());
+        batch.max(1) * self.embedders.at_once()
     }
 
     fn take_fatal(&self) -> Option<Error> {
@@ -388,6 +442,8 @@ struct Item {
     difference: Option<String>,
     /// What the database has of it, where it is upserted.
     known: Option<Box<upsert::Known>>,
+    /// Of which stored object it is, where that is to be made up for what it lacks.
+    lacking: Option<Box<enrich::Lacking>>,
     /// What was read of it so far.
     media: MediaCache,
     jobs: Vec<Job>,
@@ -438,6 +494,7 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
                     existed: false,
                     difference: None,
                     known: None,
+                    lacking: None,
                     media: MediaCache::default(),
                     jobs: Vec::new(),
                     left_out: Vec::new(),

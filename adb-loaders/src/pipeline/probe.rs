@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use adb_model::{Graph, probe::mark_existing};
+use adb_model::{Graph, probe::mark_existing_in};
 use async_channel::{Receiver, Sender};
 
 use super::{Context, Item, gather, upsert};
@@ -30,7 +30,7 @@ pub(super) async fn run(
             continue;
         }
         let mut graphs: Vec<&mut Graph> = items.iter_mut().map(|item| &mut item.graph).collect();
-        let found = mark_existing(&context.db, &mut graphs).await;
+        let found = mark_existing_in(context.dialect, &context.db, &mut graphs).await;
         match found {
             Ok(found) => {
                 for (mut item, found) in items.into_iter().zip(found) {

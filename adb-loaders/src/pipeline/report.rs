@@ -40,11 +40,11 @@ macro_rules! readable {
 
 impl Progress {
     readable! {
-        /// The source's size in bytes; 0 when unknown.
+        /// The source's size in bytes, or the stored objects that are looked at; 0 when unknown.
         source_size;
-        /// Bytes of the source read so far.
+        /// Bytes of the source, or objects, read so far.
         source_read;
-        /// Rows read.
+        /// Rows read, or stored objects looked at.
         rows;
         /// Children made.
         made;
@@ -143,6 +143,7 @@ struct Kept {
     differing: u64,
     first_difference: Option<RowFailure>,
     ignored: BTreeMap<String, u64>,
+    notices: Vec<String>,
     source_error: Option<Error>,
     objects: u64,
     connections: u64,
@@ -156,6 +157,24 @@ impl Tally {
     pub(super) fn row_read(&self, bytes: u64) {
         self.progress.rows.fetch_add(1, Ordering::Relaxed);
         self.progress.source_read.store(bytes, Ordering::Relaxed);
+    }
+
+    /// So many stored objects are to be looked at.
+    pub(super) fn begin(&self, objects: u64) {
+        self.progress.begin(Some(objects));
+    }
+
+    /// One more stored object was looked at.
+    pub(super) fn object_read(&self) {
+        let read = self.progress.rows.fetch_add(1, Ordering::Relaxed) + 1;
+        self.progress.source_read.store(read, Ordering::Relaxed);
+    }
+
+    pub(super) fn notices(&self, notices: impl IntoIterator<Item = String>) {
+        for notice in notices {
+            tracing::warn!("{notice}");
+            lock(&self.kept).notices.push(notice);
+        }
     }
 
     pub(super) fn ignored(&self, ignored: &[String]) {
@@ -233,6 +252,7 @@ impl Tally {
             differing: kept.differing,
             first_difference: kept.first_difference,
             ignored_keys: kept.ignored,
+            notices: kept.notices,
             time,
             stages: Stages {
                 read: self.stages.read.get(),
@@ -251,7 +271,7 @@ impl Tally {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// Rows read. Always the sum of the next four.
+    /// Rows read, or stored objects looked at. Always the sum of the next four.
     pub rows: u64,
     /// Rows whose object was added.
     pub added: u64,
@@ -282,6 +302,8 @@ pub struct Report {
     /// Source keys that no field takes, and how many rows have them; rows that can't be read are
     /// not counted.
     pub ignored_keys: BTreeMap<String, u64>,
+    /// What a person should know beside: a set that does not say who filled it, say.
+    pub notices: Vec<String>,
     /// From start to end.
     pub time: Duration,
     /// Time by stage, summed over threads.
@@ -325,6 +347,9 @@ impl fmt::Display for Report {
         }
         for (key, rows) in &self.ignored_keys {
             writeln!(f, "note: no field takes the key `{key}` ({rows} rows have it)")?;
+        }
+        for notice in &self.notices {
+            writeln!(f, "note: {notice}")?;
         }
         if self.without_face > 0 {
             writeln!(

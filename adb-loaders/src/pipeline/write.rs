@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc, time::Instant};
 use adb_model::{Answer, Database as _, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, gather, upsert};
+use super::{Context, Item, enrich, gather, upsert};
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
     let options = &context.options;
@@ -75,7 +75,7 @@ type Packed = Vec<(Item, Range<usize>)>;
 
 /// One request of all rows that can be lowered, with each row's commands.
 fn pack(context: &Context, items: Vec<Item>) -> (Request, Packed) {
-    let mut lowering = Lowering::new();
+    let mut lowering = Lowering::with_dialect(context.dialect);
     let mut packed = Vec::with_capacity(items.len());
     for item in items {
         match upsert::push(&mut lowering, &item) {
@@ -93,8 +93,9 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
         match outcome(answers, commands, &mut objects, &mut connections) {
             Err(e) => context.tally.failed(item.at, e.to_string()),
             Ok(_) if item.known.is_some() => upsert::book_written(context, item),
-            Ok(Outcome::Added) => context.tally.added(),
-            Ok(Outcome::Existed) => {
+            Ok(outcome) if item.lacking.is_some() => enrich::book_written(context, item, outcome),
+            Ok(Outcome { root_added: true, .. }) => context.tally.added(),
+            Ok(_) => {
                 let difference = match item.existed {
                     true => item.difference,
                     // The probe had not seen it: another row of this run has the same id.
@@ -107,9 +108,14 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
     context.tally.written(objects, connections);
 }
 
-enum Outcome {
-    Added,
-    Existed,
+/// What became of a row's commands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Outcome {
+    root_added: bool,
+    /// Whether a descriptor was there that was not known to be.
+    pub(super) vector_existed: bool,
+    /// Objects that were added.
+    pub(super) added: u64,
 }
 
 fn outcome(
@@ -118,17 +124,17 @@ fn outcome(
     objects: &mut u64,
     connections: &mut u64,
 ) -> Result<Outcome, DbError> {
-    let mut root = Outcome::Existed;
+    let mut outcome = Outcome::default();
     for (i, index) in commands.enumerate() {
         let answer = Answer::at(answers, index)?;
         match (answer.command, answer.status()) {
             ("AddConnection", 0) => *connections += 1,
             (command, 0) if command.starts_with("Add") => {
                 *objects += 1;
-                if i == 0 {
-                    root = Outcome::Added;
-                }
+                outcome.added += 1;
+                outcome.root_added |= i == 0;
             }
+            ("AddDescriptor", 2) => outcome.vector_existed = true,
             (_, 0..=2) => {}
             (command, status) => {
                 return Err(DbError::permanent(format!(
@@ -138,5 +144,5 @@ fn outcome(
             }
         }
     }
-    Ok(root)
+    Ok(outcome)
 }

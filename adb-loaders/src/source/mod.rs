@@ -18,9 +18,9 @@ use crate::{Error, MediaRoot};
 /// Where a row stands in its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowPlace {
-    /// The file, as the user named it.
+    /// The file, as the user named it; or a stored object.
     pub file: Arc<str>,
-    /// The row, counted from 1.
+    /// The row, counted from 1; 0 for a stored object, which is in no file.
     pub row: u64,
     /// The line on which it begins, counted from 1, where there are lines.
     pub line: Option<u64>,
@@ -28,6 +28,9 @@ pub struct RowPlace {
 
 impl fmt::Display for RowPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.row == 0 {
+            return f.write_str(&self.file);
+        }
         write!(f, "{}, row {}", self.file, self.row)?;
         match self.line {
             Some(line) => write!(f, " (line {line})"),

@@ -113,7 +113,7 @@ impl<M: DataModel> Nearest<M> {
                         PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
                     },
                 };
-                only_vector(embedder.embed_images(vec![prepared])?, embedder)?
+                only_vector(embedder.embed_images(&[prepared])?, embedder)?
             }
             Query::Vector(v) => v.clone(),
         };

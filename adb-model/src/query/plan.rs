@@ -110,30 +110,30 @@ impl Default for Shape {
 
 /// Commands being written.
 #[derive(Debug)]
-pub(super) struct Commands {
-    pub(super) dialect: Dialect,
+pub(crate) struct Commands {
+    pub(crate) dialect: Dialect,
     list: Vec<Json>,
     next_ref: u32,
 }
 
 impl Commands {
-    pub(super) fn new(dialect: Dialect) -> Self {
+    pub(crate) fn new(dialect: Dialect) -> Self {
         Self { dialect, list: Vec::new(), next_ref: 1 }
     }
 
     /// Appends a command; answers its place.
-    pub(super) fn push(&mut self, command: Json) -> usize {
+    pub(crate) fn push(&mut self, command: Json) -> usize {
         self.list.push(command);
         self.list.len() - 1
     }
 
-    pub(super) fn reference(&mut self) -> u32 {
+    pub(crate) fn reference(&mut self) -> u32 {
         let reference = self.next_ref;
         self.next_ref += 1;
         reference
     }
 
-    pub(super) fn request(self) -> Request {
+    pub(crate) fn request(self) -> Request {
         Request::json(&Json::Array(self.list))
     }
 
@@ -168,7 +168,7 @@ impl Commands {
     }
 
     /// Class and constraints of one model's objects.
-    pub(super) fn of_model(
+    pub(crate) fn of_model(
         &self,
         body: &mut Map<String, Json>,
         schema: &ModelSchema,
@@ -190,7 +190,7 @@ impl Commands {
     }
 
     /// Limits and sorting stand inside `results` in the classic dialect.
-    pub(super) fn shaping(&self, body: &mut Map<String, Json>, key: &str, value: Json) {
+    pub(crate) fn shaping(&self, body: &mut Map<String, Json>, key: &str, value: Json) {
         match self.dialect {
             Dialect::Expression => body.insert(key.to_owned(), value),
             Dialect::Classic => {

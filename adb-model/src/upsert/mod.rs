@@ -15,7 +15,11 @@ use std::collections::HashMap;
 
 use crate::{
     DataModel, Database, DbError, Dialect, EmbedError, EmbedInput, Embedder, Graph, Lowering,
-    NodeId, PreparedFace, SetSpec, database::ask, embedder::only_vector, error::ModelError,
+    NodeId, PreparedFace, SetSpec,
+    database::ask,
+    embedder::only_vector,
+    ensure::{EnsureError, FilledBy, check_fillers},
+    error::ModelError,
 };
 
 pub use plan::{Difference, Outcome, Plan};
@@ -35,6 +39,9 @@ pub enum UpsertError {
     /// The database can't hold the value, or something that is needed has not been read.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The set holds another embedder's vectors.
+    #[error(transparent)]
+    Set(#[from] EnsureError),
     /// Nobody is there to make a vector.
     #[error(
         "a vector of the set `{set}` has to be made, and there is no embedder: give one to `upsert().embedder(…)`, or give the value its vector"
@@ -67,6 +74,7 @@ impl UpsertError {
     pub fn is_transient(&self) -> bool {
         match self {
             UpsertError::Database(e) => e.is_transient(),
+            UpsertError::Set(e) => e.is_transient(),
             UpsertError::Moved { .. } => true,
             _ => false,
         }
@@ -145,6 +153,7 @@ impl<'v, M: DataModel> Upsert<'v, M> {
         let stored = look_up(db, M::SCHEMA, &mut [&mut graph]).await?.pop().unwrap_or_default();
         let identity = |set: &SetSpec| self.of(set).map(Embedder::identity);
         let mut plan = stored.plan(&mut graph, M::SCHEMA, identity)?;
+        self.check_sets(db, &graph).await?;
         let embedded = self.embed(&mut graph, &mut plan)?;
         if plan.replaces() {
             let connections = Connections::of(db, M::SCHEMA).await?;
@@ -160,6 +169,19 @@ impl<'v, M: DataModel> Upsert<'v, M> {
 
     fn of(&self, set: &SetSpec) -> Option<&'v dyn Embedder> {
         self.by_set.get(set.name).copied().or(self.embedder)
+    }
+
+    /// Refuses embedders that are not those of the sets which their vectors would go into.
+    async fn check_sets(&self, db: &dyn Database, graph: &Graph) -> Result<(), UpsertError> {
+        let mut fillers: Vec<(&'static str, FilledBy)> = Vec::new();
+        for (_, set, _) in graph.wanted()? {
+            if let Some(embedder) = self.of(&set)
+                && !fillers.iter().any(|(name, _)| *name == set.name)
+            {
+                fillers.push((set.name, FilledBy::of(Some(embedder.identity()))));
+            }
+        }
+        Ok(check_fillers(db, &fillers).await?)
     }
 
     /// Makes the vectors that are wanted.
@@ -178,17 +200,17 @@ impl<'v, M: DataModel> Upsert<'v, M> {
                 EmbedInput::Text(text) => embedder.embed_texts(&[text])?,
                 EmbedInput::Image(media) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?
+                    embedder.embed_images(&[embedder.prepare_image(bytes, None)?])?
                 }
                 EmbedInput::Region(media, rect) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    embedder.embed_images(vec![embedder.prepare_image(bytes, Some(*rect))?])?
+                    embedder.embed_images(&[embedder.prepare_image(bytes, Some(*rect))?])?
                 }
                 EmbedInput::Face(media, otherwise) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
                     match embedder.prepare_face(bytes, *otherwise)? {
                         PreparedFace::Found(image) | PreparedFace::Whole(image) => {
-                            embedder.embed_images(vec![image])?
+                            embedder.embed_images(&[image])?
                         }
                         PreparedFace::Skipped if plan.leave_out(graph, id) => {
                             made -= 1;

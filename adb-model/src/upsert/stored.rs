@@ -117,7 +117,7 @@ async fn find_by_field(
         let stored: &Stored = &stored[g];
         stored.nodes[node.index()].as_ref().map(|n| n.unique_id.as_str())
     };
-    let found = by_field::find_edges(db, graphs, stored_as).await?;
+    let found = by_field::find_edges(Dialect::Classic, db, graphs, stored_as).await?;
     let mut unknown: HashMap<String, (usize, NodeId)> = HashMap::new();
     for edge in found {
         let end = graphs[edge.graph].edges()[edge.edge].dst;
@@ -195,7 +195,12 @@ async fn find_nodes(
     }
     let commands = groups
         .iter()
-        .map(|g| g.find(fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES })))
+        .map(|g| {
+            g.find(
+                Dialect::Classic,
+                fetched(g.kind, Shape { vectors: g.with_vectors, ..PROPERTIES }),
+            )
+        })
         .collect();
     let (answers, blobs) = ask(db, Request::json(&Json::Array(commands))).await?;
     for (i, group) in groups.iter().enumerate() {

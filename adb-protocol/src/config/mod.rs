@@ -1,5 +1,6 @@
 //! Configurations: where a server is and how to log in, as the official SDK keeps them.
 
+mod address;
 mod dotenv;
 mod file;
 mod find;

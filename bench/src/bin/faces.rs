@@ -60,11 +60,11 @@ fn main() -> anyhow::Result<()> {
                         squares.write_all(&value.to_le_bytes())?;
                     }
                 }
-                Some(embedder.embed_images(vec![square])?.remove(0))
+                Some(embedder.embed_images(&[square])?.remove(0))
             }
             _ => None,
         };
-        let whole = embedder.embed_images(vec![embedder.prepare_image(&bytes, None)?])?.remove(0);
+        let whole = embedder.embed_images(&[embedder.prepare_image(&bytes, None)?])?.remove(0);
         let line = json!({
             "photo": path, "faces": faces.iter().map(written).collect::<Vec<_>>(),
             "vector": vector, "whole": whole,

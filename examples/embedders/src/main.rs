@@ -1,11 +1,13 @@
 //! Embedders from the command line; each subcommand has a file of its own.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
+mod again;
 mod embed;
 mod faces;
 mod fetch;
 mod init;
 mod ls;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -30,18 +32,27 @@ enum Command {
     Init(init::Init),
     Embed(embed::Embed),
     Faces(faces::Faces),
+    Tune(tune::Tune),
+    Reembed(again::Reembed),
+    Enrich(again::Enrich),
+    Claim(again::Claim),
 }
 
 fn main() -> ExitCode {
+    let success = |()| ExitCode::SUCCESS;
     let done = match Cli::parse().command {
-        Command::Ls(command) => command.run(),
-        Command::Fetch(command) => command.run(),
-        Command::Init(command) => command.run(),
-        Command::Embed(command) => command.run(),
-        Command::Faces(command) => command.run(),
+        Command::Ls(command) => command.run().map(success),
+        Command::Fetch(command) => command.run().map(success),
+        Command::Init(command) => command.run().map(success),
+        Command::Embed(command) => command.run().map(success),
+        Command::Faces(command) => command.run().map(success),
+        Command::Tune(command) => command.run().map(success),
+        Command::Reembed(command) => command.run(),
+        Command::Enrich(command) => command.run(),
+        Command::Claim(command) => command.run(),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

@@ -65,6 +65,26 @@ fn what_can_t_be_had_says_why() {
     }
 }
 
+/// Stored pictures are those of somebody else's program: the database has no set, and no embedder
+/// is here.
+#[test]
+fn what_is_stored_is_not_touched_without_an_embedder() {
+    let cache = tempfile::tempdir().unwrap();
+    let nowhere = cache.path().join("nowhere");
+    let (nowhere, model) = (nowhere.to_str().unwrap(), cache.path().join("none.json"));
+    let model = model.to_str().unwrap();
+    for (arguments, words) in [
+        (&["enrich", nowhere, "--model", model][..], "there is no database at"),
+        (&["reembed", nowhere, "a", "b", "--embedder", "x"], "there is no database at"),
+        (&["claim", nowhere, "a", "--embedder", "x"], "there is no database at"),
+    ] {
+        let output = run(cache.path(), arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(words), "wanted `{words}` in: {}", said(&output));
+        assert!(!Path::new(nowhere).exists(), "nothing is made");
+    }
+}
+
 #[test]
 fn init_needs_onnx_files_and_a_run_time() {
     let cache = tempfile::tempdir().unwrap();

@@ -10,8 +10,8 @@ use super::{
     sampling::{patch, shrink},
 };
 use crate::embedders::{
-    Bundle, Cache, Error, Runtime,
-    session::{Feed, GraphRunner, Values},
+    Bundle, Cache, Device, Error, Runtime,
+    session::{Feed, GraphRunner, Opening, Values},
 };
 
 /// Side of the window that the first net looks at, in pixels, and its step.
@@ -87,13 +87,14 @@ impl FaceDetector {
     /// fit.
     pub fn open(bundle: &Bundle, cache: &Cache) -> Result<Arc<Self>, Error> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::open_on(bundle, cache, threads)
+        let opening = Opening { device: Device::default(), sessions: 1, threads };
+        Self::open_on(bundle, cache, opening)
     }
 
     pub(in crate::embedders) fn open_on(
         bundle: &Bundle,
         cache: &Cache,
-        threads: usize,
+        opening: Opening,
     ) -> Result<Arc<Self>, Error> {
         let faces = bundle.manifest().image.as_ref().and_then(|tower| tower.faces.clone());
         let Some(spec) = faces else {
@@ -105,7 +106,7 @@ impl FaceDetector {
         let runtime = Runtime::start(cache)?;
         let net = |file: &str| -> Result<Net, Error> {
             let path = bundle.verified(file)?;
-            let runner = GraphRunner::open(runtime, &path, threads)
+            let runner = GraphRunner::open(runtime, &path, opening)
                 .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))?;
             let only = |ports: &[crate::embedders::session::Port], what: &str| match ports {
                 [port] => Ok(port.name.clone()),

@@ -1,0 +1,113 @@
+//! A server as an address: `adb://user@host:55555`.
+
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use url::Url;
+
+use super::{Configuration, Credentials};
+use crate::Error;
+
+const FORM: &str = "adb://USER:PASSWORD@HOST[:PORT] or adb://TOKEN@HOST[:PORT], and after a `?` \
+                    `tls=off`, `tls=unverified` or `ca_cert=FILE`";
+
+impl Configuration {
+    /// Reads an address such as `adb://anna:secret@db.example.com`. A user that begins with `adbp_`
+    /// is an API token. TLS is on and checked, unless the query says `tls=off` or `tls=unverified`;
+    /// `ca_cert=FILE` names certificates to trust.
+    ///
+    /// ```
+    /// use adb_protocol::Configuration;
+    ///
+    /// let c = Configuration::from_address("adb://anna:p%40ss@[::1]:55556?tls=off")?;
+    /// assert_eq!(c.to_string(), "[::1]:55556 as anna over TCP without TLS");
+    /// # Ok::<_, adb_protocol::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is no such address. It is not quoted, since it holds a secret.
+    pub fn from_address(address: &str) -> Result<Self, Error> {
+        let fault = |fault: String| Error::Configuration { origin: "address".to_owned(), fault };
+        let url = Url::parse(address).map_err(|e| fault(format!("{e}; it is {FORM}")))?;
+        if url.scheme() != "adb" {
+            return Err(fault(format!("it does not begin with adb://; it is {FORM}")));
+        }
+        let host = url.host_str().filter(|host| !host.is_empty());
+        let host = host.ok_or_else(|| fault(format!("it names no host; it is {FORM}")))?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(fault(format!("nothing follows the port but a query; it is {FORM}")));
+        }
+        let text = |coded: &str| {
+            percent_decode_str(coded)
+                .decode_utf8()
+                .map(std::borrow::Cow::into_owned)
+                .map_err(|_| fault("the user or the password is not UTF-8".to_owned()))
+        };
+        let user = text(url.username())?;
+        let password: Option<SecretString> =
+            url.password().map(text).transpose()?.map(SecretString::from);
+        let credentials = match (user, password) {
+            (token, None) if token.starts_with("adbp_") => {
+                Credentials::Token { username: None, token: token.into() }
+            }
+            (username, Some(password)) if !username.is_empty() => {
+                Credentials::Password { username, password }
+            }
+            _ => {
+                return Err(fault(format!(
+                    "it lacks a user with a password, or a token; it is {FORM}"
+                )));
+            }
+        };
+
+        let mut configuration = Self::new("address", host, credentials);
+        configuration.port = url.port().unwrap_or(configuration.port);
+        for (key, value) in url.query_pairs() {
+            match (&*key, &*value) {
+                ("tls", "on") => {}
+                ("tls", "off") => configuration.use_ssl = false,
+                ("tls", "unverified") => configuration.verify_hostname = false,
+                ("ca_cert", path) => configuration.ca_cert = Some(path.to_owned()),
+                _ => return Err(fault(format!("`{key}` is not known there; it is {FORM}"))),
+            }
+        }
+        configuration.checked("address")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tls;
+
+    #[test]
+    fn what_stands_in_an_address() {
+        let c = Configuration::from_address("adb://anna:p%40ss%3A1@db.example.com").unwrap();
+        assert_eq!(c.to_string(), "db.example.com:55555 as anna over TCP with TLS");
+        let c = Configuration::from_address("adb://adbp_x@h:7?ca_cert=%2Fa%20b.pem").unwrap();
+        assert_eq!((c.port, c.tls()), (7, Tls::CaFile("/a b.pem".into())));
+        assert!(matches!(c.credentials().unwrap(), Credentials::Token { .. }));
+        let c = Configuration::from_address("adb://u:p@h?tls=unverified").unwrap();
+        assert_eq!(c.tls(), Tls::Unverified);
+    }
+
+    #[test]
+    fn faults_show_the_form_and_no_secret() {
+        for address in [
+            "adb://hunter2@h",
+            "adb://:hunter2@h",
+            "adb://u:hunter2@",
+            "adb://u:hunter2@h:99999",
+            "adb://u:hunter2@h:0",
+            "adb://u:hunter2@h/api",
+            "adb://u:hunter2@h?hunter=hunter2",
+            "adb://u:hunter2@h?tls=hunter2",
+            "adb://u:%ffhunter2@h",
+            "https://u:hunter2@h",
+            "hunter2",
+        ] {
+            let error = Configuration::from_address(address).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{address}: {error}");
+        }
+    }
+}
