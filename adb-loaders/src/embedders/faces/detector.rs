@@ -149,8 +149,8 @@ impl FaceDetector {
             )));
         }
         let boxes = self.propose(picture, thresholds[0])?;
-        let boxes = self.refine(picture, boxes, thresholds[1])?;
-        let mut faces = self.finish(picture, boxes, thresholds[2])?;
+        let boxes = self.refine(picture, &boxes, thresholds[1])?;
+        let mut faces = self.finish(picture, &boxes, thresholds[2])?;
         // They come best first, and this keeps the order of equals.
         faces.sort_by(|a, b| b.area().total_cmp(&a.area()));
         Ok(faces)
@@ -191,10 +191,10 @@ impl FaceDetector {
     fn refine(
         &self,
         picture: &Pixels,
-        boxes: Vec<Candidate>,
+        boxes: &[Candidate],
         threshold: f32,
     ) -> Result<Vec<Candidate>, EmbedError> {
-        let looked_at = self.look(picture, &boxes, &self.refinement, REFINED, OF_REFINEMENT)?;
+        let looked_at = self.look(picture, boxes, &self.refinement, REFINED, OF_REFINEMENT)?;
         let moved = looked_at
             .iter()
             .filter(|(_, said)| said[0] > threshold)
@@ -207,10 +207,10 @@ impl FaceDetector {
     fn finish(
         &self,
         picture: &Pixels,
-        boxes: Vec<Candidate>,
+        boxes: &[Candidate],
         threshold: f32,
     ) -> Result<Vec<Face>, EmbedError> {
-        let looked_at = self.look(picture, &boxes, &self.output, FINAL, OF_OUTPUT)?;
+        let looked_at = self.look(picture, boxes, &self.output, FINAL, OF_OUTPUT)?;
         let moved = looked_at
             .iter()
             .filter(|(_, said)| said[0] > threshold)
@@ -264,7 +264,7 @@ impl FaceDetector {
         values: Vec<f32>,
     ) -> Result<(Vec<i64>, Vec<f32>), EmbedError> {
         let shape = shape.map(|n| n as i64).to_vec();
-        let feed = Feed { name: net.input.clone(), shape, values: Values::F32(values) };
+        let feed = Feed { name: &net.input, shape, values: Values::F32(values) };
         net.runner.run(vec![feed], &net.output).map_err(|message| self.failed(message))
     }
 
