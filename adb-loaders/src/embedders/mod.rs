@@ -27,8 +27,10 @@ mod choose;
 mod error;
 mod hub;
 mod onnx;
+mod picture;
 mod preprocess;
 mod preset;
+mod resample;
 mod runtime;
 mod session;
 mod tokenizer;
@@ -47,8 +49,12 @@ pub use onnx::OnnxEmbedder;
 pub use preset::Preset;
 pub use runtime::{Backend, Found, Runtime};
 
+/// What decoding one picture may take unless it is set otherwise: 512 MiB, which is 179 million pixels
+/// of an ordinary JPEG. Pillow refuses more as well.
+pub const MAX_DECODED_BYTES: u64 = 512 << 20;
+
 /// The pixels of a picture, as embedders see them.
-pub(crate) fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {
-    let preprocess::Rgb { width, height, pixels } = preprocess::decode(encoded)?;
+pub(crate) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Pixels, EmbedError> {
+    let picture::Rgb { width, height, pixels } = picture::decode(encoded, max_bytes)?.rgb;
     Ok(Pixels { width, height, rgb: pixels })
 }

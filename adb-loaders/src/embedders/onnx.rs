@@ -6,7 +6,7 @@ use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Error,
+    Bundle, Cache, Error, MAX_DECODED_BYTES,
     bundle::{ImageTower, TextTower},
     preprocess::Preparer,
     runtime::Runtime,
@@ -216,7 +216,17 @@ impl Embedder for OnnxEmbedder {
         encoded: &[u8],
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
-        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded, region)
+        self.prepare_image_within(encoded, region, MAX_DECODED_BYTES)
+    }
+
+    fn prepare_image_within(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+        max_bytes: u64,
+    ) -> Result<PreparedImage, EmbedError> {
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        preparer.prepare(encoded, region, max_bytes)
     }
 
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
