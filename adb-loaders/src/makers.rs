@@ -106,8 +106,9 @@ impl Makers {
             };
             // Makers are the user's: one that panics costs its row.
             let run = || maker.make_into(source, &task, &mut builder);
-            let made = catch_unwind(AssertUnwindSafe(run))
-                .unwrap_or_else(|panic| Err(format!("it panicked: {}", panic_message(&*panic)).into()));
+            let made = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+                Err(format!("it panicked: {}", panic_message(&*panic)).into())
+            });
             let read = file.and_then(MediaInput::read);
             if let Some((origin, bytes)) = read {
                 media.0.insert(origin, bytes);

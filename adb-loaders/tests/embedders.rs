@@ -226,3 +226,40 @@ fn a_picture_that_was_cut_off_is_refused() {
         assert!(matches!(refused, Err(EmbedError::Unreadable(_))), "{file}");
     }
 }
+
+#[test]
+fn pictures_and_texts_become_rows_without_a_database() {
+    let embedder = tiny(fixture());
+    let expected = expected();
+    // More than one batch; by path and by content.
+    let paths: Vec<PathBuf> =
+        expected.images.iter().cycle().take(40).map(|p| fixture().join(&p.file)).collect();
+    let contents: Vec<Vec<u8>> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+    let vectors = embedder.images(&paths).unwrap();
+    assert_eq!((vectors.len(), vectors.dimensions()), (40, 24));
+    for (row, wanted) in vectors.rows().zip(expected.images.iter().cycle()) {
+        let cosine = cosine(row, &wanted.vector);
+        assert!(cosine > 0.999, "{}: {cosine}", wanted.file);
+    }
+    let again = embedder.images(&contents).unwrap();
+    assert!(cosine(&again[33], &vectors[33]) > 0.999_99);
+
+    let texts: Vec<&str> = expected.texts.iter().map(|t| t.text.as_str()).collect();
+    let vectors = embedder.texts(&texts).unwrap();
+    assert_eq!(vectors.as_slice().len(), texts.len() * 24);
+    assert!(cosine(&vectors[1], &expected.texts[1].vector) > 0.9999);
+    assert!(embedder.texts::<&str>(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_picture_that_gives_no_vector_is_named() {
+    let embedder = tiny(fixture());
+    let good = fixture().join("wide.png");
+    let missing = embedder.images(&[good.as_path(), Path::new("no/such.jpg")]).unwrap_err();
+    assert!(missing.to_string().starts_with("picture 1 (no/such.jpg): "), "{missing}");
+    let broken = embedder.images(&[&b"<svg/>"[..]]).unwrap_err().to_string();
+    assert!(broken.starts_with("picture 0: not a readable image: it is of no format"), "{broken}");
+    let words = tiny(fixture().with_file_name("tiny-words"));
+    let unread = words.images(&[good]).unwrap_err().to_string();
+    assert!(unread.contains("does not read images"), "{unread}");
+}

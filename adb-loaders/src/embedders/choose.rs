@@ -227,7 +227,7 @@ impl Chooser {
     /// is believed; a stand-in would certainly be wrong.
     fn for_set_of_others(&self, set: &SetSpec, asked: Option<&str>) -> Result<Chosen, Error> {
         let (bundle, why) = match asked {
-            Some(asked) => (self.asked(asked)?, Why::Asked),
+            Some(asked) => (self.bundle(asked)?, Why::Asked),
             None => (self.named(set.embedder)?, Why::Declared),
         };
         let notice = format!(
@@ -241,7 +241,7 @@ impl Chooser {
 
     fn for_new_set(&self, set: &SetSpec, asked: Option<&str>) -> Result<Chosen, Error> {
         if let Some(asked) = asked {
-            let bundle = self.asked(asked)?;
+            let bundle = self.bundle(asked)?;
             let first = introduction(&bundle, &Why::Asked);
             return self.loaded(set, bundle, Why::Asked, vec![first]);
         }
@@ -289,8 +289,21 @@ impl Chooser {
         self.loaded(set, bundle, why, vec![first, meaning])
     }
 
-    fn asked(&self, asked: &str) -> Result<Bundle, Error> {
+    /// The bundle of that name, from the cache or else from the hub; or the bundle in a directory,
+    /// if it is the path of one. Blocks.
+    ///
+    /// # Errors
+    /// When there is none of that name, the hub does not give it, or it can't be used.
+    pub fn bundle(&self, asked: &str) -> Result<Bundle, Error> {
         if is_directory(asked) { Bundle::open(asked) } else { self.named(asked) }
+    }
+
+    /// The embedder of such a [`bundle`](Self::bundle). Blocks.
+    ///
+    /// # Errors
+    /// See [`bundle`](Self::bundle).
+    pub fn open(&self, asked: &str) -> Result<OnnxEmbedder, Error> {
+        Ok(OnnxEmbedder::new(self.bundle(asked)?, self.cache.clone()))
     }
 
     /// From the cache, else from the hub.

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use adb_model::{DbError, ensure::FilledBy};
+use adb_model::{DbError, EmbedError, ensure::FilledBy};
 
 /// An embedder that could not be found, opened or used for a set.
 ///
@@ -96,6 +96,14 @@ pub enum ErrorKind {
     NoSet {
         /// The set's name.
         set: String,
+    },
+    /// Inputs that were to be embedded gave no vectors.
+    #[error("{input}: {source}")]
+    Input {
+        /// Which, counted from 0, and by name if it has one.
+        input: String,
+        /// Why.
+        source: EmbedError,
     },
     /// There is no embedder for a set.
     #[error("{0}")]

@@ -26,28 +26,35 @@ mod cache;
 mod choose;
 mod error;
 mod hub;
+mod manifest;
 mod onnx;
 mod picture;
-mod preprocess;
+mod prepare;
 mod preset;
 mod resample;
 mod runtime;
 mod session;
+mod steps;
 mod tokenizer;
+mod vectors;
 
 use adb_model::{EmbedError, Pixels};
 
-pub use bundle::{
-    Bundle, FORMAT, FileEntry, Filter, ImageTower, Manifest, Preprocess, Resize, TextInputs,
-    TextTower, TokenizerSpec,
-};
+pub use bundle::Bundle;
 pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
 pub use error::{Error, ErrorKind};
 pub use hub::{Download, Hub, OnDownload};
+pub use manifest::{FORMAT, FileEntry, ImageTower, Manifest, TextInputs, TextTower, TokenizerSpec};
 pub use onnx::OnnxEmbedder;
 pub use preset::Preset;
 pub use runtime::{Backend, Found, Runtime};
+pub use steps::{Channels, Filter, Layout, Preprocess, Resize};
+pub use vectors::{AsPicture, Vectors};
+
+/// The embedder to use by itself: `Embedder::open("clip-vit-b-32")?.images(&["a.jpg"])?`. Behind
+/// the trait [`adb_model::Embedder`] it is what fills and searches sets.
+pub type Embedder = OnnxEmbedder;
 
 /// What decoding one picture may take unless it is set otherwise: 512 MiB, which is 179 million pixels
 /// of an ordinary JPEG. Pillow refuses more as well.

@@ -7,8 +7,8 @@ use ort::value::TensorElementType;
 
 use super::{
     Bundle, Cache, Error, MAX_DECODED_BYTES,
-    bundle::{ImageTower, TextTower},
-    preprocess::Preparer,
+    manifest::{ImageTower, TextTower},
+    prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Port, Values},
     tokenizer::Tokenizer,
@@ -22,6 +22,7 @@ pub struct OnnxEmbedder {
     bundle: Bundle,
     cache: Cache,
     threads: usize,
+    max_decoded_bytes: u64,
     preparer: Option<Preparer>,
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
     image: OnceLock<Result<ImageSide, Error>>,
@@ -65,13 +66,30 @@ impl OnnxEmbedder {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
         let (tokenizer, image, text) = Default::default();
-        Self { bundle, cache, threads, preparer, tokenizer, image, text }
+        Self {
+            bundle,
+            cache,
+            threads,
+            max_decoded_bytes: MAX_DECODED_BYTES,
+            preparer,
+            tokenizer,
+            image,
+            text,
+        }
     }
 
     /// Sets how many threads compute one batch.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
+        self
+    }
+
+    /// Sets how much memory decoding one picture may take, in bytes, where the caller does not say;
+    /// [`MAX_DECODED_BYTES`] unless it is set. An ingestion says it in its options.
+    #[must_use]
+    pub fn max_decoded_bytes(mut self, bytes: u64) -> Self {
+        self.max_decoded_bytes = bytes;
         self
     }
 
@@ -113,7 +131,7 @@ impl OnnxEmbedder {
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
                 let output =
@@ -128,7 +146,7 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
-            let runner = self.open(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
                 let (ids, mask) = text_inputs(&runner.inputs, tower)?;
                 let output =
@@ -142,7 +160,7 @@ impl OnnxEmbedder {
         side.as_ref().map_err(Clone::clone)
     }
 
-    fn open(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
+    fn open_graph(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
         let runtime = Runtime::start(&self.cache)?;
         for name in weights {
             self.bundle.verified(name)?;
@@ -216,7 +234,7 @@ impl Embedder for OnnxEmbedder {
         encoded: &[u8],
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
-        self.prepare_image_within(encoded, region, MAX_DECODED_BYTES)
+        self.prepare_image_within(encoded, region, self.max_decoded_bytes)
     }
 
     fn prepare_image_within(
@@ -243,10 +261,9 @@ impl Embedder for OnnxEmbedder {
             )));
         }
         let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        let edge = preparer.side() as i64;
         self.infer(&side.graph, images.len(), |range| {
             let mut values = Vec::with_capacity(range.len() * preparer.len());
-            let shape = vec![range.len() as i64, 3, edge, edge];
+            let shape = preparer.shape(range.len());
             images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
             vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
         })

@@ -1,8 +1,8 @@
 //! What a preset's bundle is put together from.
 
 use crate::embedders::{
-    Filter, ImageTower, Manifest, Preprocess, Preset, Resize, TextTower, TokenizerSpec,
-    bundle::FORMAT,
+    Channels, FORMAT, Filter, ImageTower, Layout, Manifest, Preprocess, Preset, Resize, TextTower,
+    TokenizerSpec,
 };
 
 /// A file of a repository → its name in the bundle.
@@ -29,10 +29,14 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
             input: None,
             output: None,
             preprocess: Preprocess {
-                resize: Resize { shortest_edge: 224, filter: Filter::Bicubic },
+                orient: false,
+                resize: Some(Resize::shortest_edge(224, Filter::Bicubic)),
                 center_crop: 224,
-                mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-                std: [0.268_629_54, 0.261_302_6, 0.275_777_1],
+                mean: Some([0.481_454_66, 0.457_827_5, 0.408_210_73]),
+                std: Some([0.268_629_54, 0.261_302_6, 0.275_777_1]),
+                standardize: false,
+                channels: Channels::Rgb,
+                layout: Layout::Nchw,
             },
         }),
         text: Some(TextTower {

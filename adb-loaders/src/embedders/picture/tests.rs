@@ -127,13 +127,9 @@ fn a_region_is_cut_to_the_picture() {
 #[test]
 fn a_picture_of_one_pixel_is_one() {
     let image = DynamicImage::from(RgbImage::from_pixel(1, 1, Colour([200, 200, 200])));
-    for format in [
-        ImageFormat::Png,
-        ImageFormat::Gif,
-        ImageFormat::WebP,
-        ImageFormat::Bmp,
-        ImageFormat::Tiff,
-    ] {
+    for format in
+        [ImageFormat::Png, ImageFormat::Gif, ImageFormat::WebP, ImageFormat::Bmp, ImageFormat::Tiff]
+    {
         let rgb = decode(&encode(&image, format), MAX_DECODED_BYTES).unwrap().rgb;
         assert_eq!((rgb.width, rgb.height), (1, 1), "{format:?}");
         assert_eq!(rgb.pixels, [200; 3], "{format:?}");

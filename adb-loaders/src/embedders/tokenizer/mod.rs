@@ -8,7 +8,7 @@ use std::{collections::HashMap, fs, io::Read};
 use serde::Deserialize;
 
 use self::{clip::ClipBpe, wordpiece::WordPiece};
-use super::{Bundle, Error, bundle::TokenizerSpec};
+use super::{Bundle, Error, TokenizerSpec};
 
 /// A batch of texts: row after row, each `width` long.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,554 @@
+//! Who may do what: users, their passwords and tokens, and sessions.
+//!
+//! Passwords are kept as Argon2id, API tokens as SHA-256 (they are random). Sessions are not kept
+//! at all: a token says who it is for and until when, signed with a key that lies beside the
+//! accounts, so that they outlive a restart, as the older SDK needs. A user who is removed, or gets
+//! another password, loses all sessions.
+
+mod command;
+mod password;
+mod store;
+mod token;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use adb_protocol::{
+    Credentials,
+    login::Session,
+    secrecy::{ExposeSecret, SecretString},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+pub(crate) use command::{begins_session, is_accounts};
+use store::{State, Store, User};
+use token::{Claims, Purpose, SigningKey};
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything, the accounts of others included.
+    Admin,
+    /// All commands on data.
+    User,
+    /// Commands that change nothing.
+    Reader,
+}
+
+impl Role {
+    const ALL: [Role; 3] = [Role::Admin, Role::User, Role::Reader];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Role::Admin => "admin",
+            Role::User => "user",
+            Role::Reader => "reader",
+        }
+    }
+
+    fn named(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|role| role.name() == name).ok_or_else(|| {
+            Error::Account(format!(
+                "there is no role `{name}`: this server has admin, user and reader"
+            ))
+        })
+    }
+}
+
+/// Somebody whose session is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub name: String,
+    /// The highest that the user has.
+    pub role: Role,
+}
+
+/// For how long sessions are good.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// A session's token. The SDKs renew it ten seconds before its end.
+    pub session: Duration,
+    /// What renews it.
+    pub refresh: Duration,
+}
+
+impl Default for Lifetimes {
+    /// An hour and a day, as ApertureDB has it.
+    fn default() -> Self {
+        Self { session: Duration::from_secs(3600), refresh: Duration::from_secs(86_400) }
+    }
+}
+
+/// The accounts of a server.
+pub struct Accounts {
+    store: Store,
+    state: Mutex<State>,
+    key: SigningKey,
+    lifetimes: Lifetimes,
+}
+
+/// The names alone.
+impl fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts")
+            .field("users", &self.state().users.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Accounts {
+    /// Opens the accounts that lie in a directory of the server's own.
+    ///
+    /// # Errors
+    /// When there are none (make them with [`Accounts::create`]), or they can't be read.
+    pub fn open(directory: &Path, lifetimes: Lifetimes) -> Result<Self, Error> {
+        let store = Store::at(directory);
+        let Some(state) = store.load()? else {
+            return Err(Error::Account(format!(
+                "there are no accounts yet ({}); make the first with `--init`",
+                store.path().display()
+            )));
+        };
+        let path = store.path();
+        Self::with(store, state, lifetimes)
+            .ok_or_else(|| Error::Content { path, fault: "its key is damaged".to_owned() })
+    }
+
+    /// Makes accounts with one user, `admin`, and answers the password, which is kept nowhere.
+    ///
+    /// # Errors
+    /// When there are accounts already, or they can't be written.
+    pub fn create(directory: &Path, lifetimes: Lifetimes) -> Result<(Self, SecretString), Error> {
+        let password = password::generate()?;
+        let accounts = Self::create_with(directory, &password, lifetimes)?;
+        Ok((accounts, password))
+    }
+
+    /// The same with a password that the caller has chosen.
+    ///
+    /// # Errors
+    /// The same; also when the password is too weak.
+    pub fn create_with(
+        directory: &Path,
+        password: &SecretString,
+        lifetimes: Lifetimes,
+    ) -> Result<Self, Error> {
+        let store = Store::at(directory);
+        if store.load()?.is_some() {
+            return Err(Error::Account(format!(
+                "there are accounts already ({})",
+                store.path().display()
+            )));
+        }
+        let mut state = State::new()?;
+        let admin = new_user(Some(password), vec![Role::Admin])?;
+        state.users.insert("admin".to_owned(), admin);
+        store.save(&state)?;
+        let path = store.path();
+        Self::with(store, state, lifetimes)
+            .ok_or_else(|| Error::Content { path, fault: "its key is damaged".to_owned() })
+    }
+
+    fn with(store: Store, state: State, lifetimes: Lifetimes) -> Option<Self> {
+        let key = state.signing_key()?;
+        Some(Self { store, state: Mutex::new(state), key, lifetimes })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A change is made on a copy and put in place whole: a panic leaves nothing half done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a session. Slow on purpose when a password is given, right or wrong: call it where it
+    /// may block. A name that is not known takes as long as one that is.
+    pub(crate) fn log_in(&self, credentials: &Credentials) -> Option<Result<Session, Error>> {
+        let name = match credentials {
+            Credentials::Password { username, password } => {
+                let stored =
+                    self.state().users.get(username).and_then(|user| user.password.clone());
+                let good = match &stored {
+                    Some(hash) => password::verify(password, hash),
+                    None => {
+                        // For the time that it takes.
+                        let _ = password::hash(password);
+                        false
+                    }
+                };
+                good.then(|| username.clone())?
+            }
+            Credentials::Token { username, token } => {
+                let print = token::fingerprint(token);
+                let state = self.state();
+                let mut owners = state.users.iter().filter(|(_, u)| u.tokens.contains_key(&print));
+                let (owner, _) = owners.next()?;
+                if username.as_ref().is_some_and(|name| name != owner) {
+                    return None;
+                }
+                owner.clone()
+            }
+        };
+        Some(self.session(&name))
+    }
+
+    /// Begins another session with what renews one; the old one stays good until its end.
+    pub(crate) fn renew(&self, refresh: &SecretString) -> Option<Result<Session, Error>> {
+        let claims = self.good(Purpose::Refresh, refresh)?;
+        Some(self.session(&claims.user))
+    }
+
+    /// Who sent a request with this token.
+    pub(crate) fn caller(&self, session: &SecretString) -> Option<Caller> {
+        let claims = self.good(Purpose::Session, session)?;
+        let state = self.state();
+        let role = state.users.get(&claims.user)?.roles.iter().min().copied()?;
+        drop(state);
+        Some(Caller { name: claims.user, role })
+    }
+
+    fn good(&self, purpose: Purpose, token: &SecretString) -> Option<Claims> {
+        let claims = token::verify(&self.key, purpose, token)?;
+        let current = self.state().users.get(&claims.user)?.generation;
+        (current == claims.generation && now() < claims.expires).then_some(claims)
+    }
+
+    fn session(&self, user: &str) -> Result<Session, Error> {
+        let generation = self.state().users.get(user).map_or(0, |user| user.generation);
+        let sign = |purpose, lifetime: Duration| {
+            // What is told is cut to whole seconds, what is checked is not shorter.
+            let expires = now() + lifetime.as_secs() + 1;
+            token::sign(&self.key, purpose, &Claims { user: user.to_owned(), generation, expires })
+        };
+        Ok(Session {
+            token: sign(Purpose::Session, self.lifetimes.session)?,
+            expires_in: self.lifetimes.session,
+            refresh_token: sign(Purpose::Refresh, self.lifetimes.refresh)?,
+            refresh_expires_in: self.lifetimes.refresh,
+        })
+    }
+
+    /// Makes a user.
+    ///
+    /// # Errors
+    /// When a rule forbids it, there is one of that name, or the file can't be written.
+    pub fn create_user(
+        &self,
+        name: &str,
+        password: Option<&SecretString>,
+        roles: &[String],
+    ) -> Result<(), Error> {
+        check_name(name)?;
+        let roles = if roles.is_empty() { vec![Role::User] } else { parse_roles(roles)? };
+        let user = new_user(password, roles)?;
+        self.change(|state| {
+            if state.users.contains_key(name) {
+                return Err(Error::Account(format!("there is a user `{name}` already")));
+            }
+            state.users.insert(name.to_owned(), user);
+            Ok(())
+        })
+    }
+
+    /// Removes a user, and with it all sessions and tokens. The last admin stays.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the file can't be written.
+    pub fn remove_user(&self, name: &str) -> Result<(), Error> {
+        self.change(|state| {
+            state.users.remove(name).ok_or_else(|| unknown(name))?;
+            keep_an_admin(state)
+        })
+    }
+
+    /// Makes a token that is nobody's yet.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn generate_token(&self) -> Result<SecretString, Error> {
+        let token = token::new_api_token()?;
+        self.change(|state| {
+            state.unassigned.insert(token::fingerprint(&token), shown(&token));
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Changes a user; what is `None` or empty stays.
+    ///
+    /// # Errors
+    /// When a rule forbids it, or the file can't be written; then nothing is changed.
+    pub(crate) fn update_user(&self, name: &str, change: &UserChange) -> Result<(), Error> {
+        let hashed = change.password.as_ref().map(checked_hash).transpose()?;
+        let roles = change.roles.as_deref().map(parse_roles).transpose()?;
+        self.change(|state| {
+            let State { users, unassigned, .. } = state;
+            let taken = |users: &std::collections::BTreeMap<String, User>, print: &str| {
+                users.values().any(|user| user.tokens.contains_key(print))
+            };
+            for token in &change.add_tokens {
+                let print = token::fingerprint(token);
+                // One that was not made here could be one that is easily guessed.
+                if unassigned.remove(&print).is_none() {
+                    let fault =
+                        if taken(users, &print) { "is in use" } else { "was not made here" };
+                    return Err(Error::Account(format!("the token {} {fault}", shown(token))));
+                }
+                let user = users.get_mut(name).ok_or_else(|| unknown(name))?;
+                user.tokens.insert(print, shown(token));
+            }
+            let user = users.get_mut(name).ok_or_else(|| unknown(name))?;
+            for token in &change.remove_tokens {
+                if user.tokens.remove(&token::fingerprint(token)).is_none() {
+                    let shown = shown(token);
+                    return Err(Error::Account(format!("`{name}` has no token {shown}")));
+                }
+                user.generation += 1;
+            }
+            if let Some(hashed) = hashed {
+                user.password = Some(hashed);
+                user.generation += 1;
+            }
+            if let Some(roles) = roles {
+                user.roles = roles;
+            }
+            keep_an_admin(state)
+        })
+    }
+
+    /// Name, roles and how tokens begin, of one user or of all.
+    pub(crate) fn details(&self, name: Option<&str>) -> Vec<(String, Vec<Role>, Vec<String>)> {
+        let state = self.state();
+        let wanted = state.users.iter().filter(|(user, _)| name.is_none_or(|name| name == *user));
+        wanted
+            .map(|(name, user)| {
+                (name.clone(), user.roles.clone(), user.tokens.values().cloned().collect())
+            })
+            .collect()
+    }
+
+    /// Applies a change to a copy, writes it, and puts it in place if that went well.
+    fn change(&self, apply: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
+        let mut state = self.state();
+        let mut copy = state.clone();
+        apply(&mut copy)?;
+        self.store.save(&copy)?;
+        *state = copy;
+        Ok(())
+    }
+}
+
+/// What is to change about a user.
+#[derive(Debug, Default)]
+pub(crate) struct UserChange {
+    pub password: Option<SecretString>,
+    pub roles: Option<Vec<String>>,
+    pub add_tokens: Vec<SecretString>,
+    pub remove_tokens: Vec<SecretString>,
+}
+
+fn new_user(password: Option<&SecretString>, roles: Vec<Role>) -> Result<User, Error> {
+    let password = password.map(checked_hash).transpose()?;
+    // Random, so that sessions of a removed user are not those of a new one of that name.
+    let generation = u64::from(u32::from_le_bytes(random()?));
+    Ok(User { password, tokens: Default::default(), roles, generation })
+}
+
+fn checked_hash(password: &SecretString) -> Result<String, Error> {
+    password::check_strength(password)?;
+    password::hash(password)
+}
+
+/// Four characters or more, no blanks, no leading underscore: as ApertureDB has it.
+fn check_name(name: &str) -> Result<(), Error> {
+    let good = name.chars().count() >= 4
+        && name.len() <= 64
+        && !name.starts_with('_')
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+    if good {
+        return Ok(());
+    }
+    Err(Error::Account(
+        "a user's name has four to 64 characters, no blanks, and no underscore in front".to_owned(),
+    ))
+}
+
+fn parse_roles(names: &[String]) -> Result<Vec<Role>, Error> {
+    if names.is_empty() {
+        return Err(Error::Account("a user has at least one role".to_owned()));
+    }
+    names.iter().map(|name| Role::named(name)).collect()
+}
+
+fn keep_an_admin(state: &State) -> Result<(), Error> {
+    if state.users.values().any(|user| user.roles.contains(&Role::Admin)) {
+        return Ok(());
+    }
+    Err(Error::Account("this is the last admin".to_owned()))
+}
+
+fn unknown(name: &str) -> Error {
+    Error::Account(format!("there is no user `{name}`"))
+}
+
+/// How a token begins, and no more.
+fn shown(token: &SecretString) -> String {
+    token.expose_secret().chars().take(9).chain("...".chars()).collect()
+}
+
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::Crypto(format!("the system gives no random numbers: {e}")))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_password(username: &str, password: &str) -> Credentials {
+        Credentials::Password { username: username.into(), password: password.into() }
+    }
+
+    fn fresh() -> (tempfile::TempDir, Accounts) {
+        let dir = tempfile::tempdir().unwrap();
+        let accounts =
+            Accounts::create_with(dir.path(), &"admin-admin-1".into(), Lifetimes::default())
+                .unwrap();
+        (dir, accounts)
+    }
+
+    #[test]
+    fn a_session_outlives_a_restart() {
+        let (dir, accounts) = fresh();
+        assert!(accounts.log_in(&by_password("admin", "wrong")).is_none());
+        assert!(accounts.log_in(&by_password("nobody", "admin-admin-1")).is_none());
+        let session = accounts.log_in(&by_password("admin", "admin-admin-1")).unwrap().unwrap();
+        drop(accounts);
+
+        let accounts = Accounts::open(dir.path(), Lifetimes::default()).unwrap();
+        let caller = accounts.caller(&session.token).unwrap();
+        assert_eq!(caller, Caller { name: "admin".into(), role: Role::Admin });
+        assert!(accounts.caller(&session.refresh_token).is_none());
+        let renewed = accounts.renew(&session.refresh_token).unwrap().unwrap();
+        assert!(accounts.caller(&renewed.token).is_some());
+        assert!(accounts.caller(&session.token).is_some(), "the old one stays good");
+        assert!(accounts.renew(&session.token).is_none());
+    }
+
+    #[test]
+    fn the_file_is_its_owners_and_holds_no_secret() {
+        let (dir, accounts) = fresh();
+        let token = accounts.generate_token().unwrap();
+        let path = dir.path().join("accounts.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("admin-admin-1") && !text.contains(token.expose_secret()));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&path), 0o600);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+            Accounts::open(dir.path(), Lifetimes::default()).unwrap();
+            assert_eq!(mode(&path), 0o600);
+        }
+    }
+
+    #[test]
+    fn sessions_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let lifetimes = Lifetimes { session: Duration::ZERO, ..Lifetimes::default() };
+        let accounts =
+            Accounts::create_with(dir.path(), &"admin-admin-1".into(), lifetimes).unwrap();
+        let session = accounts.session("admin").unwrap();
+        std::thread::sleep(Duration::from_millis(1100));
+        assert!(accounts.caller(&session.token).is_none());
+        assert!(accounts.renew(&session.refresh_token).is_some());
+    }
+
+    #[test]
+    fn another_password_ends_all_sessions() {
+        let (_dir, accounts) = fresh();
+        let session = accounts.session("admin").unwrap();
+        let change = UserChange { password: Some("other-pass-2".into()), ..UserChange::default() };
+        accounts.update_user("admin", &change).unwrap();
+        assert!(accounts.caller(&session.token).is_none());
+        assert!(accounts.renew(&session.refresh_token).is_none());
+        assert!(accounts.log_in(&by_password("admin", "other-pass-2")).is_some());
+        assert!(accounts.log_in(&by_password("admin", "admin-admin-1")).is_none());
+    }
+
+    #[test]
+    fn tokens_are_made_here_and_are_one_users() {
+        let (_dir, accounts) = fresh();
+        accounts.create_user("anna", None, &[]).unwrap();
+        let token = accounts.generate_token().unwrap();
+        let by_token = |username: Option<&str>| Credentials::Token {
+            username: username.map(str::to_owned),
+            token: token.clone(),
+        };
+        assert!(accounts.log_in(&by_token(None)).is_none(), "it is nobody's yet");
+        let add = UserChange { add_tokens: vec![token.clone()], ..UserChange::default() };
+        accounts.update_user("anna", &add).unwrap();
+        assert!(accounts.log_in(&by_token(Some("admin"))).is_none());
+        assert!(accounts.log_in(&by_token(Some("anna"))).is_some());
+        let session = accounts.log_in(&by_token(None)).unwrap().unwrap();
+        assert_eq!(accounts.caller(&session.token).unwrap().role, Role::User);
+
+        let error = accounts.update_user("admin", &add).unwrap_err().to_string();
+        assert!(error.contains("in use") && !error.contains(token.expose_secret()), "{error}");
+        let foreign = UserChange { add_tokens: vec!["adbp_mine".into()], ..UserChange::default() };
+        assert!(accounts.update_user("anna", &foreign).is_err());
+
+        let remove = UserChange { remove_tokens: vec![token.clone()], ..UserChange::default() };
+        accounts.update_user("anna", &remove).unwrap();
+        assert!(accounts.log_in(&by_token(None)).is_none());
+        assert!(accounts.caller(&session.token).is_none());
+    }
+
+    #[test]
+    fn rules_of_accounts() {
+        let (_dir, accounts) = fresh();
+        for name in ["bob", "_bob", "bo b", "", &"x".repeat(65)] {
+            assert!(accounts.create_user(name, None, &[]).is_err(), "{name}");
+        }
+        assert!(accounts.create_user("anna", Some(&"weak".into()), &[]).is_err());
+        assert!(accounts.create_user("anna", None, &["root".into()]).is_err());
+        assert!(accounts.create_user("admin", None, &[]).is_err());
+        assert!(accounts.remove_user("admin").is_err(), "the last admin stays");
+        let demote = UserChange { roles: Some(vec!["reader".into()]), ..UserChange::default() };
+        assert!(accounts.update_user("admin", &demote).is_err());
+        accounts.create_user("anna", None, &["admin".into()]).unwrap();
+        accounts.update_user("admin", &demote).unwrap();
+        let session = accounts.session("admin").unwrap();
+        assert_eq!(accounts.caller(&session.token).unwrap().role, Role::Reader);
+        accounts.remove_user("admin").unwrap();
+        assert!(accounts.caller(&session.token).is_none());
+        accounts.create_user("admin", None, &[]).unwrap();
+        assert!(accounts.caller(&session.token).is_none(), "not the same admin");
+    }
+
+    #[test]
+    fn damaged_files_are_not_taken_for_none() {
+        let (dir, accounts) = fresh();
+        drop(accounts);
+        let open = || Accounts::open(dir.path(), Lifetimes::default());
+        assert!(Accounts::create(dir.path(), Lifetimes::default()).is_err());
+        std::fs::write(dir.path().join("accounts.json"), "{\"format\":1").unwrap();
+        assert!(matches!(open(), Err(Error::Content { .. })));
+        assert!(Accounts::create(dir.path(), Lifetimes::default()).is_err());
+        std::fs::remove_file(dir.path().join("accounts.json")).unwrap();
+        assert!(open().unwrap_err().to_string().contains("--init"));
+    }
+}

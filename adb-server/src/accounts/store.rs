@@ -1,0 +1,141 @@
+//! The file of accounts: only its owner can read it, and it is replaced in one step.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde::{Deserialize, Serialize};
+
+use super::{Role, random, token::SigningKey};
+use crate::Error;
+
+const FILE: &str = "accounts.json";
+const FORMAT: u32 = 1;
+
+/// One user.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct User {
+    /// Argon2id, as a PHC string; none: there is no way in by password.
+    pub password: Option<String>,
+    /// Fingerprints of API tokens, and how each begins, so that a person can tell them apart.
+    #[serde(default)]
+    pub tokens: BTreeMap<String, String>,
+    /// What the user may do.
+    pub roles: Vec<Role>,
+    /// Rises when sessions of before are to end.
+    pub generation: u64,
+}
+
+/// All users, and the key that signs their sessions.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct State {
+    format: u32,
+    signing_key: String,
+    /// Tokens that were generated and are nobody's yet, by fingerprint.
+    #[serde(default)]
+    pub unassigned: BTreeMap<String, String>,
+    pub users: BTreeMap<String, User>,
+}
+
+impl State {
+    /// Nobody, and a key of its own.
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self {
+            format: FORMAT,
+            signing_key: BASE64.encode(random::<32>()?),
+            unassigned: BTreeMap::new(),
+            users: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn signing_key(&self) -> Option<SigningKey> {
+        BASE64.decode(&self.signing_key).ok()?.try_into().ok()
+    }
+}
+
+/// A directory of the server's own.
+#[derive(Debug)]
+pub(super) struct Store {
+    directory: PathBuf,
+}
+
+impl Store {
+    pub(super) fn at(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.join(FILE)
+    }
+
+    /// What is there; none if nothing is.
+    pub(super) fn load(&self) -> Result<Option<State>, Error> {
+        let path = self.path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::File { path, source }),
+        };
+        // What serde says could quote a secret; where it stopped says enough.
+        let state: State = serde_json::from_slice(&text).map_err(|e| Error::Content {
+            path: path.clone(),
+            fault: format!("not a file of accounts, at line {}, column {}", e.line(), e.column()),
+        })?;
+        let fault = |fault: &str| Error::Content { path: path.clone(), fault: fault.to_owned() };
+        if state.format != FORMAT {
+            return Err(fault("written by a newer adb"));
+        }
+        if state.signing_key().is_none() {
+            return Err(fault("its key is damaged; remove the file and make accounts anew"));
+        }
+        private(&path)?;
+        Ok(Some(state))
+    }
+
+    /// Replaces what is there: after a power failure it is the old or the new, and whole.
+    pub(super) fn save(&self, state: &State) -> Result<(), Error> {
+        let path = self.path();
+        let failed = |source| Error::File { path: path.clone(), source };
+        fs::create_dir_all(&self.directory).map_err(failed)?;
+        // Made with mode 0600.
+        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
+        serde_json::to_writer_pretty(&mut file, state).map_err(|e| failed(e.into()))?;
+        file.flush().and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        sync_directory(&self.directory).map_err(failed)
+    }
+}
+
+/// Takes the file from everybody but its owner, should somebody have given it to them.
+#[cfg(unix)]
+fn private(path: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), "others could read the accounts; not any more");
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path) -> Result<(), Error> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    fs::File::open(directory)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! One connection of the framed protocol.
+
+use std::{future::Future, io, time::Duration};
+
+use adb_protocol::{Error as WireError, Hello, Message, Protocols, frame};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::service::Service;
+
+/// Bytes of a message that are believed in before they have come.
+const TRUSTED: usize = 1 << 20;
+
+/// Why a connection ended before its time. None of it is an error of the server.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Wire(#[from] WireError),
+    #[error("{0} took too long")]
+    Late(&'static str),
+    #[error("no protocol in common: the client wants {wanted}, this server has {has}")]
+    Protocol { wanted: Protocols, has: Protocols },
+}
+
+/// What a listener tells its connections.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub service: Service,
+    pub tls: Option<TlsAcceptor>,
+    pub allowed: Protocols,
+    pub stop: CancellationToken,
+}
+
+/// Speaks with a client until it goes, or the server stops.
+pub(crate) async fn serve<S>(mut stream: S, setup: &Setup) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let arrival = setup.service.limits().arrival;
+    let chosen = within(arrival, "the hello", greet(&mut stream, setup)).await??;
+    match (&setup.tls, chosen == Protocols::TLS) {
+        (Some(acceptor), true) => {
+            let stream = within(arrival, "TLS", acceptor.accept(stream)).await??;
+            converse(stream, setup).await
+        }
+        _ => converse(stream, setup).await,
+    }
+}
+
+async fn within<T>(
+    time: Duration,
+    what: &'static str,
+    work: impl Future<Output = T>,
+) -> Result<T, Ended> {
+    timeout(time, work).await.map_err(|_| Ended::Late(what))
+}
+
+async fn greet<S>(stream: &mut S, setup: &Setup) -> Result<Protocols, Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut bytes = [0; Hello::BYTES];
+    stream.read_exact(&mut bytes).await?;
+    let hello = Hello::from_bytes(bytes)?;
+    let answer = hello.answer(setup.allowed);
+    stream.write_all(&answer.to_bytes()).await?;
+    stream.flush().await?;
+    if answer.protocols == Protocols::NONE {
+        return Err(Ended::Protocol { wanted: hello.protocols, has: setup.allowed });
+    }
+    Ok(answer.protocols)
+}
+
+async fn converse<S>(mut stream: S, setup: &Setup) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = &setup.service;
+    let limits = service.limits();
+    while let Some(header) = next_header(&mut stream, setup).await? {
+        let length = frame::length(header, limits.message)?;
+        let _room = service.room(length).await;
+        let payload = receive(&mut stream, length, limits.arrival).await?;
+        service.metrics().received(frame::HEADER + length);
+        let (json, blobs) = service.answer(Message::decode(&payload)?).await;
+        drop(payload);
+        let answer = Message { json, blobs, token: None }.encode(limits.message)?;
+        service.metrics().sent(answer.length());
+        // A client that takes nothing must not hold its room for ever.
+        let time = patience(limits.arrival, answer.length());
+        within(time, "taking the answer", send(&mut stream, answer.into_pieces())).await??;
+    }
+    // Says goodbye in TLS; whoever is gone does not hear it.
+    let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+    Ok(())
+}
+
+/// The next length; none when the client has gone between messages, or the server stops.
+async fn next_header<S>(stream: &mut S, setup: &Setup) -> Result<Option<[u8; 4]>, Ended>
+where
+    S: AsyncRead + Unpin,
+{
+    let limits = setup.service.limits();
+    let mut header = [0; frame::HEADER];
+    let first = tokio::select! {
+        biased;
+        // Reading is safe to drop: nothing was taken yet.
+        first = timeout(limits.idle, stream.read(&mut header)) => first,
+        () = setup.stop.cancelled() => return Ok(None),
+    };
+    let read = match first {
+        Err(_) => return Ok(None),
+        Ok(read) => read?,
+    };
+    if read == 0 {
+        return Ok(None);
+    }
+    within(limits.arrival, "a message", stream.read_exact(&mut header[read..])).await??;
+    Ok(Some(header))
+}
+
+/// Reads a message. Memory is taken as bytes come, until there are enough to believe the rest.
+async fn receive<S>(stream: &mut S, length: usize, arrival: Duration) -> Result<Bytes, Ended>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut payload = BytesMut::with_capacity(length.min(TRUSTED));
+    let whole = async {
+        while payload.len() < length {
+            let missing = length - payload.len();
+            if payload.len() == payload.capacity() {
+                payload.reserve(missing);
+            }
+            if stream.read_buf(&mut (&mut payload).limit(missing)).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+            }
+        }
+        Ok(())
+    };
+    within(patience(arrival, length), "a message", whole).await??;
+    Ok(payload.freeze())
+}
+
+/// `arrival` for each mebibyte that was begun.
+fn patience(arrival: Duration, bytes: usize) -> Duration {
+    arrival.saturating_mul(u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1))
+}
+
+/// Writes all pieces, several in one call: the SDK expects a length in one piece.
+async fn send<S>(stream: &mut S, pieces: Vec<Bytes>) -> io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
+    let mut pieces: std::collections::VecDeque<Bytes> = pieces.into();
+    while let Some(first) = pieces.front_mut() {
+        if first.is_empty() {
+            pieces.pop_front();
+            continue;
+        }
+        let mut written = if stream.is_write_vectored() {
+            let slices: Vec<io::IoSlice<'_>> =
+                pieces.iter().take(64).map(|piece| io::IoSlice::new(piece)).collect();
+            stream.write_vectored(&slices).await?
+        } else {
+            stream.write(first).await?
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        while let Some(piece) = pieces.front_mut() {
+            let taken = written.min(piece.len());
+            piece.advance(taken);
+            written -= taken;
+            if !piece.is_empty() {
+                break;
+            }
+            pieces.pop_front();
+        }
+    }
+    stream.flush().await
+}

@@ -1,0 +1,31 @@
+//! Serves any [`adb_model::Database`] over ApertureDB's wire protocol and over REST, so that the
+//! official Python SDK works against it.
+//!
+//! ```no_run
+//! # async fn serve(db: std::sync::Arc<dyn adb_model::Database>) -> Result<(), adb_server::Error> {
+//! use adb_server::{Access, Accounts, Lifetimes, Options, Server};
+//!
+//! let state = std::path::Path::new("server");
+//! let (accounts, password) = Accounts::create(state, Lifetimes::default())?;
+//! let server = Server::bind(db, Options::new(55555, Access::Accounts(accounts.into()))).await?;
+//! server.run(std::future::pending()).await;
+//! # drop(password); Ok(()) }
+//! ```
+//! Sessions, users and tokens are the server's own: the database never sees them. An address that
+//! other machines can reach is refused without TLS and accounts.
+
+mod accounts;
+mod connection;
+mod error;
+mod metrics;
+mod options;
+mod rest;
+mod server;
+mod service;
+mod tls;
+
+pub use accounts::{Accounts, Lifetimes, Role};
+pub use error::Error;
+pub use options::{Access, Limits, Options};
+pub use server::Server;
+pub use tls::Identity;

@@ -1,0 +1,238 @@
+//! Listens, accepts, and stops in order.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use adb_model::Database;
+use adb_protocol::Protocols;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Access, Error, Options,
+    connection::{self, Setup},
+    rest,
+    service::Service,
+};
+
+/// A server that listens.
+pub struct Server {
+    framed: TcpListener,
+    rest: Option<TcpListener>,
+    setup: Setup,
+    connections: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("framed", &self.framed.local_addr())
+            .field("rest", &self.rest.as_ref().map(TcpListener::local_addr))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Begins to listen; clients are answered by [`Server::run`].
+    ///
+    /// # Errors
+    /// When an address is taken, or other machines could reach it without TLS or without accounts.
+    pub async fn bind(db: Arc<dyn Database>, options: Options) -> Result<Self, Error> {
+        for address in [Some(options.listen), options.rest].into_iter().flatten() {
+            guard(address, &options)?;
+        }
+        let framed = listen(options.listen).await?;
+        let rest = match options.rest {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let allowed = match (&options.tls, options.plain_beside_tls) {
+            (None, _) => Protocols::PLAIN,
+            (Some(_), true) => Protocols::EITHER,
+            (Some(_), false) => Protocols::TLS,
+        };
+        let connections = options.limits.connections.clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Self {
+            framed,
+            rest,
+            setup: Setup {
+                service: Service::new(db, options.access, options.limits),
+                tls: options.tls.map(|identity| identity.acceptor()),
+                allowed,
+                stop: CancellationToken::new(),
+            },
+            connections: Arc::new(Semaphore::new(connections)),
+        })
+    }
+
+    /// Where the framed protocol is spoken.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.framed.local_addr()
+    }
+
+    /// Where REST is, if anywhere.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn rest_address(&self) -> io::Result<Option<SocketAddr>> {
+        self.rest.as_ref().map(TcpListener::local_addr).transpose()
+    }
+
+    /// Answers clients until `stop` is done. Then no connection is accepted, silent ones are closed,
+    /// and requests at work have [`Limits::drain`](crate::Limits::drain) to end. Answers whether all
+    /// of them did.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> bool {
+        let Self { framed, rest, setup, connections } = self;
+        let tasks = TaskTracker::new();
+        let rest = rest.map(|listener| (listener, rest::router(setup.service.clone())));
+        let framed = accept(framed, &connections, &setup.stop, |stream, permit| {
+            let setup = setup.clone();
+            tasks.spawn(async move {
+                let _open = setup.service.metrics().connected();
+                if let Err(e) = connection::serve(stream, &setup).await {
+                    tracing::debug!(reason = %e, "connection ended");
+                }
+                drop(permit);
+            });
+        });
+        let rest = async {
+            let Some((listener, router)) = rest else { return };
+            accept(listener, &connections, &setup.stop, |stream, permit| {
+                let (setup, router) = (setup.clone(), router.clone());
+                tasks.spawn(async move {
+                    let _open = setup.service.metrics().connected();
+                    serve_rest(stream, &setup, router).await;
+                    drop(permit);
+                });
+            })
+            .await;
+        };
+        tokio::select! {
+            () = stop => {}
+            _ = async { tokio::join!(framed, rest) } => {}
+        }
+        setup.stop.cancel();
+        tasks.close();
+        tracing::info!(connections = tasks.len(), "stopping");
+        timeout(setup.service.limits().drain, tasks.wait()).await.is_ok()
+    }
+}
+
+/// Refuses an address that other machines could reach without proof of who they are, or whose
+/// traffic could be read.
+fn guard(address: SocketAddr, options: &Options) -> Result<(), Error> {
+    let own = match address.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    let accounts = matches!(options.access, Access::Accounts(_));
+    let plain = options.tls.is_none() || options.plain_beside_tls;
+    let lacks = match (accounts, plain) {
+        (true, false) => return Ok(()),
+        (false, true) => "TLS and accounts",
+        (false, false) => "accounts",
+        (true, true) => "TLS, for all connections",
+    };
+    if own { Ok(()) } else { Err(Error::Exposed { address: address.to_string(), lacks }) }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address: address.to_string(), source })
+}
+
+/// Accepts until it is told to stop; waits while there are too many connections.
+async fn accept(
+    listener: TcpListener,
+    connections: &Arc<Semaphore>,
+    stop: &CancellationToken,
+    mut begin: impl FnMut(TcpStream, Option<OwnedSemaphorePermit>),
+) {
+    loop {
+        let next = async {
+            let permit = Arc::clone(connections).acquire_owned().await.ok();
+            (listener.accept().await, permit)
+        };
+        let (accepted, permit) = tokio::select! {
+            () = stop.cancelled() => return,
+            next = next => next,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // Without either it works as well.
+                let _ = stream.set_nodelay(true);
+                let alive = TcpKeepalive::new().with_time(Duration::from_secs(60));
+                let _ = SockRef::from(&stream).set_tcp_keepalive(&alive);
+                begin(stream, permit);
+            }
+            // Too many open files, most likely: some will be closed.
+            Err(e) => {
+                tracing::warn!(error = %e, "can't accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve_rest(stream: TcpStream, setup: &Setup, router: Router) {
+    match &setup.tls {
+        Some(acceptor) => {
+            let arrival = setup.service.limits().arrival;
+            match handshake(acceptor, stream, arrival).await {
+                Some(stream) => http(stream, setup, router).await,
+                None => tracing::debug!("connection ended: no TLS"),
+            }
+        }
+        None => http(stream, setup, router).await,
+    }
+}
+
+async fn handshake(
+    acceptor: &TlsAcceptor,
+    stream: TcpStream,
+    arrival: Duration,
+) -> Option<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    timeout(arrival, acceptor.accept(stream)).await.ok()?.ok()
+}
+
+async fn http<S>(stream: S, setup: &Setup, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(setup.service.limits().idle);
+    let connection =
+        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = setup.stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(e) = ended {
+        tracing::debug!(reason = %e, "connection ended");
+    }
+}

@@ -1,0 +1,147 @@
+//! Certificates: read, or made by the server itself.
+
+use std::{
+    fmt, fs,
+    io::{self, Write},
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::ring, version},
+};
+
+use crate::Error;
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Identity {
+    config: Arc<ServerConfig>,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity")
+    }
+}
+
+impl Identity {
+    /// Reads a certificate (with those that vouch for it after it) and its key, both PEM.
+    ///
+    /// # Errors
+    /// When a file can't be read, holds none, or the two do not belong together.
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, Error> {
+        let read = |path: &Path| {
+            fs::read(path).map_err(|source| Error::File { path: path.to_owned(), source })
+        };
+        let content = |path: &Path, fault: String| Error::Content { path: path.to_owned(), fault };
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(&read(certificate)?)
+                .collect::<Result<_, _>>()
+                .map_err(|e| content(certificate, format!("not PEM: {e}")))?;
+        if chain.is_empty() {
+            return Err(content(certificate, "there is no certificate in it".to_owned()));
+        }
+        let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
+            .map_err(|e| content(key, format!("there is no private key in it: {e}")))?;
+        let versions = [&version::TLS13, &version::TLS12];
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&versions)
+            .map_err(|e| Error::Crypto(e.to_string()))?
+            .with_no_client_auth()
+            .with_single_cert(chain, secret)
+            .map_err(|e| content(certificate, e.to_string()))?;
+        Ok(Self { config: Arc::new(config) })
+    }
+
+    /// A certificate that vouches for itself, for `localhost`, 127.0.0.1, ::1 and the given names and
+    /// addresses. It is kept in the directory (`certificate.pem`, `key.pem`) and used again as long as
+    /// it has all names; clients trust it by being given `certificate.pem`.
+    ///
+    /// # Errors
+    /// When a name is none, or the files can't be read or written.
+    pub fn self_signed(directory: &Path, names: &[String]) -> Result<(Self, PathBuf), Error> {
+        let (certificate, key, listed) = (
+            directory.join("certificate.pem"),
+            directory.join("key.pem"),
+            directory.join("certificate-names.txt"),
+        );
+        let mut all = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+        for name in names {
+            // Somebody else's address or "any" is no name to connect to.
+            let unspecified = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
+            if !unspecified && !all.contains(name) {
+                all.push(name.clone());
+            }
+        }
+        let wanted = all.join("\n");
+        if !fs::read_to_string(&listed).is_ok_and(|had| had == wanted) {
+            let made = rcgen::generate_simple_self_signed(all)
+                .map_err(|e| Error::Crypto(format!("no certificate can be made: {e}")))?;
+            fs::create_dir_all(directory)
+                .map_err(|source| Error::File { path: directory.to_owned(), source })?;
+            write(&key, &made.signing_key.serialize_pem())?;
+            write(&certificate, &made.cert.pem())?;
+            // Last: without it the others are made anew.
+            write(&listed, &wanted)?;
+        }
+        Ok((Self::from_files(&certificate, &key)?, certificate))
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+}
+
+/// Replaces a file in one step; it is its owner's alone.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let failed = |source| Error::File { path: path.to_owned(), source };
+    let directory = path.parent().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_once_and_for_all_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let (_, path) = Identity::self_signed(dir.path(), &names).unwrap();
+            fs::read_to_string(path).unwrap()
+        };
+        let first = make(&["0.0.0.0"]);
+        assert_eq!(make(&[]), first);
+        assert_ne!(make(&["example.com", "10.0.0.7"]), first);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let key = fs::metadata(dir.path().join("key.pem")).unwrap();
+            assert_eq!(key.permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_fit() {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, certificate) = Identity::self_signed(dir.path(), &[]).unwrap();
+        let other = dir.path().join("other");
+        Identity::self_signed(&other, &[]).unwrap();
+        let told = |certificate: &Path, key: &Path| {
+            Identity::from_files(certificate, key).unwrap_err().to_string()
+        };
+        assert!(told(&certificate, &other.join("key.pem")).contains("certificate.pem"));
+        assert!(told(&certificate, &certificate).contains("no private key"));
+        let key = dir.path().join("key.pem");
+        assert!(told(&key, &key).contains("no certificate"));
+        assert!(told(&dir.path().join("none.pem"), &key).contains("none.pem"));
+    }
+}
