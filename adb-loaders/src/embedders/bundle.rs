@@ -9,14 +9,17 @@ use std::{
 use adb_model::EmbedderIdentity;
 use sha2::{Digest, Sha256};
 
-use super::{Error, ErrorKind, Manifest};
+use super::{
+    Error, ErrorKind, Manifest,
+    checked::{self, Stamp},
+};
 
 pub(super) const MANIFEST: &str = "bundle.json";
 
 /// A bundle on disk, its description read and checked.
 ///
-/// Sizes are compared when it is opened; contents when a file is first used, because hashing
-/// hundreds of megabytes for a search that needs half of them would be felt.
+/// Sizes are compared when it is opened; contents when a file is used, and then it is remembered
+/// that they were, because hashing hundreds of megabytes in each process would be felt.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     dir: PathBuf,
@@ -31,21 +34,7 @@ impl Bundle {
     /// When `bundle.json` is missing, of another format or broken, names files outside the
     /// directory, or a file is missing or has another size.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, Error> {
-        let dir = dir.into();
-        let path = dir.join(MANIFEST);
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::bundle(
-                    &dir,
-                    "there is no bundle.json, so this is no embedder; name a bundle's directory, or build one with `python3 tools/models/starter.py`",
-                ));
-            }
-            Err(e) => return Err(Error::io(&path, e)),
-        };
-        let manifest = Manifest::parse(&text).map_err(|m| Error::bundle(&path, m))?;
-        manifest.check().map_err(|m| Error::bundle(&path, m))?;
-        let bundle = Self { identity: manifest.identity(), dir, manifest };
+        let bundle = Self::described(dir)?;
         for (name, entry) in &bundle.manifest.files {
             let file = bundle.dir.join(name);
             let meta = fs::metadata(&file).map_err(|e| Error::io(&file, e))?;
@@ -61,6 +50,51 @@ impl Bundle {
             }
         }
         Ok(bundle)
+    }
+
+    /// The bundle in a directory, whose files were not looked at.
+    pub(super) fn described(dir: impl Into<PathBuf>) -> Result<Self, Error> {
+        let dir = dir.into();
+        let path = dir.join(MANIFEST);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::bundle(
+                    &dir,
+                    "there is no bundle.json, so this is no embedder; name a bundle's directory, or let `embedders init` describe the ONNX files in it",
+                ));
+            }
+            Err(e) => return Err(Error::io(&path, e)),
+        };
+        let manifest = Manifest::parse(&text).map_err(|m| Error::bundle(&path, m))?;
+        manifest.check().map_err(|m| Error::bundle(&path, m))?;
+        Ok(Self { identity: manifest.identity(), dir, manifest })
+    }
+
+    /// The files that are missing or not those that it was made with.
+    ///
+    /// A file is hashed once, and again when it was written to: see [`checked`].
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn damaged(&self) -> Result<Vec<String>, Error> {
+        let mut damaged = Vec::new();
+        for (name, entry) in &self.manifest.files {
+            let path = self.dir.join(name);
+            match fs::metadata(&path) {
+                Ok(meta) if meta.len() == entry.bytes => match self.verified(name) {
+                    Ok(_) => {}
+                    Err(e) if matches!(e.kind(), ErrorKind::Damaged { .. }) => {
+                        damaged.push(name.clone());
+                    }
+                    Err(e) => return Err(e),
+                },
+                Ok(_) => damaged.push(name.clone()),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => damaged.push(name.clone()),
+                Err(e) => return Err(Error::io(&path, e)),
+            }
+        }
+        Ok(damaged)
     }
 
     /// Its directory.
@@ -91,11 +125,23 @@ impl Bundle {
             // `check` has seen to it that every file in use is listed.
             return Err(Error::bundle(&path, "it is not among the bundle's files"));
         };
+        if checked::is_known(&self.dir, name, &entry.sha256) {
+            return Ok(path);
+        }
+        let stamp = Stamp::of(&path).map_err(|e| Error::io(&path, e))?;
         let got = sha256(&path).map_err(|e| Error::io(&path, e))?;
         if got.eq_ignore_ascii_case(&entry.sha256) {
+            checked::remember(&self.dir, name, &got, stamp);
             return Ok(path);
         }
         Err(ErrorKind::Damaged { path, wanted: entry.sha256.clone(), got }.into())
+    }
+
+    /// As [`verified`](Self::verified), for a file that looks well and does not work: it is hashed
+    /// again.
+    pub(super) fn verified_anew(&self, name: &str) -> Result<PathBuf, Error> {
+        checked::forget(&self.dir, name);
+        self.verified(name)
     }
 }
 

@@ -190,7 +190,7 @@ impl Chooser {
                 Some(bundle)
             }
             Some(asked) if asked != name => return Err(other(format!("`{asked}`"))),
-            _ => self.cache.bundle(name)?,
+            _ => self.here(name)?,
         };
         let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
         let place = self.cache.bundle_dir(name);
@@ -221,6 +221,14 @@ impl Chooser {
             set.name
         );
         self.chosen(set, bundle, Why::SetHasIt, vec![first])
+    }
+
+    /// From the cache alone; a hub is asked only to mend what is damaged there.
+    fn here(&self, name: &str) -> Result<Option<Bundle>, Error> {
+        match Preset::named(name).filter(|preset| preset.is_on_a_hub()) {
+            Some(preset) => self.hub.mended(preset, &self.cache, &self.on_download),
+            None => self.cache.bundle(name),
+        }
     }
 
     /// A set that adb did not make says nothing about its vectors. What is asked for or declared
@@ -306,20 +314,19 @@ impl Chooser {
         Ok(OnnxEmbedder::new(self.bundle(asked)?, self.cache.clone()))
     }
 
-    /// From the cache, else from the hub.
+    /// From the cache, else from the hub, which also mends what is damaged in the cache.
     fn named(&self, name: &str) -> Result<Bundle, Error> {
-        if let Some(bundle) = self.cache.bundle(name)? {
-            return Ok(bundle);
+        if let Some(preset) = Preset::named(name).filter(|preset| preset.is_on_a_hub()) {
+            return self.hub.fetch(preset, &self.cache, &self.on_download);
         }
-        match Preset::named(name) {
-            Some(preset) => self.hub.fetch(preset, &self.cache, &self.on_download),
-            None => Err(ErrorKind::NoneFound(format!(
+        self.cache.bundle(name)?.ok_or_else(|| {
+            ErrorKind::NoneFound(format!(
                 "the embedder `{name}` is not in {}; {}",
                 self.cache.bundle_dir(name).display(),
                 how_to_get(name)
             ))
-            .into()),
-        }
+            .into()
+        })
     }
 
     /// Like [`chosen`](Self::chosen), for a set that is still to be made: that the bundle works is
@@ -375,17 +382,14 @@ fn is_directory(asked: &str) -> bool {
 }
 
 fn how_to_get(name: &str) -> String {
-    if name == Starter512::NAME {
-        return "run `./demo` or `python3 tools/models/starter.py`, which build it".into();
-    }
     match Preset::named(name) {
-        Some(preset) => format!(
-            "`{name}` is fetched (about {} MB) from the model hub when a new set asks for it: let it be reached, set HF_ENDPOINT to a mirror, or unset ADB_OFFLINE",
-            preset.about_bytes / 1_000_000
-        ),
+        Some(preset) if name == Starter512::NAME => {
+            format!("{}, or `./demo`, which does", preset.how_to_get())
+        }
+        Some(preset) => preset.how_to_get(),
         None => {
             let names: Vec<_> = Preset::all().iter().map(|p| p.name).collect();
-            format!("the names that a hub knows are {}", names.join(", "))
+            format!("the names that adb knows are {}", names.join(", "))
         }
     }
 }

@@ -23,6 +23,7 @@
 
 mod bundle;
 mod cache;
+mod checked;
 mod choose;
 mod error;
 mod hub;
@@ -47,7 +48,7 @@ pub use error::{Error, ErrorKind};
 pub use hub::{Download, Hub, OnDownload};
 pub use manifest::{FORMAT, FileEntry, ImageTower, Manifest, TextInputs, TextTower, TokenizerSpec};
 pub use onnx::OnnxEmbedder;
-pub use preset::Preset;
+pub use preset::{Origin, Preset};
 pub use runtime::{Backend, Found, Runtime};
 pub use steps::{Channels, Filter, Layout, Preprocess, Resize};
 pub use vectors::{AsPicture, Vectors};

@@ -166,8 +166,13 @@ impl OnnxEmbedder {
             self.bundle.verified(name)?;
         }
         let path = self.bundle.verified(file)?;
-        GraphRunner::open(runtime, &path, self.threads)
-            .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        GraphRunner::open(runtime, &path, self.threads).map_err(|e| {
+            // Is it the file that was hashed once?
+            let files = weights.iter().map(String::as_str).chain([file]);
+            let damage = files.map(|name| self.bundle.verified_anew(name)).find_map(Result::err);
+            damage
+                .unwrap_or_else(|| Error::bundle(&path, format!("this graph can't be loaded: {e}")))
+        })
     }
 
     fn misfit(&self, file: &str, message: String) -> Error {

@@ -15,6 +15,17 @@ const IMAGE: &str = "image.onnx";
 const TEXT: &str = "text.onnx";
 const TOKENIZER: &str = "tokenizer.json";
 
+/// The origin of a bundle, in words from which [`revision`] reads the revision.
+pub(super) fn source(repository: &str, revision: &str) -> String {
+    format!("{repository} at {revision}, from a model hub")
+}
+
+/// The revision of the repository that a bundle was made of, if its description says that.
+pub(super) fn revision<'s>(source: &'s str, repository: &str) -> Option<&'s str> {
+    let revision = source.strip_prefix(repository)?.strip_prefix(" at ")?.split(',').next()?;
+    revision.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(revision)
+}
+
 /// The description of a preset's bundle; files are still to be listed.
 pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
     Manifest {
@@ -49,5 +60,19 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
         source,
         licence: "MIT (OpenAI CLIP)".into(),
         files: Default::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_can_be_read_from_the_source() {
+        let written = source("owner/name", "0123abcd");
+        assert_eq!(revision(&written, "owner/name"), Some("0123abcd"));
+        assert_eq!(revision(&written, "owner/other"), None);
+        assert_eq!(revision("owner/name at ../../x, y", "owner/name"), None);
+        assert_eq!(revision("my own files", "owner/name"), None);
     }
 }

@@ -3,11 +3,25 @@
 #[cfg(feature = "hub")]
 mod contents;
 #[cfg(feature = "hub")]
+mod hash;
+#[cfg(feature = "hub")]
 mod http;
+#[cfg(feature = "hub")]
+mod refusal;
+mod settings;
+#[cfg(feature = "hub")]
+mod shared;
+#[cfg(feature = "hub")]
+mod transfer;
 
-use std::{env, fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{Bundle, Cache, Error, ErrorKind, preset::Preset};
+use self::settings::{Settings, Token};
+use super::{
+    Bundle, Cache, Error, ErrorKind,
+    bundle::MANIFEST,
+    preset::{Origin, Preset},
+};
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,35 +72,46 @@ impl fmt::Debug for OnDownload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hub {
     endpoint: String,
-    offline: bool,
+    /// Why it is not asked.
+    offline: Option<&'static str>,
     patience: Duration,
+    token: Option<Token>,
+    shared_cache: Option<PathBuf>,
 }
 
 impl Hub {
-    /// `HF_ENDPOINT`, or the hub that everybody uses; `ADB_OFFLINE=1` asks none.
+    /// What the environment says, by the names that the hub's own Python client reads:
+    /// - `HF_ENDPOINT`: another hub than the one that everybody uses;
+    /// - `HF_TOKEN`, or a file (`HF_TOKEN_PATH`, `token` in `HF_HOME`): who asks;
+    /// - `HF_HUB_CACHE`, or `hub` in `HF_HOME`: what that client has fetched already;
+    /// - `HF_HUB_OFFLINE=1`, and `ADB_OFFLINE=1`: no hub is asked.
     #[must_use]
     pub fn from_env() -> Self {
-        Self::from_vars(|key| env::var(key).ok())
+        Self::of(Settings::from_env())
     }
 
-    fn from_vars(get: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |key| get(key).filter(|v| !v.trim().is_empty());
-        let mut hub = Self::at(set("HF_ENDPOINT").unwrap_or("https://huggingface.co".into()));
-        hub.offline = set("ADB_OFFLINE").is_some_and(|v| v.trim() != "0");
-        hub
+    fn of(settings: Settings) -> Self {
+        let endpoint = settings.endpoint.unwrap_or("https://huggingface.co".into());
+        Self {
+            offline: settings.offline,
+            token: settings.token,
+            shared_cache: settings.shared_cache,
+            ..Self::at(endpoint.trim())
+        }
     }
 
-    /// A hub at an address of your own.
+    /// A hub at an address of your own, asked without a token.
     #[must_use]
     pub fn at(endpoint: impl Into<String>) -> Self {
         let endpoint = endpoint.into().trim_end_matches('/').to_owned();
-        Self { endpoint, offline: false, patience: Duration::from_secs(3) }
+        let patience = Duration::from_secs(3);
+        Self { endpoint, offline: None, patience, token: None, shared_cache: None }
     }
 
     /// Asks no hub.
     #[must_use]
     pub fn offline(mut self) -> Self {
-        self.offline = true;
+        self.offline = Some("the program was told so (as ADB_OFFLINE=1 tells it)");
         self
     }
 
@@ -98,48 +123,119 @@ impl Hub {
         self
     }
 
+    /// Sets the token that says who asks. It goes to the hub's own host and to no other.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Token::new(token, "the program");
+        self
+    }
+
+    /// Sets where the hub's Python client keeps what it has fetched: files that are there are taken
+    /// from there.
+    #[must_use]
+    pub fn shared_cache(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.shared_cache = Some(dir.into());
+        self
+    }
+
     /// Its address.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Puts a preset's bundle into the cache, or finds it there.
+    /// Puts a preset's bundle into the cache, or finds it there and mends what is damaged of it.
     ///
     /// What came down of a download that was cut off is kept, and the next call goes on from
     /// there. A bundle appears in the cache when it is complete. Blocks.
     ///
     /// # Errors
-    /// When the hub can't be reached or may not be asked, lacks a file, or gives another file than
-    /// it announces.
+    /// When the preset does not come from a hub; when the hub can't be reached or may not be asked,
+    /// refuses, lacks a file, or gives another file than it announces.
     pub fn fetch(
         &self,
         preset: &'static Preset,
         cache: &Cache,
         on_download: &OnDownload,
     ) -> Result<Bundle, Error> {
-        if let Some(bundle) = cache.bundle(preset.name)? {
-            return Ok(bundle);
+        let Origin::Hub { repository } = preset.origin else {
+            return match cache.bundle(preset.name)? {
+                Some(bundle) => Ok(bundle),
+                None => Err(ErrorKind::NoneFound(preset.how_to_get()).into()),
+            };
+        };
+        match self.mended(preset, cache, on_download)? {
+            Some(bundle) => Ok(bundle),
+            None => self.download(preset, repository, cache, on_download),
         }
-        if self.offline {
-            return Err(self.fault("it is not asked, because ADB_OFFLINE is set", false));
+    }
+
+    /// The preset's bundle if it is in the cache. Files of it that are missing or not those that it
+    /// was made with are fetched again.
+    pub(super) fn mended(
+        &self,
+        preset: &'static Preset,
+        cache: &Cache,
+        on_download: &OnDownload,
+    ) -> Result<Option<Bundle>, Error> {
+        let dir = cache.bundle_dir(preset.name);
+        if !dir.join(MANIFEST).is_file() {
+            return Ok(None);
         }
-        self.download(preset, cache, on_download)
+        let bundle = Bundle::described(&dir)?;
+        if !bundle.damaged()?.is_empty()
+            && let Origin::Hub { repository } = preset.origin
+        {
+            self.mend(&bundle, preset, repository, cache, on_download)?;
+        }
+        Bundle::open(dir).map(Some)
     }
 
     #[cfg(feature = "hub")]
     fn download(
         &self,
         preset: &'static Preset,
+        repository: &'static str,
         cache: &Cache,
         on_download: &OnDownload,
     ) -> Result<Bundle, Error> {
-        http::Transfer::new(self, preset, on_download).bundle(cache)
+        transfer::Transfer::new(self, preset, repository, cache, on_download).bundle()
+    }
+
+    #[cfg(feature = "hub")]
+    fn mend(
+        &self,
+        bundle: &Bundle,
+        preset: &'static Preset,
+        repository: &'static str,
+        cache: &Cache,
+        on_download: &OnDownload,
+    ) -> Result<(), Error> {
+        transfer::Transfer::new(self, preset, repository, cache, on_download).mend(bundle)
     }
 
     #[cfg(not(feature = "hub"))]
-    fn download(&self, _: &'static Preset, _: &Cache, _: &OnDownload) -> Result<Bundle, Error> {
+    fn download(
+        &self,
+        _: &'static Preset,
+        _: &'static str,
+        _: &Cache,
+        _: &OnDownload,
+    ) -> Result<Bundle, Error> {
         Err(self.fault("this program was built without the feature `hub`, so it asks none", false))
+    }
+
+    /// What is damaged is told when the bundle is opened.
+    #[cfg(not(feature = "hub"))]
+    fn mend(
+        &self,
+        _: &Bundle,
+        _: &'static Preset,
+        _: &'static str,
+        _: &Cache,
+        _: &OnDownload,
+    ) -> Result<(), Error> {
+        Ok(())
     }
 
     fn fault(&self, message: impl Into<String>, transient: bool) -> Error {
@@ -154,14 +250,17 @@ mod tests {
     #[test]
     fn the_environment_names_the_hub_or_forbids_it() {
         let hub = |endpoint: &str, offline: &str| {
-            Hub::from_vars(|key| match key {
-                "HF_ENDPOINT" => Some(endpoint.to_owned()),
-                "ADB_OFFLINE" => Some(offline.to_owned()),
-                _ => None,
-            })
+            Hub::of(Settings::from_vars(
+                |key| match key {
+                    "HF_ENDPOINT" => Some(endpoint.to_owned()),
+                    "ADB_OFFLINE" => Some(offline.to_owned()),
+                    _ => None,
+                },
+                None,
+            ))
         };
         assert_eq!(hub("", ""), Hub::at("https://huggingface.co"));
         assert_eq!(hub("http://mirror:8080/", "0"), Hub::at("http://mirror:8080"));
-        assert!(hub("", "1").offline && hub("", "true").offline);
+        assert!(hub("", "1").offline.is_some() && hub("", "true").offline.is_some());
     }
 }

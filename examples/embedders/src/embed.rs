@@ -1,0 +1,46 @@
+//! `embedders embed`
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use adb::embedders::Vectors;
+use anyhow::ensure;
+use clap::Args;
+use serde_json::json;
+
+/// Print the vectors of pictures and texts, a JSON object on each line
+#[derive(Args)]
+pub(crate) struct Embed {
+    /// The embedder: a name, or the directory of a bundle.
+    name: String,
+    /// Pictures.
+    files: Vec<PathBuf>,
+    /// A text; may be given more than once.
+    #[arg(long = "text", value_name = "TEXT")]
+    texts: Vec<String>,
+}
+
+impl Embed {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        ensure!(!self.files.is_empty() || !self.texts.is_empty(), "name files, or give --text");
+        let embedder = crate::chooser()?.open(&self.name)?;
+        let mut out = io::stdout().lock();
+        print(&mut out, "file", &self.files, &embedder.images(&self.files)?)?;
+        print(&mut out, "text", &self.texts, &embedder.texts(&self.texts)?)?;
+        Ok(())
+    }
+}
+
+fn print<T: serde::Serialize>(
+    out: &mut impl Write,
+    key: &str,
+    inputs: &[T],
+    vectors: &Vectors,
+) -> anyhow::Result<()> {
+    for (input, vector) in inputs.iter().zip(vectors.rows()) {
+        writeln!(out, "{}", json!({ key: input, "vector": vector }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! Embedders from the command line; each subcommand has a file of its own.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
+
+mod embed;
+mod fetch;
+mod ls;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What there is to make vectors with, and vectors.
+#[derive(Parser)]
+#[command(
+    after_help = "NAME is the name of a preset or of a bundle in the cache (ADB_CACHE_DIR), \
+or the directory of a bundle.
+docs/embedders.md says more."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Ls(ls::Ls),
+    Fetch(fetch::Fetch),
+    Embed(embed::Embed),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Ls(command) => command.run(),
+        Command::Fetch(command) => command.run(),
+        Command::Embed(command) => command.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Looks where the environment says, and shows downloads.
+fn chooser() -> anyhow::Result<adb::embedders::Chooser> {
+    let chooser = adb::embedders::Chooser::from_env()?;
+    Ok(chooser.on_download(adb::embedders::OnDownload::shown()))
+}
