@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod bundle;
 mod cache;
 mod checked;

@@ -192,6 +192,7 @@ impl OnnxEmbedder {
         &self,
         graph: &Graph,
         rows: usize,
+        normalize: bool,
         feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed>,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut vectors = Vec::with_capacity(rows);
@@ -208,21 +209,55 @@ impl OnnxEmbedder {
                 )));
             }
             for vector in values.chunks_exact(self.identity().dimensions) {
-                vectors.push(self.finish(vector)?);
+                vectors.push(self.finish(vector, normalize)?);
             }
         }
         Ok(vectors)
     }
 
+    /// The vectors of prepared images, as they come out of the graph.
+    pub(super) fn embed_unscaled(
+        &self,
+        images: &[PreparedImage],
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.image_vectors(images, false)
+    }
+
+    fn image_vectors(
+        &self,
+        images: &[PreparedImage],
+        normalize: bool,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
+            return Err(self.failed(format!(
+                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
+                odd.0.len(),
+                preparer.len()
+            )));
+        }
+        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
+        self.infer(&side.graph, images.len(), normalize, |range| {
+            let mut values = Vec::with_capacity(range.len() * preparer.len());
+            let shape = preparer.shape(range.len());
+            images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
+            vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
+        })
+    }
+
     /// A vector that nothing is near to must not get into a set.
-    fn finish(&self, vector: &[f32]) -> Result<Vec<f32>, EmbedError> {
+    fn finish(&self, vector: &[f32], normalize: bool) -> Result<Vec<f32>, EmbedError> {
         let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         if !length.is_finite() || length < f64::from(f32::MIN_POSITIVE) {
             return Err(self.failed(
                 "it gave a vector that is zero or not finite for this input, and nothing is near to such a vector",
             ));
         }
-        if !self.bundle.manifest().normalize {
+        if !normalize {
             return Ok(vector.to_vec());
         }
         Ok(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
@@ -253,25 +288,7 @@ impl Embedder for OnnxEmbedder {
     }
 
     fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
-        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
-        if images.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
-            return Err(self.failed(format!(
-                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
-                odd.0.len(),
-                preparer.len()
-            )));
-        }
-        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        self.infer(&side.graph, images.len(), |range| {
-            let mut values = Vec::with_capacity(range.len() * preparer.len());
-            let shape = preparer.shape(range.len());
-            images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
-            vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
-        })
+        self.image_vectors(&images, self.bundle.manifest().normalize)
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -281,7 +298,7 @@ impl Embedder for OnnxEmbedder {
         }
         let tokenizer = self.tokenizer(tower).map_err(|e| self.failed(e))?;
         let side = self.text_side(tower).map_err(|e| self.failed(e))?;
-        self.infer(&side.graph, texts.len(), |range| {
+        self.infer(&side.graph, texts.len(), self.bundle.manifest().normalize, |range| {
             let tokens = tokenizer.encode(&texts[range.clone()]);
             let shape = vec![range.len() as i64, tokens.width as i64];
             let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];

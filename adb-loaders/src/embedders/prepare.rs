@@ -63,7 +63,12 @@ impl Preparer {
             None => decoded,
         };
         let image = if self.steps.orient { decoded.upright() } else { decoded.rgb };
-        let crop = self.crop(&image)?;
+        self.prepare_rgb(&image)
+    }
+
+    /// From pixels that have been cut and turned.
+    pub(super) fn prepare_rgb(&self, image: &Rgb) -> Result<PreparedImage, EmbedError> {
+        let crop = self.crop(image)?;
         Ok(self.numbers(&crop))
     }
 

@@ -23,7 +23,7 @@ pub(super) struct Rgb {
 }
 
 /// A decoded picture, as it lies in the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Decoded {
     pub(super) rgb: Rgb,
     orientation: Orientation,

@@ -11,11 +11,12 @@ pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedErr
     let mut reader = ImageReader::new(Cursor::new(encoded))
         .with_guessed_format()
         .map_err(|e| unreadable(e.to_string()))?;
-    let format = reader.format().filter(|format| format.reading_enabled()).ok_or_else(|| {
-        let what = name_of(encoded).map(|name| format!("it is {name}; ")).unwrap_or_default();
-        unreadable(format!(
-            "{what}it is of no format that can be read: JPEG, PNG, WebP, GIF, BMP or TIFF"
-        ))
+    let format = reader.format().filter(ImageFormat::reading_enabled).ok_or_else(|| {
+        const READ: &str = "JPEG, PNG, WebP, GIF, BMP or TIFF";
+        unreadable(match name_of(encoded) {
+            Some(name) => format!("it is {name}; what can be read is {READ}"),
+            None => format!("it is of no format that can be read: {READ}"),
+        })
     })?;
     let explain = |e: image::ImageError| unreadable(format!("as {}: {e}", name(format)));
     // Colour profiles and the like can be bombs as well.
