@@ -9,10 +9,10 @@ use std::{
 };
 
 use adb::{
-    Database, EmbeddedDb, Embedder as _, Request, ask,
+    Database, Embedder as _, Rect, Request, ask,
     embedders::{
         Bundle, Cache, OnnxEmbedder, Runtime,
-        audit::{Audit, Findings, Numbers, Scale, Verdict, Way},
+        audit::{Audit, Findings, Numbers, Scale, Scaling, Verdict, Way},
     },
 };
 use serde_json::{Value as Json, json};
@@ -56,7 +56,7 @@ fn picture(n: u32) -> Vec<u8> {
     bytes.into_inner()
 }
 
-const PICTURES: u32 = 24;
+const PICTURES: u32 = 12;
 
 fn connect(dir: &Path) -> Arc<dyn Database> {
     adb::connect(dir.join("db").to_str().unwrap()).unwrap()
@@ -105,7 +105,7 @@ async fn each_way_of_filling_a_set_is_named() {
         (
             "squashed",
             |m| m["image"]["preprocess"]["resize"] = json!({"exact": 48, "filter": "bicubic"}),
-            Way { other_scaling: true, ..Way::OWN },
+            Way { scaling: Scaling::Squashed, ..Way::OWN },
             Scale::Own,
             "squashed to a square",
         ),
@@ -139,7 +139,7 @@ async fn each_way_of_filling_a_set_is_named() {
                 m["image"]["preprocess"]["resize"] = json!({"exact": 48, "filter": "bicubic"});
                 m["image"]["preprocess"]["channels"] = "bgr".into();
             },
-            Way { other_scaling: true, other_channels: true, ..Way::OWN },
+            Way { scaling: Scaling::Squashed, other_channels: true, ..Way::OWN },
             Scale::Own,
             "with red and blue swapped",
         ),
@@ -185,36 +185,59 @@ async fn a_way_that_is_not_known_is_none() {
 }
 
 #[tokio::test]
-async fn pictures_that_look_the_same_in_two_ways_are_said_to() {
+async fn ways_that_can_t_be_told_apart_are_all_named_and_vectors_without_a_picture_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let cache = cache(dir.path());
+    let cache = Cache::at(dir.path().join("cache"));
+    // To a gray picture it is the same which channel is which.
+    let bundle = variant(&cache.bundle_dir("even"), |m| {
+        m["name"] = "even".into();
+        m["image"]["preprocess"]["mean"] = json!([0.4, 0.4, 0.4]);
+        m["image"]["preprocess"]["std"] = json!([0.3, 0.3, 0.3]);
+    });
+    let embedder = embedder(bundle);
     let db = connect(dir.path());
-    let embedder = embedder(variant(&dir.path().join("own"), |_| {}));
-    run(
-        &db,
-        &json!([{"AddDescriptorSet": {"name": "gray", "dimensions": 24, "metric": "CS"}}]),
-        vec![],
-    )
-    .await;
+    let set = json!({"name": "gray", "dimensions": 24, "metric": "CS"});
+    run(&*db, &json!([{ "AddDescriptorSet": set }]), Vec::new()).await;
     let gray = fs::read(fixture().join("gray.png")).unwrap();
     let prepared = embedder.prepare_image(&gray, None).unwrap();
     let vector = embedder.embed_images(vec![prepared]).unwrap().remove(0);
     let vector: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
-    for connect in [json!({"ref": 1}), Json::Null] {
-        let mut descriptor = json!({"set": "gray"});
-        if !connect.is_null() {
-            descriptor["connect"] = connect;
-        }
-        let commands = json!([
-            {"AddImage": {"_ref": 1, "properties": {"n": 1}}}, {"AddDescriptor": descriptor},
-        ]);
+    for descriptor in [json!({"set": "gray", "connect": {"ref": 1}}), json!({"set": "gray"})] {
+        let image = json!({"AddImage": {"_ref": 1, "properties": {"n": 1}}});
+        let commands = json!([image, {"AddDescriptor": descriptor}]);
         run(&*db, &commands, vec![gray.clone(), vector.clone()]).await;
     }
     let findings = audit(&*db, "gray", &cache).await;
-    // Mean and deviation differ from channel to channel, so swapping them shows; only the bundle's
-    // own way is left then. That of two vectors one has no picture shows as well.
     assert_eq!(findings.made_by().unwrap().way, Way::OWN);
+    assert_eq!(findings.verdict, Verdict::Found { as_near: 1 });
+    assert_eq!(findings.nearest[1].way, Way { other_channels: true, ..Way::OWN });
+    let text = findings.to_string();
+    assert!(text.contains("it can't be told from: `even`"), "{text}");
     assert_eq!((findings.looked_at, findings.left_out), (2, 1));
+}
+
+#[tokio::test]
+async fn regions_are_cut_from_their_image() {
+    let dir = tempfile::tempdir().unwrap();
+    let cache = cache(dir.path());
+    let db = connect(dir.path());
+    let embedder = embedder(variant(&dir.path().join("own"), |_| {}));
+    let set = json!({"name": "parts", "dimensions": 24, "metric": "L2"});
+    run(&*db, &json!([{ "AddDescriptorSet": set }]), Vec::new()).await;
+    let picture = picture(3);
+    let rect = Rect { x: 10, y: 5, width: 60, height: 50 };
+    let prepared = embedder.prepare_image(&picture, Some(rect)).unwrap();
+    let vector = embedder.embed_images(vec![prepared]).unwrap().remove(0);
+    let vector = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let commands = json!([
+        {"AddImage": {"_ref": 1, "properties": {"n": 1}}},
+        {"AddBoundingBox": {"_ref": 2, "image_ref": 1, "rectangle": rect}},
+        {"AddDescriptor": {"set": "parts", "connect": {"ref": 2}}},
+    ]);
+    run(&*db, &commands, vec![picture, vector]).await;
+    let findings = audit(&*db, "parts", &cache).await;
+    assert_eq!(findings.made_by().unwrap().way, Way::OWN);
+    assert!(findings.nearest[0].min_cosine > 0.9999);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Embedders from the command line; each subcommand has a file of its own.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
+mod audit;
 mod embed;
 mod fetch;
 mod ls;
@@ -26,6 +27,7 @@ enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
     Embed(embed::Embed),
+    Audit(audit::Audit),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Command::Ls(command) => command.run(),
         Command::Fetch(command) => command.run(),
         Command::Embed(command) => command.run(),
+        Command::Audit(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -40,6 +40,7 @@ fn what_can_t_be_had_says_why() {
         (&["embed", "clip-vit-b-32"], "give --text"),
         (&["fetch", "clip"], "the embedder `clip` is not in"),
         (&["embed", "./nowhere", "--text", "naan"], "no bundle.json"),
+        (&["audit", "./no-such-parent/db", "photos", "--embedder", "./nowhere"], "no bundle.json"),
     ] {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));

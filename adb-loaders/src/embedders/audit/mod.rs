@@ -30,7 +30,7 @@ use self::{
 use super::{Bundle, Cache, Error, ErrorKind, MAX_DECODED_BYTES, OnnxEmbedder};
 
 pub use findings::{Finding, Findings, Lengths, Scale, Verdict};
-pub use ways::{Numbers, Way};
+pub use ways::{Numbers, Scaling, Way};
 
 /// Pictures by which the candidates are told apart before the rest is looked at: most ways are far
 /// off.

@@ -7,13 +7,24 @@ use super::super::{Channels, Filter, Preprocess, Resize};
 /// How a picture is prepared, next to what its bundle says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Way {
-    /// The other kind of scaling than the bundle's: squashed to a square where it keeps the
-    /// proportions and crops, and the other way round.
-    pub other_scaling: bool,
+    /// How it is scaled.
+    pub scaling: Scaling,
     /// The other order of channels: BGR where the bundle says RGB.
     pub other_channels: bool,
     /// What becomes of the bytes.
     pub numbers: Numbers,
+}
+
+/// How a picture is scaled to the square that a graph takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scaling {
+    /// As the bundle says.
+    Own,
+    /// All of it is squashed into the square.
+    Squashed,
+    /// Its shorter edge gets the square's length, and the square is cut from the middle.
+    Cropped,
 }
 
 /// How bytes become a graph's numbers.
@@ -62,15 +73,16 @@ impl Numbers {
 
 impl Way {
     /// As the bundle says.
-    pub const OWN: Way = Way { other_scaling: false, other_channels: false, numbers: Numbers::Own };
+    pub const OWN: Way =
+        Way { scaling: Scaling::Own, other_channels: false, numbers: Numbers::Own };
 
     /// All of them, but for those that come to the same with this bundle; the bundle's own first.
     pub(super) fn all(own: &Preprocess) -> Vec<(Way, Preprocess)> {
         let mut ways: Vec<(Way, Preprocess)> = Vec::new();
         for numbers in Numbers::ALL {
             for other_channels in [false, true] {
-                for other_scaling in [false, true] {
-                    let way = Way { other_scaling, other_channels, numbers };
+                for scaling in [Scaling::Own, Scaling::Squashed, Scaling::Cropped] {
+                    let way = Way { scaling, other_channels, numbers };
                     let steps = way.applied(own);
                     if !ways.iter().any(|(_, known)| same(known, &steps)) {
                         ways.push((way, steps));
@@ -83,14 +95,11 @@ impl Way {
 
     fn applied(self, own: &Preprocess) -> Preprocess {
         let mut steps = own.clone();
-        if self.other_scaling {
-            steps.resize = Some(match &own.resize {
-                Some(Resize { shortest_edge: None, filter, .. }) => {
-                    Resize::shortest_edge(own.center_crop, *filter)
-                }
-                Some(Resize { filter, .. }) => Resize::exact(own.center_crop, *filter),
-                None => Resize::exact(own.center_crop, Filter::Bicubic),
-            });
+        let filter = own.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
+        match self.scaling {
+            Scaling::Own => {}
+            Scaling::Squashed => steps.resize = Some(Resize::exact(own.center_crop, filter)),
+            Scaling::Cropped => steps.resize = Some(Resize::shortest_edge(own.center_crop, filter)),
         }
         if self.other_channels {
             steps.channels = match own.channels {
@@ -123,8 +132,10 @@ impl fmt::Display for Way {
             return f.write_str("prepared as its bundle says");
         }
         let mut parts = Vec::new();
-        if self.other_scaling {
-            parts.push("scaled the other way (squashed to a square in place of scaled and cropped, or the reverse)");
+        match self.scaling {
+            Scaling::Own => {}
+            Scaling::Squashed => parts.push("squashed to a square"),
+            Scaling::Cropped => parts.push("scaled to the square's length and cropped"),
         }
         if self.other_channels {
             parts.push("with red and blue swapped (BGR for RGB)");
@@ -166,9 +177,9 @@ mod tests {
             steps.check().unwrap();
             assert!(ways[..i].iter().all(|(_, other)| other != steps));
         }
-        let squashed = Way { other_scaling: true, ..Way::OWN }.applied(&own);
+        let squashed = Way { scaling: Scaling::Squashed, ..Way::OWN }.applied(&own);
         assert_eq!(squashed.resize, Some(Resize::exact(224, Filter::Bicubic)));
-        let back = Way { other_scaling: true, ..Way::OWN }.applied(&squashed);
+        let back = Way { scaling: Scaling::Cropped, ..Way::OWN }.applied(&squashed);
         assert_eq!(back, own);
     }
 }
