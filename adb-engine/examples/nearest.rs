@@ -1,5 +1,5 @@
 //! How long searches by nearness take, and what they find: `cargo run --release -p adb-engine
-//! --features simd-index --example nearest -- DIRECTORY [VECTORS] [full]`. The directory is filled
+//! --example nearest -- DIRECTORY [VECTORS] [full]`. The directory is filled
 //! when it is not there. Clustered vectors of 512 components; `full` scans binary32 alone.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a program for a terminal")]
 

@@ -42,6 +42,11 @@ mod connect;
 #[doc = include_str!("../../docs/modelling.md")]
 mod modelling {}
 
+/// The guide to embedders, run as tests.
+#[cfg(all(doctest, feature = "loaders"))]
+#[doc = include_str!("../../docs/embedders.md")]
+mod embedders_guide {}
+
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
 #[cfg(feature = "engine")]

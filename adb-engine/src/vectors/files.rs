@@ -33,7 +33,7 @@ impl FileKind {
 /// Removes all files of ours but these, unfinished ones too.
 pub(crate) fn sweep(directory: &Path, keep: &[SetFile]) -> io::Result<()> {
     let path = |file: &SetFile| match file.kind {
-        FileKind::Graph => graph::path(directory, file.set, file.number),
+        FileKind::Graph => graph::file_path(directory, file.set, file.number),
         FileKind::Rows => rows::path(directory, file.set, file.number),
     };
     let keep: Vec<_> = keep.iter().map(path).collect();

@@ -11,7 +11,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::{metric::Metric, prefetch, sieve::is_beyond};
 
-static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
+pub(super) static ARCH: LazyLock<Arch> = LazyLock::new(Arch::new);
 
 /// Vectors of registers that are summed side by side, so that no addition waits for the one before.
 const SUMS: usize = 4;

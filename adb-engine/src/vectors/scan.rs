@@ -11,6 +11,7 @@ use super::{
     kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
     matrix::{Block, Matrix},
     metric::{Metric, inverse_norm},
+    prefetch,
     sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
     top::Top,
 };
@@ -73,6 +74,29 @@ impl<'a> Query<'a> {
     pub(super) fn measure(&self, block: &Block, row: usize) -> f32 {
         let norms = [self.inverse_norm, block.inverse_norms[row]];
         self.metric.measure(self.components, block.row(row), norms)
+    }
+}
+
+/// How many rows ahead of the one that is measured memory is asked for.
+const AHEAD: usize = 3;
+
+/// Offers the first `most` of these ids that the search may see.
+pub(super) fn offer(
+    view: &View<'_>,
+    query: &Query<'_>,
+    ids: impl Iterator<Item = i64>,
+    most: usize,
+    top: &mut Top,
+) {
+    let rows: Vec<_> = ids.filter_map(|id| view.row(id)).take(most).collect();
+    for (block, row) in rows.iter().take(AHEAD) {
+        prefetch::soon(block.row(*row));
+    }
+    for (at, &(block, row)) in rows.iter().enumerate() {
+        if let Some((block, row)) = rows.get(at + AHEAD) {
+            prefetch::soon(block.row(*row));
+        }
+        top.offer(block.ids[row], query.measure(block, row));
     }
 }
 

@@ -286,7 +286,7 @@ impl Indexer {
         let graph = match graph.filter(|g| !worn && g.metric() == metric) {
             Some(graph) => graph,
             None => {
-                let graph = Arc::new(Graph::new(metric, set.dimensions)?);
+                let graph = Arc::new(cache.new_graph(metric, set.dimensions));
                 if !worn {
                     cache.set_graph(Some(graph.clone()));
                 }
@@ -302,6 +302,9 @@ impl Indexer {
                 return Ok(());
             }
             cache.set_graph(Some(graph.clone()));
+        }
+        if finished {
+            cache.measure(&graph, threads)?;
         }
         let unsaved = graph.len().saturating_sub(kept.saved);
         let due = unsaved >= self.policy.unsaved_least.max(graph.len() / self.policy.unsaved_share);

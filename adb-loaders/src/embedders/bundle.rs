@@ -15,11 +15,13 @@ use super::{
 };
 
 pub(super) const MANIFEST: &str = "bundle.json";
+/// Smaller files are hashed faster than it takes to look up that they were.
+const WORTH_REMEMBERING: u64 = 4 << 20;
 
 /// A bundle on disk, its description read and checked.
 ///
-/// Sizes are compared when it is opened; contents when a file is used, and then it is remembered
-/// that they were, because hashing hundreds of megabytes in each process would be felt.
+/// Sizes are compared when it is opened; contents when a file is used. Of a large file it is then
+/// remembered that they were, because hashing hundreds of megabytes in each process would be felt.
 #[derive(Debug, Clone)]
 pub struct Bundle {
     dir: PathBuf,
@@ -73,7 +75,7 @@ impl Bundle {
 
     /// The files that are missing or not those that it was made with.
     ///
-    /// A file is hashed once, and again when it was written to: see [`checked`].
+    /// A large file is hashed once, and again when it was written to.
     ///
     /// # Errors
     /// When a file can't be read.
@@ -131,7 +133,9 @@ impl Bundle {
         let stamp = Stamp::of(&path).map_err(|e| Error::io(&path, e))?;
         let got = sha256(&path).map_err(|e| Error::io(&path, e))?;
         if got.eq_ignore_ascii_case(&entry.sha256) {
-            checked::remember(&self.dir, name, &got, stamp);
+            if entry.bytes >= WORTH_REMEMBERING {
+                checked::remember(&self.dir, name, &got, stamp);
+            }
             return Ok(path);
         }
         Err(ErrorKind::Damaged { path, wanted: entry.sha256.clone(), got }.into())
@@ -249,6 +253,28 @@ mod tests {
         assert_ne!(plain, hash(|m| m["files"]["merges.txt"]["sha256"] = json!("cc")));
         assert_ne!(plain, hash(|m| m["text"]["tokenizer"]["context"] = json!(17)));
         assert_ne!(plain, hash(|m| m["text"]["output"] = json!("y")));
+    }
+
+    #[test]
+    fn a_large_file_is_hashed_once_and_again_when_it_was_written_to() {
+        let large = vec![7; WORTH_REMEMBERING as usize];
+        let mut manifest = sample();
+        manifest["files"]["text.onnx"] =
+            json!({"sha256": hex(&Sha256::digest(&large)), "bytes": WORTH_REMEMBERING});
+        let dir = write(&manifest);
+        let file = dir.path().join("text.onnx");
+        fs::write(&file, &large).unwrap();
+        let bundle = Bundle::open(dir.path()).unwrap();
+        let known = || checked::is_known(dir.path(), "text.onnx", &hex(&Sha256::digest(&large)));
+        assert!(!known());
+        bundle.verified("text.onnx").unwrap();
+        assert!(known());
+        bundle.verified("text.onnx").unwrap();
+        fs::write(&file, vec![8; large.len()]).unwrap();
+        bundle.verified("text.onnx").unwrap_err();
+        bundle.verified_anew("text.onnx").unwrap_err();
+        fs::write(&file, &large).unwrap();
+        bundle.verified_anew("text.onnx").unwrap();
     }
 
     /// Sets that were filled before keys were added keep their bundle.

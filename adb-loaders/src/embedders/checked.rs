@@ -82,9 +82,14 @@ fn read(dir: &Path) -> BTreeMap<String, Seen> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
+/// Has nothing to do for what was never remembered.
 fn write(dir: &Path, change: impl FnOnce(&mut BTreeMap<String, Seen>) -> Option<Seen>) {
     let mut all = read(dir);
+    let before = all.clone();
     change(&mut all);
+    if all == before {
+        return;
+    }
     // Two processes may write at once; each writes whole files, and what one of them loses is
     // computed again.
     let draft = dir.join(format!("{FILE}.{}", std::process::id()));

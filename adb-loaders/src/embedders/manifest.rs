@@ -108,6 +108,9 @@ pub struct TextInputs {
     /// 1 for each token, 0 for padding; for graphs that take it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
+    /// 0 for each token; for graphs that tell sentences of a pair apart, as BERT's do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<String>,
 }
 
 /// Which tokenizer, and its settings.
@@ -197,7 +200,7 @@ impl Manifest {
     }
 
     /// The files that decide the vectors.
-    fn used(&self) -> Vec<&str> {
+    pub(super) fn used(&self) -> Vec<&str> {
         let mut used = Vec::new();
         if let Some(tower) = &self.image {
             used.push(tower.file.as_str());

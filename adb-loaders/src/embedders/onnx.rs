@@ -55,6 +55,7 @@ struct TextSide {
     graph: Graph,
     ids: Port,
     mask: Option<Port>,
+    types: Option<Port>,
 }
 
 impl OnnxEmbedder {
@@ -148,14 +149,15 @@ impl OnnxEmbedder {
         let side = self.text.get_or_init(|| {
             let runner = self.open_graph(&tower.file, &tower.weights)?;
             let fits = || {
-                let (ids, mask) = text_inputs(&runner.inputs, tower)?;
+                let (ids, mask, types) = text_inputs(&runner.inputs, tower)?;
                 let output =
                     pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
                 let batch = fixed_batch(&ids)?;
-                Ok((ids, mask, output.name.clone(), batch))
+                Ok((ids, mask, types, output.name.clone(), batch))
             };
-            let (ids, mask, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
-            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask })
+            let (ids, mask, types, output, batch) =
+                fits().map_err(|m| self.misfit(&tower.file, m))?;
+            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask, types })
         });
         side.as_ref().map_err(Clone::clone)
     }
@@ -302,6 +304,9 @@ impl Embedder for OnnxEmbedder {
             let tokens = tokenizer.encode(&texts[range.clone()]);
             let shape = vec![range.len() as i64, tokens.width as i64];
             let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
+            if let Some(types) = &side.types {
+                feeds.push(integers(types, shape.clone(), vec![0; tokens.mask.len()]));
+            }
             if let Some(mask) = &side.mask {
                 feeds.push(integers(mask, shape, tokens.mask));
             }
@@ -334,16 +339,21 @@ fn pick(ports: &[Port], named: Option<&str>, usual: &str, what: &str) -> Result<
     })
 }
 
-fn text_inputs(ports: &[Port], tower: &TextTower) -> Result<(Port, Option<Port>), String> {
+/// Ids, mask and token types.
+fn text_inputs(
+    ports: &[Port],
+    tower: &TextTower,
+) -> Result<(Port, Option<Port>, Option<Port>), String> {
     match &tower.inputs {
         Some(named) => {
-            let ids = pick(ports, Some(&named.ids), "", "input")?;
-            let mask = named.mask.as_ref().map(|name| pick(ports, Some(name), "", "input"));
-            Ok((ids, mask.transpose()?))
+            let port = |name: &String| pick(ports, Some(name), "", "input");
+            let (mask, types) = (named.mask.as_ref().map(port), named.types.as_ref().map(port));
+            Ok((port(&named.ids)?, mask.transpose()?, types.transpose()?))
         }
         None => {
             let ids = pick(ports, None, "input_ids", "input")?;
-            Ok((ids, ports.iter().find(|p| p.name == "attention_mask").cloned()))
+            let usual = |name: &str| ports.iter().find(|port| port.name == name).cloned();
+            Ok((ids, usual("attention_mask"), usual("token_type_ids")))
         }
     }
 }

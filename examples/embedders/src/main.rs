@@ -4,6 +4,7 @@
 mod audit;
 mod embed;
 mod fetch;
+mod init;
 mod ls;
 
 use std::process::ExitCode;
@@ -26,6 +27,7 @@ struct Cli {
 enum Command {
     Ls(ls::Ls),
     Fetch(fetch::Fetch),
+    Init(init::Init),
     Embed(embed::Embed),
     Audit(audit::Audit),
 }
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Ls(command) => command.run(),
         Command::Fetch(command) => command.run(),
+        Command::Init(command) => command.run(),
         Command::Embed(command) => command.run(),
         Command::Audit(command) => command.run(),
     };

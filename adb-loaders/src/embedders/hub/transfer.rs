@@ -71,11 +71,11 @@ impl<'a> Transfer<'a> {
     pub(super) fn bundle(&self) -> Result<Bundle, Error> {
         if let Some(why) = self.hub.offline {
             let fault = || self.hub.fault(format!("it is not asked, because {why}"), false);
-            return self.from_snapshot()?.ok_or_else(fault);
+            return self.snapshot()?.ok_or_else(fault);
         }
         let (remotes, revision) = match self.announced() {
             Ok(announced) => announced,
-            Err(e) if e.is_transient() => return self.from_snapshot()?.ok_or(e),
+            Err(e) if e.is_transient() => return self.snapshot()?.ok_or(e),
             Err(e) => return Err(e),
         };
         let _lock = self.locked()?;
@@ -162,7 +162,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// The bundle from what the Python client has of the repository, if that is all of it.
-    fn from_snapshot(&self) -> Result<Option<Bundle>, Error> {
+    fn snapshot(&self) -> Result<Option<Bundle>, Error> {
         let Some((revision, dir)) = self.shared.as_ref().and_then(SharedCache::snapshot) else {
             return Ok(None);
         };

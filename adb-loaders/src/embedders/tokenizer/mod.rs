@@ -76,6 +76,16 @@ fn pad(rows: Vec<Vec<u32>>, width: usize, padding: u32) -> Tokens {
     tokens
 }
 
+/// Whether a tokenizer's file is CLIP's; else it is WordPiece, or the error says why it is neither.
+pub(super) fn kind(bytes: Vec<u8>) -> Result<bool, String> {
+    let text = plain(bytes)?;
+    let Err(not_clip) = ClipBpe::parse(&text, 77) else { return Ok(true) };
+    match WordPiece::parse(text.as_bytes(), 77) {
+        Ok(_) => Ok(false),
+        Err(not_words) => Err(format!("{not_clip}; {not_words}")),
+    }
+}
+
 /// Text, from itself or from gzip.
 fn plain(bytes: Vec<u8>) -> Result<String, String> {
     let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {

@@ -1,0 +1,135 @@
+//! Why a server gives no answer.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use adb_model::{DbError, Fate};
+use adb_protocol::{Error as WireError, Protocols};
+
+/// Why a server gives no answer, or can't be reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration, or an answer, can't be understood.
+    #[error(transparent)]
+    Protocol(#[from] WireError),
+    /// No connection comes about.
+    #[error("can't connect to {address}: {source}")]
+    Connect {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The server does not speak what is wanted.
+    #[error(
+        "{address} does not offer {wanted} (it answers: {answered}); see `use_ssl` in the \
+         configuration"
+    )]
+    Refused {
+        /// Host and port.
+        address: String,
+        /// What the configuration asks for.
+        wanted: Protocols,
+        /// What the server answered.
+        answered: Protocols,
+    },
+    /// The certificate is not trusted, or TLS fails in another way.
+    #[error("no TLS with {address}: {source}")]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// A file with certificates can't be used.
+    #[error("certificates of {path}: {fault}")]
+    Certificates {
+        /// The file; empty for those of the system.
+        path: PathBuf,
+        /// What is wrong.
+        fault: String,
+    },
+    /// The server does not let this user in.
+    #[error("{address}: {source}")]
+    LogIn {
+        /// Host and port.
+        address: String,
+        /// What it says.
+        source: WireError,
+    },
+    /// A connection was lost before the request had gone out whole: it was not done.
+    #[error("lost the connection to {address} before the request was sent: {source}")]
+    Lost {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A connection was lost after the request had gone out: it may have been done.
+    #[error("lost the connection to {address} before the answer came: {source}")]
+    Unanswered {
+        /// Host and port.
+        address: String,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// An answer took too long: the request may have been done.
+    #[error("no answer from {address} within {limit:?}")]
+    Late {
+        /// Host and port.
+        address: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// An answer that does not fit the request.
+    #[error("{address} gave an answer that does not fit the request: {fault}")]
+    Misfit {
+        /// Host and port.
+        address: String,
+        /// What does not fit.
+        fault: String,
+    },
+    /// What this client does not do.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+impl Error {
+    /// Whether the same request can succeed at another time.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Error::Connect { .. }
+            | Error::Lost { .. }
+            | Error::Unanswered { .. }
+            | Error::Late { .. } => true,
+            // A handshake that was cut off, unlike a certificate that is not trusted.
+            Error::Tls { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            _ => false,
+        }
+    }
+
+    /// What became of the request.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        match self {
+            Error::Unanswered { .. } | Error::Late { .. } | Error::Misfit { .. } => Fate::Unknown,
+            _ => Fate::NotApplied,
+        }
+    }
+}
+
+impl From<Error> for DbError {
+    fn from(error: Error) -> Self {
+        let fate = error.fate();
+        let mut told = error.to_string();
+        if fate == Fate::Unknown {
+            told.push_str("; whether the request was done is not known");
+        }
+        let base = match error.is_transient() {
+            true => DbError::transient(told),
+            false => DbError::permanent(told),
+        };
+        base.with_fate(fate).with_source(error)
+    }
+}
