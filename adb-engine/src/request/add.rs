@@ -1,7 +1,6 @@
 //! The Add commands.
 
 use bytes::Bytes;
-use serde_json::Value as Json;
 
 use super::{
     constraint::Expr,
@@ -316,18 +315,9 @@ fn check_class(class: &str) -> Result<(), Fault> {
 
 /// The values of `properties`; those that are null are left out.
 pub(super) fn properties(params: &mut Params) -> Result<Vec<(String, Typed)>, Fault> {
-    let object = match params.take("properties") {
-        None => return Ok(Vec::new()),
-        Some(Json::Object(object)) => object,
-        Some(other) => {
-            return Err(Fault::new(format!(
-                "`properties` must be an object, not {}",
-                brief(&other)
-            )));
-        }
-    };
-    let mut properties = Vec::with_capacity(object.len());
-    for (key, json) in object {
+    let given = params.properties()?;
+    let mut properties = Vec::with_capacity(given.len());
+    for (key, json) in given {
         let fault = |why: &str| Fault::new(format!("the property `{key}` {why}"));
         check_name(&key).map_err(fault)?;
         match Typed::from_json(json) {

@@ -10,6 +10,7 @@ pub(crate) mod kind;
 mod params;
 pub(crate) mod part;
 pub(crate) mod picture;
+mod quick;
 pub(crate) mod shape;
 pub(crate) mod video;
 
@@ -24,6 +25,7 @@ use self::{
     find::{Classify, ExtractFrames, Find},
     kind::Kind,
     params::{Params, nearest},
+    quick::Quick,
 };
 
 /// A command whose parameters make sense by themselves.
@@ -143,6 +145,26 @@ const VERBS: [&str; 4] = ["Add", "Find", "Update", "Delete"];
 
 /// Reads a request and counts its blobs.
 pub(crate) fn parse(request: &Request) -> Result<Vec<Named>, Refusal> {
+    if let Some(commands) = parse_quickly(request) {
+        return Ok(commands);
+    }
+    parse_thoroughly(request)
+}
+
+/// Reads a request in which nothing is out of the ordinary.
+fn parse_quickly(request: &Request) -> Option<Vec<Named>> {
+    let commands: Vec<Quick> = serde_json::from_slice(&request.commands).ok()?;
+    let mut parsed = Vec::with_capacity(commands.len());
+    for Quick { name, body, properties } in commands {
+        let command = parse_command(&name, Params::quick(body, properties)).ok()?;
+        parsed.push(Named { name, command });
+    }
+    let wanted = parsed.iter().filter(|named| named.command.takes_blob()).count();
+    (wanted == request.blobs.len()).then_some(parsed)
+}
+
+/// Reads any request, and says what is wrong with it.
+fn parse_thoroughly(request: &Request) -> Result<Vec<Named>, Refusal> {
     // serde_json stops at 128 levels of nesting, which bounds every recursion after it.
     let commands: Vec<Json> = serde_json::from_slice(&request.commands).map_err(|e| {
         Refusal::error(None, format!("the request is not a JSON array of commands: {e}"))
@@ -152,7 +174,8 @@ pub(crate) fn parse(request: &Request) -> Result<Vec<Named>, Refusal> {
     let mut wanted = 0;
     for (i, json) in commands.into_iter().enumerate() {
         let (name, body) = open(i, json)?;
-        let command = parse_command(&name, body).map_err(|fault| fault.refuse(i, &name))?;
+        let command =
+            parse_command(&name, Params::new(body)).map_err(|fault| fault.refuse(i, &name))?;
         wanted += usize::from(command.takes_blob());
         if wanted > request.blobs.len() {
             let fault = Fault::new(format!(
@@ -201,8 +224,7 @@ fn open(index: usize, json: Json) -> Result<(String, Map<String, Json>), Refusal
     }
 }
 
-fn parse_command(name: &str, body: Map<String, Json>) -> Result<Command, Fault> {
-    let mut params = Params::new(body);
+fn parse_command(name: &str, mut params: Params) -> Result<Command, Fault> {
     let command = parse_body(name, &mut params)?;
     params.finish()?;
     Ok(command)
@@ -252,4 +274,47 @@ fn unknown(name: &str) -> Fault {
     let all = SPECIAL.iter().chain(OF_SERVERS).copied().chain(regular.iter().map(String::as_str));
     let hint = nearest(name, all).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     Fault::new(format!("there is no such command{hint}")).code("unknown_command")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_reading_mean_the_same() {
+        let quick = [
+            r#"[]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": {"a": 1, "b": "x", "c": null, "d": [1, {"e": 2.5}]}, "_ref": 1}}]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": {"d": {"_date": "2021-07-01"}, "é\n": 1e300}}}, {"FindEntity": {"with_class": "A", "results": {"list": ["a"]}}}]"#,
+            r#"[{"UpdateEntity": {"with_class": "A", "properties": {"a": true}, "constraints": {"a": ["==", false]}}}]"#,
+            r#"[{"AddEntity": {"class": "A", "_ref": 2, "_ref": 1, "properties": {}}}, {"AddConnection": {"src": 1, "dst": 1, "class": "B", "properties": {"w": 1}}}]"#,
+        ];
+        let long: Vec<String> = (0..300).map(|i| format!("\"p{i}\": {i}")).collect();
+        let long =
+            format!(r#"[{{"AddEntity": {{"class": "A", "properties": {{{}}}}}}}]"#, long.join(","));
+        let thorough = [
+            r#"[{"AddEntity": {"class": "A", "properties": {"a": 1, "a": 2}}}]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": {"a": 1}, "properties": {"b": 2}}}]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": null}}]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": 5}}]"#,
+            r#"[{"FindEntity": {"with_class": "A", "properties": {"a": 1}}}]"#,
+            r#"[{"AddEntity": {"class": "A"}, "x": 1}]"#,
+            r#"[{"AddImage": {"properties": {"a": 1}}}]"#,
+            r#"[[{"GetStatus": {}}], []]"#,
+            r#"[{"AddEntity": {"class": "A", "properties": {"_a": 1}}}]"#,
+            r#"{"AddEntity": {}}"#,
+            &long,
+        ];
+        for (texts, is_quick) in [(&quick[..], true), (&thorough[..], false)] {
+            for text in texts {
+                let request = Request::new((*text).to_owned(), Vec::new());
+                let quickly = parse_quickly(&request).map(|c| format!("{c:?}"));
+                assert_eq!(quickly.is_some(), is_quick, "{text}");
+                let thoroughly = parse_thoroughly(&request).map(|c| format!("{c:?}"));
+                if let Some(quickly) = quickly {
+                    assert_eq!(Ok(quickly), thoroughly.map_err(|r| r.info), "{text}");
+                }
+            }
+        }
+    }
 }

@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Number, Value as Json};
 
-use super::fault::Fault;
+use super::{fault::Fault, quick::Properties};
 
 /// References are kept below this by every client; it also bounds the answer's memory.
 const MAX_REF: u64 = u32::MAX as u64;
 
 pub(crate) struct Params {
     left: Map<String, Json>,
+    /// What was read apart from the rest.
+    properties: Option<Properties>,
     /// Every key that was asked for.
     known: Vec<&'static str>,
     /// What the object is part of, for messages: `connect.`, or nothing.
@@ -17,15 +19,18 @@ pub(crate) struct Params {
 
 impl Params {
     pub(crate) fn new(body: Map<String, Json>) -> Self {
-        Self { left: body, known: Vec::new(), within: String::new() }
+        Self::quick(body, None)
+    }
+
+    /// With properties that were read already. Who does not ask for them is told of nothing more.
+    pub(super) fn quick(body: Map<String, Json>, properties: Option<Properties>) -> Self {
+        Self { left: body, properties, known: Vec::new(), within: String::new() }
     }
 
     /// An object inside a command.
     pub(crate) fn nested(within: &str, json: Json) -> Result<Self, Fault> {
         match json {
-            Json::Object(body) => {
-                Ok(Self { left: body, known: Vec::new(), within: format!("{within}.") })
-            }
+            Json::Object(body) => Ok(Self { within: format!("{within}."), ..Self::new(body) }),
             other => {
                 Err(Fault::new(format!("`{within}` must be an object, not {}", brief(&other))))
             }
@@ -36,6 +41,18 @@ impl Params {
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Json> {
         self.known.push(key);
         self.left.shift_remove(key).filter(|v| !v.is_null())
+    }
+
+    /// Takes `properties`: names and values.
+    pub(super) fn properties(&mut self) -> Result<Properties, Fault> {
+        if let Some(properties) = self.properties.take() {
+            return Ok(properties);
+        }
+        match self.take("properties") {
+            None => Ok(Vec::new()),
+            Some(Json::Object(object)) => Ok(object.into_iter().collect()),
+            Some(other) => Err(self.wrong("properties", "an object", &other)),
+        }
     }
 
     pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<String>, Fault> {
@@ -121,6 +138,9 @@ impl Params {
 
     /// Refuses what nobody asked for.
     pub(crate) fn finish(self) -> Result<(), Fault> {
+        if self.properties.is_some() {
+            return Err(Fault::new("there is no parameter `properties`"));
+        }
         let Some(key) = self.left.keys().next() else { return Ok(()) };
         let hint = nearest(key, self.known.iter().copied())
             .map(|n| format!("; did you mean `{}{n}`?", self.within))

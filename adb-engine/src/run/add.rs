@@ -23,9 +23,9 @@ use crate::{
 };
 
 use super::{
-    Run, Sequence, body,
+    AddedTo, Run, Sequence, body,
     filter::Condition,
-    find::check_vector,
+    find::{Set, check_vector},
     refs::{Found, Object},
     select::Selection,
 };
@@ -42,7 +42,7 @@ impl Run<'_> {
             _ => add.kind.traits().class.unwrap_or_default(),
         };
         let set = match &add.detail {
-            Detail::Descriptor { set, .. } => Some(self.set(set)?),
+            Detail::Descriptor { set, .. } => Some(self.set_to_add_to(set)?),
             _ => None,
         };
         let container = match &add.detail {
@@ -54,7 +54,7 @@ impl Run<'_> {
             self.refs.ends(connect.reference)?;
         }
         let within: Vec<Condition> =
-            set.iter().map(|set| Condition::is("set_id", set.id)).collect();
+            set.iter().map(|(id, _)| Condition::is("set_id", *id)).collect();
         let mut existing = match &add.guard {
             Some(guard) => self.existing(Target::Entity, name, guard, within)?,
             None => None,
@@ -77,7 +77,7 @@ impl Run<'_> {
                 system = columns;
             }
             Detail::Descriptor { label, .. } => {
-                let (set, dimensions) = set.map_or((0, 0), |set| (set.id, set.dimensions));
+                let (set, dimensions) = set.unwrap_or_default();
                 if let Some(blob) = &bytes {
                     check_vector(blob, dimensions)?;
                 }
@@ -102,6 +102,18 @@ impl Run<'_> {
         }
         self.define(add.reference, Target::Entity, vec![object])?;
         Ok(body(&[]))
+    }
+
+    /// Id and dimensions of a set.
+    fn set_to_add_to(&mut self, name: &str) -> Result<(i64, usize), Fail> {
+        if let Some(AddedTo { name: last, id, dimensions }) = &self.added_to
+            && last == name
+        {
+            return Ok((*id, *dimensions));
+        }
+        let Set { id, dimensions, .. } = self.set(name)?;
+        self.added_to = Some(AddedTo { name: name.to_owned(), id, dimensions });
+        Ok((id, dimensions))
     }
 
     pub(super) fn add_connection(

@@ -69,6 +69,14 @@ impl From<rusqlite::Error> for Undone {
     }
 }
 
+/// A descriptor set, as far as those must know it who add to it.
+#[derive(Debug, Clone)]
+struct AddedTo {
+    name: String,
+    id: i64,
+    dimensions: usize,
+}
+
 /// One request under way.
 pub(crate) struct Run<'a> {
     store: &'a mut Store,
@@ -79,6 +87,8 @@ pub(crate) struct Run<'a> {
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
     refs: Refs,
+    /// The descriptor set that was last added to.
+    added_to: Option<AddedTo>,
     blobs_in: slice::Iter<'a, Bytes>,
     blobs_out: Vec<Bytes>,
     /// Bytes that the answer may still grow by.
@@ -103,6 +113,7 @@ impl<'a> Run<'a> {
             until: Instant::now() + media.time_limit,
             sequence,
             refs: Refs::default(),
+            added_to: None,
             blobs_in: blobs.iter(),
             blobs_out: Vec::new(),
             room: limit,
@@ -136,6 +147,10 @@ impl<'a> Run<'a> {
     }
 
     fn command(&mut self, command: &Command) -> Result<Map<String, Json>, Fail> {
+        if matches!(command, Command::Update(_) | Command::Delete(_)) {
+            // It may be another one, or none, afterwards.
+            self.added_to = None;
+        }
         match command {
             Command::Add(add) => self.add(add),
             Command::AddConnection(add) => self.add_connection(add),

@@ -1,5 +1,6 @@
 //! The bytes of objects: blobs in their table or in a pack, vectors in theirs, each with a checksum.
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::ErrorKind;
@@ -38,7 +39,7 @@ impl Store {
         &mut self,
         what: Stored,
         id: i64,
-        bytes: &[u8],
+        bytes: &Bytes,
     ) -> Result<(), ErrorKind> {
         let sum = sum(id, bytes);
         if let (Stored::Blob, true, Some(tail)) = (what, self.to_pack, &mut self.tail) {
@@ -52,7 +53,7 @@ impl Store {
             return Ok(());
         }
         let sql = format!("INSERT INTO {} (id, bytes, sum) VALUES (?, ?, ?)", what.table());
-        self.conn.prepare_cached(&sql)?.execute(params![id, bytes, sum])?;
+        self.conn.prepare_cached(&sql)?.execute(params![id, &bytes[..], sum])?;
         Ok(())
     }
 
@@ -80,9 +81,12 @@ impl Store {
         let (mut bytes, stored, extent) =
             row.optional()?.ok_or_else(|| damaged("has no bytes".to_owned()))?;
         if let Some(extent) = extent {
-            let buffered = self.tail.as_ref().and_then(|tail| tail.buffered(extent));
-            bytes = match buffered {
-                Some(bytes) => bytes.to_vec(),
+            let kept = match &mut self.tail {
+                Some(tail) => tail.kept(extent)?,
+                None => None,
+            };
+            bytes = match kept {
+                Some(bytes) => bytes,
                 None => self
                     .packs
                     .read(extent)?

@@ -59,7 +59,7 @@ pub(crate) fn reclaim(
     }
     let mut moved = 0;
     for (pack, live) in emptied.into_iter().filter(|(_, live)| *live > 0) {
-        move_blobs(store, pack, settings)?;
+        move_blobs(store, pack)?;
         moved += live;
     }
     let mut done = Reclaimed::default();
@@ -104,7 +104,7 @@ pub(crate) fn reclaim(
 
 /// Writes a pack's blobs into the pack that is being written, some at a time. An interrupted move
 /// has moved some.
-fn move_blobs(store: &mut Store, pack: i64, settings: Settings) -> Result<(), ErrorKind> {
+fn move_blobs(store: &mut Store, pack: i64) -> Result<(), ErrorKind> {
     let blobs: Vec<(i64, u64)> = {
         let mut select =
             store.conn.prepare("SELECT id, length FROM blob WHERE pack = ? ORDER BY at")?;
@@ -123,7 +123,7 @@ fn move_blobs(store: &mut Store, pack: i64, settings: Settings) -> Result<(), Er
         let (step, rest) = left.split_at(some.count());
         left = rest;
         store.conn.execute_batch("BEGIN IMMEDIATE")?;
-        if let Err(kind) = move_some(store, step, settings) {
+        if let Err(kind) = move_some(store, step) {
             store.turn_pack();
             // What failed first is what matters.
             let _ = store.conn.execute_batch("ROLLBACK");
@@ -133,19 +133,19 @@ fn move_blobs(store: &mut Store, pack: i64, settings: Settings) -> Result<(), Er
     Ok(())
 }
 
-fn move_some(store: &mut Store, blobs: &[(i64, u64)], settings: Settings) -> Result<(), ErrorKind> {
+fn move_some(store: &mut Store, blobs: &[(i64, u64)]) -> Result<(), ErrorKind> {
     for &(id, _) in blobs {
         let class = class_of(&store.conn, id)?;
         let bytes = store.bytes(Stored::Blob, class, id)?;
         let Some(tail) = &mut store.tail else { return Err(ErrorKind::ReadOnly) };
-        let to = tail.append(&bytes)?;
+        let to = tail.append(&bytes.into())?;
         store
             .conn
             .prepare_cached("UPDATE blob SET pack = ?, at = ? WHERE id = ?")?
             .execute(params![to.pack, to.at.cast_signed(), id])?;
     }
     if let Some(tail) = &mut store.tail {
-        tail.finish(&store.conn, settings.sync)?;
+        tail.finish(&store.conn)?;
     }
     store.conn.execute_batch("COMMIT")?;
     if let Some(tail) = &mut store.tail {

@@ -17,7 +17,7 @@ use crate::{
     media::Media,
     run::{Done, Run, Sequence, Undone},
     store::{
-        Settings, Store,
+        Store,
         compact::{Reclaimed, reclaim},
         counter,
         format::class_id,
@@ -29,8 +29,9 @@ use crate::{
 
 /// Requests that one commit takes at most: the first of them waits for all.
 const MAX_GROUP: usize = 128;
-/// Bytes of blobs after which a group takes no more.
-const MAX_GROUP_BYTES: usize = 32 << 20;
+/// Bytes of blobs after which a group takes no more: its syncs are cheap beside it then, and who sent
+/// it makes the next request while others' are run.
+const MAX_GROUP_BYTES: usize = 8 << 20;
 
 /// Groups that are run with savepoints after a request has failed: more may come that fail.
 const CAREFUL_GROUPS: usize = 32;
@@ -179,7 +180,7 @@ impl Writer {
             }
         };
         let (Some(pending), Some(open)) = (pending, &mut self.open) else { return };
-        match commit(open, before, self.directory.settings) {
+        match commit(open, before) {
             Ok(()) => {
                 for Pending { to, answer } in pending {
                     reply(&to, Ok(answer));
@@ -313,7 +314,7 @@ impl From<rusqlite::Error> for Failure {
 }
 
 fn begin(store: &mut Store) -> Result<(), ErrorKind> {
-    store.conn.execute_batch("BEGIN IMMEDIATE")?;
+    store.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     store.refresh()
 }
 
@@ -373,11 +374,11 @@ fn one(
 }
 
 /// Commits what was run; what an error says of its fate.
-fn commit(open: &mut Open, before: Sequence, settings: Settings) -> Result<(), (ErrorKind, Fate)> {
+fn commit(open: &mut Open, before: Sequence) -> Result<(), (ErrorKind, Fate)> {
     let Open { store, sequence } = open;
     let mut prepare = || -> Result<(), ErrorKind> {
         if let Some(tail) = &mut store.tail {
-            tail.finish(&store.conn, settings.sync)?;
+            tail.finish(&store.conn)?;
         }
         if sequence.object != before.object {
             set_counter(&store.conn, "object", sequence.object)?;

@@ -8,19 +8,23 @@
 //! left it.
 
 pub(crate) mod files;
+mod flush;
 
 use std::{
     collections::HashMap,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use bytes::Bytes;
 use rusqlite::{Connection, params};
 
 use crate::error::ErrorKind;
 
 use super::{Settings, counter, set_counter};
 use files::{PackFile, PackFiles};
+use flush::{Flusher, Pieces};
 
 const MAGIC: &[u8; 8] = b"adbpack1";
 const HEADER: usize = 32;
@@ -29,8 +33,11 @@ const HEADER: usize = 32;
 const ALIGN: u64 = 4096;
 /// Bytes after which a pack is added to no more.
 pub(super) const PACK_BYTES: u64 = 256 << 20;
-/// Bytes that are kept in memory before they are written.
-const SPILL: usize = 8 << 20;
+/// The share of a pack's bytes that is kept before it is written, while the transaction goes on, by
+/// another thread: 1 MB.
+const SPILL_SHARE: u64 = 256;
+/// And so many bytes at least, however small packs are.
+const SPILL_LEAST: u64 = 32 << 10;
 /// Packs that a reader keeps open.
 const MAX_OPEN: usize = 32;
 
@@ -196,39 +203,51 @@ pub(crate) struct PackWriter {
     files: &'static dyn PackFiles,
     identity: i64,
     pack_bytes: u64,
+    /// Whether a commit waits for the disk.
+    sync: bool,
     /// The greatest number that a pack has had.
     last: i64,
     tail: Option<Tail>,
+    /// Started when it is needed.
+    flusher: Option<Flusher>,
 }
 
 /// A pack's end.
 #[derive(Debug)]
 struct Tail {
     pack: i64,
-    file: Box<dyn PackFile>,
+    file: Arc<dyn PackFile>,
     /// Where this transaction's blobs begin.
     begin: u64,
-    /// Where the buffer's bytes belong.
+    /// Where the bytes that are kept belong.
     at: u64,
-    buffer: Vec<u8>,
+    kept: Pieces,
     /// Whether its name is not on the disk yet.
     fresh: bool,
 }
 
 impl Tail {
-    fn new(pack: i64, file: Box<dyn PackFile>, end: u64, fresh: bool) -> Self {
+    fn new(pack: i64, file: Arc<dyn PackFile>, end: u64, fresh: bool) -> Self {
         let begin = end.next_multiple_of(ALIGN);
-        Self { pack, file, begin, at: begin, buffer: Vec::new(), fresh }
+        Self { pack, file, begin, at: begin, kept: Pieces::default(), fresh }
     }
 
     fn end(&self) -> u64 {
-        self.at + self.buffer.len() as u64
+        self.at + self.kept.len() as u64
     }
 
+    /// Hands over what is kept, to be written.
+    fn spill(&mut self, flusher: &mut Flusher) -> Result<(), ErrorKind> {
+        let at = self.at;
+        self.at = self.end();
+        flusher.write(&self.file, at, std::mem::take(&mut self.kept))
+    }
+
+    /// Writes what is kept.
     fn write(&mut self) -> Result<(), ErrorKind> {
-        self.file.write(&self.buffer, self.at).map_err(io_error("writing a pack"))?;
-        self.at += self.buffer.len() as u64;
-        self.buffer.clear();
+        self.kept.write(&*self.file, self.at).map_err(io_error("writing a pack"))?;
+        self.at = self.end();
+        self.kept = Pieces::default();
         Ok(())
     }
 }
@@ -250,8 +269,10 @@ impl PackWriter {
             files,
             identity: counter(conn, "identity")?,
             pack_bytes: settings.pack_bytes,
+            sync: settings.sync,
             last: counter(conn, "pack")?,
             tail: None,
+            flusher: None,
         };
         if let Some((pack, length)) =
             listed(conn)?.pop().filter(|(_, length)| *length < writer.pack_bytes)
@@ -259,7 +280,7 @@ impl PackWriter {
             && file.length().is_ok_and(|found| found == length)
             && writer.wrote(pack, &*file)
         {
-            writer.tail = Some(Tail::new(pack, file, length, false));
+            writer.tail = Some(Tail::new(pack, file.into(), length, false));
         }
         Ok(writer)
     }
@@ -276,7 +297,7 @@ impl PackWriter {
     }
 
     /// Takes a blob, to be written before the commit.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<Extent, ErrorKind> {
+    pub(super) fn append(&mut self, bytes: &Bytes) -> Result<Extent, ErrorKind> {
         if self.tail.is_none() {
             self.tail = Some(self.begin()?);
         }
@@ -284,9 +305,15 @@ impl PackWriter {
             return Err(ErrorKind::Bug("there is no pack to write to".to_owned()));
         };
         let extent = Extent { pack: tail.pack, at: tail.end(), length: bytes.len() as u64 };
-        tail.buffer.extend_from_slice(bytes);
-        if tail.buffer.len() >= SPILL {
-            tail.write()?;
+        tail.kept.push(bytes);
+        let spill = (self.pack_bytes / SPILL_SHARE).max(SPILL_LEAST);
+        if tail.kept.len() as u64 >= spill {
+            let flusher = match &mut self.flusher {
+                Some(flusher) => flusher,
+                // What is on the disk before the end of a transaction need not be waited for there.
+                none => none.insert(Flusher::start(self.files, self.sync.then_some(2 * spill))?),
+            };
+            tail.spill(flusher)?;
         }
         Ok(extent)
     }
@@ -299,7 +326,7 @@ impl PackWriter {
                 Ok(file) => {
                     let header = header(self.identity, self.last);
                     file.write(&header, 0).map_err(io_error("writing a pack"))?;
-                    return Ok(Tail::new(self.last, file, HEADER as u64, true));
+                    return Ok(Tail::new(self.last, file.into(), HEADER as u64, true));
                 }
                 // One that was given up before its transaction ended.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
@@ -308,11 +335,22 @@ impl PackWriter {
         }
     }
 
-    /// The bytes of an extent that are not written yet.
-    pub(super) fn buffered(&self, extent: Extent) -> Option<&[u8]> {
-        let tail = self.tail.as_ref().filter(|tail| tail.pack == extent.pack)?;
-        let from = usize::try_from(extent.at.checked_sub(tail.at)?).ok()?;
-        tail.buffer.get(from..from.checked_add(usize::try_from(extent.length).ok()?)?)
+    /// The bytes of an extent that are not written yet. Those that another thread is to write are
+    /// written when this is done.
+    pub(super) fn kept(&mut self, extent: Extent) -> Result<Option<Vec<u8>>, ErrorKind> {
+        let Some(tail) = self.tail.as_ref().filter(|tail| tail.pack == extent.pack) else {
+            return Ok(None);
+        };
+        let (from, length) = (extent.at.checked_sub(tail.at), usize::try_from(extent.length));
+        if let (Some(from), Ok(length)) = (from, length) {
+            return Ok(usize::try_from(from).ok().and_then(|from| tail.kept.get(from, length)));
+        }
+        if let (true, Some(flusher)) = (extent.at >= tail.begin, &mut self.flusher)
+            && flusher.is_busy()
+        {
+            flusher.drain()?;
+        }
+        Ok(None)
     }
 
     pub(crate) fn mark(&self) -> Mark {
@@ -327,38 +365,44 @@ impl PackWriter {
             _ => tail.begin,
         };
         match end.checked_sub(tail.at) {
-            Some(left) => tail.buffer.truncate(usize::try_from(left).unwrap_or(usize::MAX)),
+            Some(left) => tail.kept.truncate(usize::try_from(left).unwrap_or(usize::MAX)),
             None => {
                 // What has been written already will be written over: nothing names it.
-                tail.buffer.clear();
+                tail.kept = Pieces::default();
                 tail.at = end;
             }
         }
     }
 
     /// Puts on the disk what the transaction's rows name. Its commit comes next.
-    pub(crate) fn finish(&mut self, conn: &Connection, sync: bool) -> Result<(), ErrorKind> {
+    pub(crate) fn finish(&mut self, conn: &Connection) -> Result<(), ErrorKind> {
         let Some(tail) = &mut self.tail else { return Ok(()) };
         if tail.end() == tail.begin {
             return Ok(());
         }
-        tail.write()?;
-        if sync {
-            tail.file.sync().map_err(io_error("syncing a pack"))?;
-            if tail.fresh {
-                let named = self.files.sync_directory(&self.root);
-                named.map_err(io_error("syncing the directory"))?;
+        let flusher = self.flusher.as_mut().filter(|flusher| flusher.is_busy());
+        let names = tail.fresh.then(|| self.root.clone());
+        match flusher {
+            // It does all of it, and meanwhile the row is written.
+            Some(flusher) => {
+                tail.spill(flusher)?;
+                flusher.sync(&tail.file, names)?;
+                let noted = note(conn, tail);
+                flusher.wait()?;
+                noted
+            }
+            None => {
+                tail.write()?;
+                if self.sync {
+                    tail.file.sync().map_err(io_error("syncing a pack"))?;
+                    if let Some(root) = names {
+                        let named = self.files.sync_directory(&root);
+                        named.map_err(io_error("syncing the directory"))?;
+                    }
+                }
+                note(conn, tail)
             }
         }
-        conn.prepare_cached(
-            "INSERT INTO pack (id, length) VALUES (?, ?)
-             ON CONFLICT (id) DO UPDATE SET length = excluded.length",
-        )?
-        .execute(params![tail.pack, tail.at.cast_signed()])?;
-        if tail.fresh {
-            set_counter(conn, "pack", tail.pack)?;
-        }
-        Ok(())
     }
 
     /// After the commit: what comes next is another transaction's.
@@ -367,15 +411,27 @@ impl PackWriter {
         if tail.end() == tail.begin {
             self.tail = Some(tail);
         } else if tail.end() < self.pack_bytes {
-            self.tail = Some(Tail {
-                buffer: tail.buffer,
-                ..Tail::new(tail.pack, tail.file, tail.at, false)
-            });
+            self.tail = Some(Tail::new(tail.pack, tail.file, tail.at, false));
         }
     }
 
     /// Begins another pack with the next blob.
     pub(super) fn turn(&mut self) {
         self.tail = None;
+        // What failed there is not the next one's.
+        self.flusher = None;
     }
+}
+
+/// The row that says where a pack ends.
+fn note(conn: &Connection, tail: &Tail) -> Result<(), ErrorKind> {
+    conn.prepare_cached(
+        "INSERT INTO pack (id, length) VALUES (?, ?)
+         ON CONFLICT (id) DO UPDATE SET length = excluded.length",
+    )?
+    .execute(params![tail.pack, tail.end().cast_signed()])?;
+    if tail.fresh {
+        set_counter(conn, "pack", tail.pack)?;
+    }
+    Ok(())
 }

@@ -21,6 +21,21 @@ pub(crate) fn appends(directory: &Path, time: Duration) -> anyhow::Result<f64> {
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
+/// Bytes a second that can be appended to a file and be on the disk, 16 MB at a time.
+pub(crate) fn stream(directory: &Path) -> anyhow::Result<f64> {
+    const BLOCK: usize = 1 << 20;
+    let mut file = tempfile::tempfile_in(directory)?;
+    let block = vec![0x5a_u8; BLOCK];
+    let start = Instant::now();
+    for _ in 0..16 {
+        for _ in 0..16 {
+            file.write_all(&block)?;
+        }
+        file.sync_data()?;
+    }
+    Ok((256 * BLOCK) as f64 / start.elapsed().as_secs_f64())
+}
+
 fn append(file: &mut File, block: &[u8]) -> anyhow::Result<()> {
     file.write_all(block)?;
     Ok(file.sync_data()?)
