@@ -27,7 +27,7 @@ use crate::{
         indexer::{Indexer, Indexing, Policy, Wakes},
         preparer::Preparer,
         queue::Queue,
-        reader::Reader,
+        reader::{Reader, Stores},
         writer::{Open, Writer},
     },
 };
@@ -460,6 +460,10 @@ impl Core {
             indexing.may_save();
         }
         core.writer = Some(core.spawn("adb-writer", move || writer.work())?);
+        let stores = Arc::new(Stores::default());
+        if let Some(store) = reader {
+            stores.put(store);
+        }
         for _ in 0..options.readers.unwrap_or_else(default_readers).get() {
             let reader = Reader {
                 directory: directory.clone(),
@@ -467,7 +471,7 @@ impl Core {
                 media: media.clone(),
                 response_limit: options.response_limit,
                 indexing: indexing.clone(),
-                store: reader.take(),
+                stores: stores.clone(),
             };
             let jobs = read_jobs.clone();
             let thread = core.spawn("adb-reader", move || reader.work(&jobs))?;

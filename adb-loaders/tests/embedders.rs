@@ -116,10 +116,11 @@ fn image_vectors_are_the_reference_s_from_the_file_on() {
     let prepare = |file: &str| {
         embedder.prepare_image(&fs::read(fixture().join(file)).unwrap(), None).unwrap()
     };
-    let together =
-        embedder.embed_images(expected.iter().map(|p| prepare(&p.file)).collect()).unwrap();
+    let together = embedder
+        .embed_images(&expected.iter().map(|p| prepare(&p.file)).collect::<Vec<_>>())
+        .unwrap();
     for (wanted, got) in expected.iter().zip(&together) {
-        let alone = embedder.embed_images(vec![prepare(&wanted.file)]).unwrap().remove(0);
+        let alone = embedder.embed_images(&[prepare(&wanted.file)]).unwrap().remove(0);
         assert!(cosine(got, &alone) > 0.999_99, "{}: alone or not", wanted.file);
         let cosine = cosine(got, &wanted.vector);
         println!("{}: cosine {cosine:.5}", wanted.file);
@@ -194,10 +195,10 @@ fn a_vector_that_nothing_is_near_to_is_an_error() {
     let png = fs::read(fixture().join("wide.png")).unwrap();
     let mut image = embedder.prepare_image(&png, None).unwrap();
     image.0[100] = f32::NAN;
-    let message = embedder.embed_images(vec![image]).unwrap_err().to_string();
+    let message = embedder.embed_images(&[image]).unwrap_err().to_string();
     assert!(message.contains("zero or not finite"), "{message}");
     let short = adb_model::PreparedImage(vec![0.0; 12].into_boxed_slice());
-    let message = embedder.embed_images(vec![short]).unwrap_err().to_string();
+    let message = embedder.embed_images(&[short]).unwrap_err().to_string();
     assert!(message.contains("an image of 12 values"), "{message}");
 }
 

@@ -202,7 +202,7 @@ fn pixels_and_image_vectors_are_those_of_the_reference() {
     for (name, crop) in names.iter().zip(&pixels) {
         let prepared = embedder.prepare_image(&fs::read(photos.join(name)).unwrap(), None).unwrap();
         difference.add(&prepared.0, crop);
-        vectors.extend(embedder.embed_images(vec![prepared]).unwrap());
+        vectors.extend(embedder.embed_images(&[prepared]).unwrap());
     }
     let lowest = lowest_cosine(&vectors, &wanted);
     println!("{} photos as JPEG: {difference}", names.len());
@@ -231,7 +231,7 @@ fn crops_of_what_is_decoded_alike_are_those_of_the_reference_s_resampler() {
         let photo = photos.join(name).with_extension("png");
         let prepared = embedder.prepare_image(&fs::read(photo).unwrap(), None).unwrap();
         difference.add(&prepared.0, &crop);
-        vectors.extend(embedder.embed_images(vec![prepared]).unwrap());
+        vectors.extend(embedder.embed_images(&[prepared]).unwrap());
     }
     let lowest = lowest_cosine(&vectors, &reference.rows("image"));
     println!("{} photos as PNG: {difference}", vectors.len());

@@ -64,13 +64,41 @@ pub trait Embedder: Send + Sync {
     ///
     /// # Errors
     /// When inference fails: the fault is the embedder's, not one picture's.
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError>;
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError>;
 
     /// The vectors of texts, in order.
     ///
     /// # Errors
     /// When it reads no text, or inference fails.
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError>;
+
+    /// How many images it likes at once, from how many threads.
+    fn image_batches(&self) -> Batches {
+        Batches::default()
+    }
+
+    /// How many texts it likes at once, from how many threads.
+    fn text_batches(&self) -> Batches {
+        Batches::default()
+    }
+}
+
+/// In which portions an embedder computes fastest. Any other number of inputs gives the same
+/// vectors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batches {
+    /// Inputs for one call.
+    pub size: usize,
+    /// Calls that make progress at the same time, each from a thread of its own.
+    pub at_once: usize,
+}
+
+impl Default for Batches {
+    /// Eight inputs, one call: more inputs gain nothing on a processor, since what a graph computes
+    /// on leaves the caches.
+    fn default() -> Self {
+        Self { size: 8, at_once: 1 }
+    }
 }
 
 /// The vector of a single input.

@@ -57,7 +57,7 @@ pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
 };
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
-pub use embedder::{EmbedError, Embedder, EmbedderIdentity, PreparedImage};
+pub use embedder::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage};
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};

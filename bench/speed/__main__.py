@@ -11,7 +11,7 @@ import install  # noqa: F401  puts tools/models on the path
 from common import Fail, run
 from report import tables
 from session import Session
-from suites import SUITES
+from suites import ALL, SUITES
 
 
 def arguments():
@@ -42,13 +42,18 @@ def arguments():
     parser.add_argument("--tables", type=pathlib.Path, metavar="FILE",
                         help="the tables are added to it [default: tables.md there]")
     parser.add_argument("--only", metavar="SIDE,...", type=lambda text: text.split(","),
-                        help="adb, faiss, hnswlib, lancedb, usearch")
+                        help="adb, faiss, hnswlib, lancedb, usearch; of `embed`: adb, python, fastembed")
     parser.add_argument("--skip", metavar="NAME,...", type=lambda text: text.split(","), default=[],
                         help="comparisons that `all` leaves out")
     parser.add_argument("--minutes", type=float,
                         help="no new round begins after so many [default in full: its share of 25]")
     parser.add_argument("--timeout", type=float, default=900, metavar="SECONDS",
                         help="for one turn of one side")
+    if name == "embed":
+        parser.add_argument("--repeat", type=int, default=2, metavar="N",
+                            help="how often a side goes through the files in one turn (default 2)")
+        parser.add_argument("--keep-tuning", action="store_true",
+                            help="don't tune anew: use what is remembered, or else what is guessed")
     parser.add_argument("--drop-caches", action="store_true",
                         help="empty the whole system's page cache before a cold start, if root may; "
                              "else our own files' pages only [with --full: yes]")
@@ -58,7 +63,7 @@ def arguments():
 def main():
     name, options = arguments()
     options.drop_caches |= options.full
-    names = [each for each in SUITES if each not in options.skip] if name == "all" else [name]
+    names = [each for each in ALL if each not in options.skip] if name == "all" else [name]
     start, failed = time.monotonic(), []
     for each in names:
         try:
@@ -89,7 +94,7 @@ def measure(name, options):
     if len(sizes) > len(suite.sizes) and suite.sizes != ["MARK..."]:
         raise Fail(f"bench/{name}.sh takes {' '.join(suite.sizes)}; see --help")
     sizes = [size if name == "commit" else int(size) for size in sizes]
-    session = Session(name, own)
+    session = Session(name, own, suite.program, suite.peers)
     try:
         ratios = suite.run(session, sizes)
     finally:

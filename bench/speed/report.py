@@ -43,7 +43,7 @@ class Figures:
         if not enough:
             most = max(recall.values())
             enough = [v for v in variants if recall[v] == most]
-        up = key[2] in ("rows/s", "GB/s", "1/s") or key[2].startswith("of ")
+        up = key[2].endswith(("/s", "/CPU-s")) or key[2].startswith("of ")
         pick = max if up else min
         return pick(enough, key=lambda variant: statistics.median(self.all(key, variant)))
 

@@ -24,8 +24,10 @@ FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP
 class Session:
     """Runs the sides of one comparison, and keeps what they print."""
 
-    def __init__(self, name, options):
-        self.name, self.options = name, options
+    def __init__(self, name, options, program="speed", peers="peers"):
+        self.name, self.options, self.program = name, options, program
+        # What Python's sides are made of: the peers of the engine, or what runs a bundle.
+        self.peers = peers
         self.work = (options.work or cache_root() / "bench").resolve()
         self.data, self.scratch = self.work / "data", self.work / "scratch"
         for directory in (self.data, self.scratch):
@@ -45,15 +47,15 @@ class Session:
 
     def _speed(self):
         if self.options.bin:
-            speed = self.options.bin.resolve() / "speed"
+            speed = self.options.bin.resolve() / self.program
         else:
             command = ["cargo", "build", "--quiet", "--release", "--package", "adb-bench",
-                       "--bin", "speed"]
+                       "--bin", self.program]
             if subprocess.run(command, cwd=REPOSITORY).returncode != 0:
-                raise Fail("the program `speed` could not be built\n"
+                raise Fail(f"the program `{self.program}` could not be built\n"
                            "  mend: see cargo's words above, or name a built one with --bin DIR")
             target = os.environ.get("CARGO_TARGET_DIR", "target")
-            speed = REPOSITORY / target / "release" / "speed"
+            speed = REPOSITORY / target / "release" / self.program
         if not os.access(speed, os.X_OK):
             raise Fail(f"{speed} is no program\n  mend: --bin wants the directory where it lies")
         return speed
@@ -61,6 +63,8 @@ class Session:
     def _python(self):
         """The interpreter of the peers, and PYTHONPATH for it; nothing if they can't be had."""
         directory = self.options.venv
+        if directory is None and self.peers != "peers":
+            return sys.executable, None  # it installs what it needs itself
         if directory is None:
             try:
                 directory = packages()
@@ -87,7 +91,8 @@ class Session:
 
     def _versions(self):
         """What the peers are; without an answer there are none."""
-        command = self._peer_command("versions")
+        command = (self._peer_command("versions") if self.peers == "peers"
+                   else self._peer_command(f"{self.peers}_peer", "versions"))
         try:
             done = self._execute(command, None, 120)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -117,11 +122,16 @@ class Session:
     def adb(self, *arguments, suffix="", cores=None, side="adb"):
         return self._side(side, [str(self.speed), *words(arguments)], suffix, cores)
 
-    def peer(self, side, *arguments, suffix="", cores=None):
+    def peer(self, side, *arguments, suffix="", cores=None, data=None, name=None):
         if not self.python:
             return False
-        return self._side(side, self._peer_command(f"{side}_peer", *words(arguments),
-                                                   "--data", str(self.data)), suffix, cores)
+        return self._side(name or side, self._peer_command(f"{side}_peer", *words(arguments),
+                                                           "--data", str(data or self.data)),
+                          suffix, cores)
+
+    def side(self, side, command):
+        """A side that is a program of its own."""
+        return self._side(side, words(command), "", None)
 
     def _peer_command(self, script, *arguments):
         return [self.python[0], str(PEERS / f"{script}.py"), *arguments]
@@ -220,6 +230,10 @@ class Session:
         return "posix_fadvise"
 
     # Telling
+
+    def fail(self, side, why):
+        """Notes that a side can't take part."""
+        return self._fail(side, why)
 
     def _fail(self, side, why):
         print(f"  {side} FAILED: {why}", flush=True)

@@ -4,6 +4,7 @@ Each takes a session and its sizes, runs the rounds, and gives the ratios. Aims 
 report shows beside the figures; nothing fails for missing one.
 """
 
+from embedding import embed
 from report import Ratio
 
 FACE = 512
@@ -260,9 +261,11 @@ def lance(common):
 class Suite:
     """A comparison, its sizes as a default and in full, and its share of the time."""
 
-    def __init__(self, run, title, sizes, small, full, minutes):
+    def __init__(self, run, title, sizes, small, full, minutes, program="speed", peers="peers"):
         self.run, self.title, self.sizes = run, title, sizes
         self.small, self.full, self.minutes = small, full, minutes
+        # Of adb-bench; and whose packages Python's sides need.
+        self.program, self.peers = program, peers
 
 
 # In the order in which `all` runs them: `growth` leaves the database that `open` wants.
@@ -275,4 +278,8 @@ SUITES = {
     "growth": Suite(growth, "Growth", ["MARK..."], [5000, 20_000, 50_000],
                     [20_000, 200_000, 1_000_000], 5),
     "open": Suite(open_, "Open and first answer, cold", ["N"], [50_000], [1_000_000], 3),
+    "embed": Suite(embed, "Embedding: CLIP ViT-B/32 with random weights", ["PICTURES"], [16], [64],
+                   12, program="embed", peers="onnxruntime"),
 }
+# The engine's; `embed` builds another program and other peers, so it is asked for by name.
+ALL = [name for name, suite in SUITES.items() if suite.program == "speed"]

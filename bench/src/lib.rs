@@ -1,6 +1,7 @@
 //! What the measuring programs share: the Cookbook's models, its files, and an embedder.
 
 mod figures;
+mod nowhere;
 mod record;
 
 use std::{
@@ -17,6 +18,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 pub use figures::{Figures, found_at};
+pub use nowhere::Nowhere;
 pub use record::{lower, record, vector};
 
 /// The space in which photos of dishes lie.

@@ -51,9 +51,9 @@ impl Embedder for Plain {
             region.unwrap_or(Rect { x: 0, y: 0, width: 1, height: 1 });
         Ok(PreparedImage([x, y, width, height].map(|n| n as f32).into()))
     }
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.1.fetch_add(images.len(), Ordering::Relaxed);
-        Ok(images.into_iter().map(|image| image.0.into_vec()).collect())
+        Ok(images.iter().map(|image| image.0.to_vec()).collect())
     }
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.1.fetch_add(texts.len(), Ordering::Relaxed);

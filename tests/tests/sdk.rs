@@ -226,8 +226,8 @@ impl Embedder for Counting {
         let last = f32::from(*bytes.last().unwrap());
         Ok(PreparedImage(Box::new([last, 9.0, 9.0, 9.0])))
     }
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(images.into_iter().map(|i| i.0.into_vec()).collect())
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        Ok(images.iter().map(|i| i.0.to_vec()).collect())
     }
     fn embed_texts(&self, _: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         Ok(Vec::new())

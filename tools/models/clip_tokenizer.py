@@ -6,7 +6,7 @@ import json
 
 import numpy
 import tokenizers
-from tokenizers import Regex, models, normalizers, pre_tokenizers
+from tokenizers import Regex, models, normalizers, pre_tokenizers, processors
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 
@@ -41,6 +41,15 @@ class ClipTokenizer:
             ids[row, :len(whole)] = whole
             mask[row, :len(whole)] = 1
         return ids, mask
+
+
+def write_json(merges, path):
+    """Writes a `tokenizer.json` with start and end tokens, from the published merges."""
+    tokenizer = _from_merges(merges)
+    ends = [(token, tokenizer.token_to_id(token)) for token in (START, END)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}", special_tokens=ends)
+    path.write_text(tokenizer.to_str(), encoding="utf-8")
 
 
 def _from_merges(path):

@@ -22,6 +22,7 @@ PINS = {
     "tokenizers": [((3, 10), "0.23.3", 3.4e6), ((3, 9), "0.22.2", 3.3e6)],
     "onnxruntime": [((3, 11), "1.31.1", 24e6), ((3, 10), "1.23.2", 17e6), ((3, 9), "1.19.2", 13e6)],
     "pillow": [((3, 11), "13.0.0", 7e6), ((3, 10), "12.3.0", 7e6), ((3, 9), "11.3.0", 7e6)],
+    "packaging": [((3, 9), "26.4", 0.08e6)],  # which ONNX Runtime's quantisation imports
     "h5py": [((3, 10), "3.16.0", 5e6), ((3, 9), "3.14.0", 5e6)],
     "lz4": [((3, 9), "4.4.5", 1.4e6)],
     "resvg_py": [((3, 10), "0.5.0", 1.5e6)],  # for tools/sample, which draws the demo's pictures
@@ -32,6 +33,8 @@ PINS = {
 GRAPHS = ["numpy", "onnx", "protobuf", "ml_dtypes", "typing_extensions"]
 BUILD = [*GRAPHS, "tokenizers"]
 RUN = ["numpy", "pillow", "tokenizers", "onnxruntime"]
+# What turns a bundle into one of int8, and compares the two.
+QUANTISE = [*BUILD, "packaging", "pillow", "onnxruntime"]
 
 # What reads the weights of faces, beside what writes the bundle.
 FACES = ["h5py", "lz4"]

@@ -79,3 +79,19 @@ def tokenizer_json(folder):
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["padding"] = None
     return json.dumps(tokenizer, ensure_ascii=False)
+
+
+def clip_vocabulary(scratch):
+    """CLIP's public vocabulary (the merges, gzipped) and the licence of the package it lies in."""
+    requirement, digest, about = _WHEELS["classes"]
+    with step(f"downloading {requirement} ({size(about)})"):
+        wheel = download(requirement, scratch, digest)
+        paths = []
+        with zipfile.ZipFile(wheel) as archive:
+            for name, ending in (("merges.txt.gz", "open_clip/bpe_simple_vocab_16e6.txt.gz"),
+                                 ("LICENSE-vocabulary.txt", ".dist-info/licenses/LICENSE")):
+                member, = (m for m in archive.namelist() if m.endswith(ending))
+                paths.append(scratch / name)
+                paths[-1].write_bytes(archive.read(member))
+        wheel.unlink()
+    return paths

@@ -270,6 +270,13 @@ impl Select {
     }
 }
 
+impl Select {
+    /// Whether a search by nearness with it is about all vectors of the set, but for connections.
+    pub(crate) fn wants_whole_set(&self) -> bool {
+        self.constraints.is_none() && self.with_label.is_none()
+    }
+}
+
 impl Connected {
     fn parse(json: Json) -> Result<Self, Fault> {
         let mut params = Params::nested("is_connected_to", json)?;

@@ -18,6 +18,7 @@ use crate::{
         catalog::{Class, MAX_PROPERTIES, Target, Unfit},
         format::class_id,
         insert::InsertPlan,
+        memo::DescriptorSet,
         value::Typed,
     },
 };
@@ -25,7 +26,7 @@ use crate::{
 use super::{
     AddedTo, Run, Sequence, body,
     filter::Condition,
-    find::{Set, check_vector},
+    find::check_vector,
     refs::{Found, Object},
     select::Selection,
 };
@@ -111,7 +112,7 @@ impl Run<'_> {
         {
             return Ok((*id, *dimensions));
         }
-        let Set { id, dimensions, .. } = self.set(name)?;
+        let DescriptorSet { id, dimensions, .. } = *self.set(name)?;
         self.added_to = Some(AddedTo { name: name.to_owned(), id, dimensions });
         Ok((id, dimensions))
     }

@@ -3,15 +3,16 @@
 //!
 //! A graph's search asks for a few ids at a time whether they pass; an exact search needs all that
 //! do. Both come from SQL. All of them are kept until somebody commits, see
-//! [`crate::store::chosen`]; when asking for a few has cost as much as asking for all would, all are
+//! [`crate::store::memo`]; when asking for a few has cost as much as asking for all would, all are
 //! asked for, so that a filter that is used a thousand times is not paid for a thousand times.
 
 use std::{
+    iter,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use rusqlite::params_from_iter;
+use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value as Json};
 
 use crate::{
@@ -26,19 +27,24 @@ use crate::{
         format::class_id,
         system,
     },
-    vectors::cache::Among,
+    vectors::{cache::Among, places::Passed},
 };
 
 use super::{
     Run, body,
     connected::{Reached, ways},
     filter::{Condition, Param, compile},
+    find::{Neighbours, Sets},
+    key::Key,
     refs::Found,
-    select::Selection,
 };
 
-/// What SQLite takes to look at a row, roughly.
-const ROW: Duration = Duration::from_nanos(400);
+/// What finding all that pass takes for each vector of the set, roughly.
+const ROW: Duration = Duration::from_nanos(100);
+/// What looking for the edges of an object takes, in edges that are just read.
+const SEEK: usize = 8;
+/// A set with one in so many ids of all descriptors, or more, is not told from others by SQL.
+const LARGE_SET: usize = 8;
 
 /// The answers of two Finds, or which of them failed.
 type Joint = Result<[Map<String, Json>; 2], (usize, Fail)>;
@@ -46,39 +52,58 @@ type Joint = Result<[Map<String, Json>; 2], (usize, Fail)>;
 /// The descriptors that a Find is about, but for nearness.
 pub(super) struct Passing<'a> {
     run: &'a Run<'a>,
+    set: i64,
     find: &'a Find,
     reached: Option<&'a Reached>,
-    all: Selection,
-    key: Vec<u8>,
+    key: Key,
 }
 
 impl<'a> Passing<'a> {
     pub(super) fn new(
         run: &'a Run<'a>,
+        set: i64,
         find: &'a Find,
         reached: Option<&'a Reached>,
     ) -> Result<Self, Fail> {
-        let all = run.selection(find.kind, &find.select, reached, None)?;
-        let key = all.key();
-        Ok(Self { run, find, reached, all, key })
+        let mut key = Key::default();
+        key.tag(0);
+        run.write_key(&mut key, find.kind, &find.select)?;
+        if let Some(reached) = reached {
+            key.ids(&reached.targets());
+        }
+        Ok(Self { run, set, find, reached, key })
     }
 }
 
 impl Among for Passing<'_> {
-    fn all(&self) -> Result<Arc<[i64]>, Fail> {
-        self.run.kept(&self.key, || self.all.ids(&self.run.store.conn))
+    fn all(&self) -> Result<Arc<Passed>, Fail> {
+        let Self { run, find, reached, .. } = self;
+        run.kept(&self.key, || {
+            // A search looks for ids among those of its set: others do no harm. An index on the
+            // property has all that is needed then, and SQLite need not look at the rows.
+            let sets = if run.is_large(self.set)? { Sets::Any } else { Sets::Named };
+            let all = run.selection(find.kind, &find.select, sets, *reached, None)?;
+            all.ids(&run.store.conn)
+        })
     }
 
-    fn known(&self) -> Option<Arc<[i64]>> {
-        self.run.store.chosen.as_ref()?.get(&self.key)
+    fn known(&self) -> Option<Arc<Passed>> {
+        self.run.known(&self.key)
     }
 
     fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail> {
-        let Self { run, find, reached, .. } = self;
+        let Self { run, set, find, reached, .. } = self;
         let start = Instant::now();
-        let some = run.selection(find.kind, &find.select, *reached, Some(ids))?;
-        let some = some.ids(&run.store.conn)?;
-        run.spent(&self.key, start.elapsed(), self)?;
+        let some = match reached {
+            None => run.rows_of(find.kind, &find.select, Sets::Any, ids)?,
+            Some(reached) => {
+                let targets = reached.targets();
+                let mut ids = ids.to_vec();
+                ids.retain(|id| targets.binary_search(id).is_ok());
+                run.rows_of(find.kind, &find.select, Sets::Any, &ids)?
+            }
+        };
+        run.spent(&self.key, *set, start.elapsed(), self)?;
         Ok(some)
     }
 }
@@ -86,12 +111,11 @@ impl Among for Passing<'_> {
 /// The descriptors that a Find is about which are connected to the objects of the Find before.
 struct Joined<'a> {
     run: &'a Run<'a>,
+    set: i64,
     first: &'a Find,
     second: &'a Find,
     step: &'a Step,
-    /// Those of the first.
-    sources: Selection,
-    key: Vec<u8>,
+    key: Key,
 }
 
 impl Joined<'_> {
@@ -123,56 +147,82 @@ impl Joined<'_> {
         Ok(())
     }
 
-    /// Those of `ids` for which the rest holds, too.
+    /// Those of `ids` that are of the second Find, be they of its set or not.
     fn own(&self, mut ids: Vec<i64>) -> Result<Vec<i64>, Fail> {
         ids.sort_unstable();
         ids.dedup();
-        let Self { run, second, .. } = self;
-        run.selection(second.kind, &second.select, None, Some(&ids))?.ids(&run.store.conn)
+        match self.second.select.wants_whole_set() {
+            true => Ok(ids),
+            false => self.run.rows_of(self.second.kind, &self.second.select, Sets::Any, &ids),
+        }
+    }
+
+    /// What edges lead to from these objects.
+    fn ends(&self, sources: Vec<i64>) -> Result<Vec<i64>, Fail> {
+        let conn = &self.run.store.conn;
+        let array = Param::ids(sources.iter().copied());
+        let sources = Passed::new(sources);
+        let mut ids = Vec::new();
+        self.each_way(|class, from, to, on_edge| {
+            let all = !system::is_view(class) && sources.ids().len() * SEEK > span(conn, class.id)?;
+            let (near, array) = match all {
+                true => (format!("c{}", class.id), None),
+                // SQLite keeps the order of a CROSS JOIN.
+                false => {
+                    (format!("rarray(?) CROSS JOIN c{} ON {from} = value", class.id), Some(&array))
+                }
+            };
+            let sql = format!("SELECT {to}, {from} FROM {near} WHERE {}", on_edge.sql);
+            let mut select = conn.prepare_cached(&sql)?;
+            let mut rows =
+                select.query(params_from_iter(array.into_iter().chain(&on_edge.params)))?;
+            while let Some(row) = rows.next()? {
+                if sources.has(row.get(1)?) {
+                    ids.push(row.get(0)?);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(ids)
     }
 }
 
+/// How many ids there are from a class's first object to its last.
+fn span(conn: &Connection, class: i64) -> Result<usize, Fail> {
+    // One at a time, each is the end of an index.
+    let sql = format!(
+        "SELECT ifnull((SELECT max(id) FROM c{class}) - (SELECT min(id) FROM c{class}) + 1, 0)"
+    );
+    let span: i64 = conn.prepare_cached(&sql)?.query_row([], |row| row.get(0))?;
+    Ok(usize::try_from(span).unwrap_or(usize::MAX))
+}
+
 impl Among for Joined<'_> {
-    fn all(&self) -> Result<Arc<[i64]>, Fail> {
-        let conn = &self.run.store.conn;
-        self.run.kept(&self.key, || {
-            let mut ids = Vec::new();
-            self.each_way(|class, from, to, on_edge| {
-                let mut params = Vec::new();
-                let Some(sources) = self.sources.ids_sql(&mut params) else { return Ok(()) };
-                let sql = format!(
-                    "SELECT {to} FROM c{} WHERE {from} IN ({sources}) AND {}",
-                    class.id, on_edge.sql
-                );
-                params.extend(on_edge.params.iter().cloned());
-                let mut select = conn.prepare_cached(&sql)?;
-                let mut rows = select.query(params_from_iter(params))?;
-                while let Some(row) = rows.next()? {
-                    ids.push(row.get(0)?);
-                }
-                Ok(())
-            })?;
-            self.own(ids)
+    fn all(&self) -> Result<Arc<Passed>, Fail> {
+        let (run, first) = (self.run, self.first);
+        run.kept(&self.key, || {
+            let sources = run.selection(first.kind, &first.select, Sets::Named, None, None)?;
+            self.own(self.ends(sources.ids(&run.store.conn)?)?)
         })
     }
 
-    fn known(&self) -> Option<Arc<[i64]>> {
-        self.run.store.chosen.as_ref()?.get(&self.key)
+    fn known(&self) -> Option<Arc<Passed>> {
+        self.run.known(&self.key)
     }
 
     fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail> {
         let start = Instant::now();
-        let conn = &self.run.store.conn;
+        let (run, first) = (self.run, self.first);
+        let near = Param::ids(ids.iter().copied());
         let mut pairs: Vec<(i64, i64)> = Vec::new();
         self.each_way(|class, from, to, on_edge| {
-            let near = Condition::among(to, ids.iter().copied());
             let sql = format!(
-                "SELECT {from}, {to} FROM c{} WHERE {} AND {}",
-                class.id, near.sql, on_edge.sql
+                "SELECT {from}, {to} FROM rarray(?) CROSS JOIN c{} ON {to} = value WHERE {}",
+                class.id, on_edge.sql
             );
-            let params: Vec<&Param> = near.params.iter().chain(&on_edge.params).collect();
-            let mut select = conn.prepare_cached(&sql)?;
-            let mut rows = select.query(params_from_iter(params))?;
+            let mut select = run.store.conn.prepare_cached(&sql)?;
+            let mut rows =
+                select.query(params_from_iter(iter::once(&near).chain(&on_edge.params)))?;
             while let Some(row) = rows.next()? {
                 pairs.push((row.get(0)?, row.get(1)?));
             }
@@ -181,46 +231,51 @@ impl Among for Joined<'_> {
         let mut sources: Vec<i64> = pairs.iter().map(|(source, _)| *source).collect();
         sources.sort_unstable();
         sources.dedup();
-        let first = self.first;
-        let sources =
-            self.run.selection(first.kind, &first.select, None, Some(&sources))?.ids(conn)?;
+        let sources = run.rows_of(first.kind, &first.select, Sets::Named, &sources)?;
         pairs.retain(|(source, _)| sources.binary_search(source).is_ok());
         let some = self.own(pairs.into_iter().map(|(_, id)| id).collect())?;
-        self.run.spent(&self.key, start.elapsed(), self)?;
+        run.spent(&self.key, self.set, start.elapsed(), self)?;
         Ok(some)
     }
 }
 
 impl Run<'_> {
-    /// What is kept under a key, or is found and kept now.
+    /// What is kept of a filter.
+    fn known(&self, key: &Key) -> Option<Arc<Passed>> {
+        self.store.memo.as_ref()?.passed(key.as_bytes())
+    }
+
+    /// The same, or what is found and kept now.
     fn kept(
         &self,
-        key: &[u8],
+        key: &Key,
         find: impl FnOnce() -> Result<Vec<i64>, Fail>,
-    ) -> Result<Arc<[i64]>, Fail> {
-        let Some(chosen) = &self.store.chosen else { return Ok(find()?.into()) };
-        if let Some(ids) = chosen.get(key) {
-            return Ok(ids);
+    ) -> Result<Arc<Passed>, Fail> {
+        if let Some(passed) = self.known(key) {
+            return Ok(passed);
         }
-        let ids = find()?.into();
-        chosen.put(key.to_vec(), &ids);
-        Ok(ids)
+        let passed = Arc::new(Passed::new(find()?));
+        if let Some(memo) = &self.store.memo {
+            memo.keep_passed(key.as_bytes().to_vec(), passed.clone());
+        }
+        Ok(passed)
+    }
+
+    /// How many vectors of a set are in memory.
+    fn cached(&self, set: i64) -> Result<usize, Fail> {
+        Ok(self.vectors.of_set(&self.store.conn, set)?.len())
+    }
+
+    /// Whether a set is a good part of all descriptors.
+    fn is_large(&self, set: i64) -> Result<bool, Fail> {
+        Ok(self.cached(set)? * LARGE_SET > span(&self.store.conn, class_id::DESCRIPTOR)?)
     }
 
     /// Notes what asking for a few has cost; asks for all when that was enough.
-    fn spent(&self, key: &[u8], time: Duration, among: &dyn Among) -> Result<(), Fail> {
-        let Some(chosen) = &self.store.chosen else { return Ok(()) };
-        let spent = chosen.spend(key, time);
-        let rows: i64 = self
-            .store
-            .conn
-            // One at a time, each is the end of an index.
-            .prepare_cached(&format!(
-                "SELECT ifnull((SELECT max(id) FROM c{0}) - (SELECT min(id) FROM c{0}), 0)",
-                class_id::DESCRIPTOR
-            ))?
-            .query_row([], |row| row.get(0))?;
-        if spent > ROW * u32::try_from(rows).unwrap_or(u32::MAX) {
+    fn spent(&self, key: &Key, set: i64, time: Duration, among: &dyn Among) -> Result<(), Fail> {
+        let Some(memo) = &self.store.memo else { return Ok(()) };
+        let spent = memo.spend(key.as_bytes(), time);
+        if spent > ROW * u32::try_from(self.cached(set)?).unwrap_or(u32::MAX) {
             among.all()?;
         }
         Ok(())
@@ -256,11 +311,12 @@ impl Run<'_> {
     }
 
     fn joined(&mut self, first: &Find, second: &Find, step: &Step) -> Joint {
-        let at = |command: usize| move |fail: Fail| (command, fail);
-        let sources = self.selection(first.kind, &first.select, None, None).map_err(at(0))?;
+        let mut key = Key::default();
+        key.tag(1);
+        self.write_key(&mut key, first.kind, &first.select).map_err(|fail| (0, fail))?;
         let mut before = body(&[]);
         before.insert("returned".to_owned(), 0.into());
-        let after = self.joined_second(first, second, step, sources).map_err(at(1))?;
+        let after = self.joined_second(first, second, step, key).map_err(|fail| (1, fail))?;
         Ok([before, after])
     }
 
@@ -269,19 +325,17 @@ impl Run<'_> {
         first: &Find,
         second: &Find,
         step: &Step,
-        sources: Selection,
+        mut key: Key,
     ) -> Result<Map<String, Json>, Fail> {
         let (Some(nearest), Some(set)) = (&second.nearest, &second.select.set) else {
             return Err(Fault::new("`set` is missing").into());
         };
         let near = self.near(set, nearest)?;
-        let mut key = sources.key();
-        key.extend(self.selection(second.kind, &second.select, None, None)?.key());
-        key.extend(format!("{:?} {:?} {:?}", step.class, step.direction, step.constraints).bytes());
-        let joined = Joined { run: self, first, second, step, sources, key };
-        let neighbours = self.search(&near, Some(&joined))?.pop();
-        // Whatever else must hold of the neighbours does.
-        let matches = self.matches(second, None, neighbours)?;
+        key.step(step);
+        self.write_key(&mut key, second.kind, &second.select)?;
+        let joined = Joined { run: self, set: near.set.id, first, second, step, key };
+        let all = self.search(&near, Some(&joined))?.pop().unwrap_or_default();
+        let matches = self.matches(second, None, Some(Neighbours { all, settled: true }))?;
         let mut answer = body(&[]);
         self.answer(&mut answer, second, &matches, None)?;
         let found = Found {

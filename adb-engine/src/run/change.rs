@@ -26,7 +26,7 @@ use crate::{
     vectors::files::FileKind,
 };
 
-use super::{Run, body, filter::Param, refs::Object};
+use super::{Run, body, filter::Param, find::Sets, refs::Object};
 
 /// (container, part, the part's column that names the container), outer containers first: what
 /// goes when a container goes.
@@ -132,10 +132,10 @@ impl Run<'_> {
             Targets::Reference(reference) => return Ok(self.named(kind, *reference)?),
         };
         let reached = match &select.connected {
-            Some(connected) => Some(self.reach(connected)?),
+            Some(connected) => Some(self.reach(kind, connected)?),
             None => None,
         };
-        let selection = self.selection(kind, select, reached.as_ref(), None)?;
+        let selection = self.selection(kind, select, Sets::Named, reached.as_ref(), None)?;
         let objects = selection.objects(&self.store.conn, &[], None, 0)?;
         if select.unique && objects.len() > 1 {
             return Err(not_unique().into());

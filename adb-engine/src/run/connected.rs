@@ -9,8 +9,12 @@ use crate::{
         add::Direction,
         fault::Fail,
         find::{Connected, Step},
+        kind::Kind,
     },
-    store::catalog::Target,
+    store::{
+        catalog::Target,
+        system::{self, Ends},
+    },
 };
 
 use super::{
@@ -48,10 +52,11 @@ impl Reached {
 }
 
 impl Run<'_> {
-    pub(super) fn reach(&self, connected: &Connected) -> Result<Reached, Fail> {
+    /// The objects that steps lead to. Others than those of `kind` may be left out.
+    pub(super) fn reach(&self, kind: Kind, connected: &Connected) -> Result<Reached, Fail> {
         let mut reached: Option<(u32, Reached)> = None;
         for step in &connected.steps {
-            let next = self.step(step)?;
+            let next = self.step(kind, step)?;
             reached = Some(match reached {
                 None => (step.reference, next),
                 Some((reference, so_far)) if connected.all => {
@@ -68,7 +73,7 @@ impl Run<'_> {
         Ok(reached.map(|(_, reached)| reached).unwrap_or_default())
     }
 
-    fn step(&self, step: &Step) -> Result<Reached, Fail> {
+    fn step(&self, kind: Kind, step: &Step) -> Result<Reached, Fail> {
         let sources = self.refs.ends(step.reference)?;
         let position: HashMap<i64, usize> =
             sources.objects.iter().enumerate().map(|(i, o)| (o.id, i)).collect();
@@ -78,6 +83,8 @@ impl Run<'_> {
             None => catalog.classes(Target::Connection).collect(),
         };
         let ways = ways(step.direction);
+        let from_classes: HashSet<i64> = sources.objects.iter().map(|o| o.class).collect();
+        let wanted = kind.traits().class.and_then(|name| catalog.class(kind.target(), name));
         let mut pairs: Vec<(usize, i64)> = Vec::new();
         for class in classes {
             let on_edge = match &step.constraints {
@@ -85,6 +92,14 @@ impl Run<'_> {
                 None => Condition::new("1", []),
             };
             for (from, to) in ways {
+                if let Some(Ends { src, dst }) = system::view_ends(class) {
+                    let (near, far) = if *from == "src" { (src, dst) } else { (dst, src) };
+                    let leads = near.iter().any(|class| from_classes.contains(class))
+                        && wanted.is_none_or(|class| far.contains(&class.id));
+                    if !leads {
+                        continue;
+                    }
+                }
                 let near = Condition::among(from, sources.objects.iter().map(|o| o.id));
                 let sql = format!(
                     "SELECT {from}, {to} FROM c{} WHERE {} AND {}",

@@ -29,29 +29,6 @@ impl Param {
     pub(crate) fn ids(ids: impl IntoIterator<Item = i64>) -> Self {
         Param::List(Rc::new(ids.into_iter().map(Sql::Integer).collect()))
     }
-
-    /// Adds bytes that no other value has, whatever follows.
-    pub(super) fn write_key(&self, key: &mut Vec<u8>) {
-        let mut write = |tag: u8, bytes: &[u8]| {
-            key.push(tag);
-            key.extend((bytes.len() as u64).to_le_bytes());
-            key.extend(bytes);
-        };
-        let mut value = |value: &Sql| match value {
-            Sql::Null => write(0, &[]),
-            Sql::Integer(n) => write(1, &n.to_le_bytes()),
-            Sql::Real(n) => write(2, &n.to_bits().to_le_bytes()),
-            Sql::Text(text) => write(3, text.as_bytes()),
-            Sql::Blob(bytes) => write(4, bytes),
-        };
-        match self {
-            Param::Value(one) => value(one),
-            Param::List(list) => {
-                list.iter().for_each(&mut value);
-                write(5, &(list.len() as u64).to_le_bytes());
-            }
-        }
-    }
 }
 
 impl ToSql for Param {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rusqlite::OptionalExtension as _;
@@ -19,11 +19,12 @@ use crate::{
     store::{
         catalog::Class,
         format::class_id,
+        memo::DescriptorSet,
         system::{FRAME_FRACTION, FRAME_MICROS, FRAME_NUMBER},
     },
     vectors::{
         Neighbour,
-        cache::{Among, Search},
+        cache::{Among, Search, SetState},
         components, is_approximate,
         metric::Metric,
     },
@@ -42,19 +43,10 @@ use super::{
     unique_id,
 };
 
-/// A descriptor set, as searches and additions need it.
-pub(super) struct Set {
-    pub(super) id: i64,
-    pub(super) dimensions: usize,
-    /// The default first.
-    pub(super) metrics: Vec<String>,
-    pub(super) engines: Vec<String>,
-}
-
 /// What a search by nearness goes by.
 pub(super) struct Near {
-    set: i64,
-    dimensions: usize,
+    pub(super) set: Arc<DescriptorSet>,
+    state: SetState,
     metric: Metric,
     k: usize,
     /// Whether neighbours are looked for before the constraints, or among what these leave.
@@ -78,6 +70,22 @@ pub(super) struct Matches {
     figures: Map<String, Json>,
 }
 
+/// Whether descriptors of other sets than the one that a Find names are left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sets {
+    Named,
+    /// Whoever asks does so himself.
+    Any,
+}
+
+/// The neighbours of one query.
+pub(super) struct Neighbours {
+    /// The nearest first.
+    pub(super) all: Vec<Neighbour>,
+    /// Whether all that a Find asks for holds of them, and nothing is left to be looked up.
+    pub(super) settled: bool,
+}
+
 /// The part of all matches that is looked at.
 struct Window {
     offset: u64,
@@ -88,7 +96,7 @@ struct Window {
 impl Run<'_> {
     pub(super) fn find(&mut self, find: &Find) -> Result<Map<String, Json>, Fail> {
         let reached = match &find.select.connected {
-            Some(connected) => Some(self.reach(connected)?),
+            Some(connected) => Some(self.reach(find.kind, connected)?),
             None => None,
         };
         let near = match &find.nearest {
@@ -186,8 +194,17 @@ impl Run<'_> {
         &mut self,
         find: &Find,
         reached: Option<&Reached>,
-        neighbours: Option<Vec<Neighbour>>,
+        neighbours: Option<Neighbours>,
     ) -> Result<Matches, Fail> {
+        let shape = &find.shape;
+        let neighbours = match neighbours {
+            Some(Neighbours { all, settled: true })
+                if shape.sort.is_empty() && !shape.aggregates() =>
+            {
+                return settled(find, &all);
+            }
+            other => other.map(|neighbours| neighbours.all),
+        };
         let mut distances = HashMap::new();
         let mut ranks: Option<HashMap<i64, usize>> = None;
         let mut among: Option<Vec<i64>> = None;
@@ -198,14 +215,14 @@ impl Run<'_> {
         } else if let Some(reached) = reached.filter(|r| r.ranked) {
             ranks = Some(reached.ranks());
         }
-        let chosen = self.selection(find.kind, &find.select, reached, among.as_deref())?;
-        let (conn, shape) = (&self.store.conn, &find.shape);
+        let sets = Sets::Named;
+        let chosen = self.selection(find.kind, &find.select, sets, reached, among.as_deref())?;
+        let conn = &self.store.conn;
         let figures = match shape.aggregates() {
             true => chosen.figures(conn, shape)?,
             false => Map::new(),
         };
-        let totals_only = matches!(shape.batch, Some(Batch::Totals));
-        let wants_objects = shape.lists() || shape.blobs || find.reference.is_some();
+        let wants_objects = wants_objects(find);
         let bounded = shape.limit.is_some() || shape.offset > 0 || shape.batch.is_some();
         // Where nothing is asked for, counting tells at least whether the constraints can be held.
         let wants_count =
@@ -218,16 +235,14 @@ impl Run<'_> {
         let (window, batch) = window(shape, count.unwrap_or(0));
         let mut objects = Vec::new();
         let ranked = by_rank.is_some() || !shape.sort.is_empty();
-        if wants_objects && !totals_only {
+        if wants_objects {
             objects = match by_rank {
                 None => chosen.objects(conn, &shape.sort, window.limit, window.offset)?,
                 Some(ranks) => {
                     let mut all = chosen.objects(conn, &[], None, 0)?;
                     count = Some(all.len());
                     all.sort_by_key(|o| ranks.get(&o.id).copied().unwrap_or(usize::MAX));
-                    let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-                    let limit = window.limit.map_or(usize::MAX, whole);
-                    all.into_iter().skip(whole(window.offset)).take(limit).collect()
+                    window.of(all.into_iter()).collect()
                 }
             };
         }
@@ -242,11 +257,12 @@ impl Run<'_> {
         &self,
         kind: Kind,
         select: &Select,
+        sets: Sets,
         reached: Option<&Reached>,
         among: Option<&[i64]>,
     ) -> Result<Selection, Fail> {
         let mut selection = Selection::default();
-        let mut shared = self.conditions(kind, select)?;
+        let mut shared = self.conditions(kind, select, sets)?;
         if let Some(reached) = reached {
             shared.push(Condition::among("id", reached.targets()));
         }
@@ -264,6 +280,27 @@ impl Run<'_> {
         Ok(selection)
     }
 
+    /// Those of a few rows for which everything holds but nearness and connections; both in ascending
+    /// order.
+    pub(super) fn rows_of(
+        &self,
+        kind: Kind,
+        select: &Select,
+        sets: Sets,
+        ids: &[i64],
+    ) -> Result<Vec<i64>, Fail> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut selection = Selection::default();
+        let conditions = self.conditions(kind, select, sets)?;
+        for class in self.classes(kind, select) {
+            let constraints = select.constraints.as_ref();
+            selection.push_unweighed(&class, constraints, conditions.clone());
+        }
+        selection.of(&self.store.conn, ids)
+    }
+
     /// The classes that a Find looks into.
     fn classes(&self, kind: Kind, select: &Select) -> Vec<Arc<Class>> {
         let catalog = &self.store.catalog;
@@ -275,7 +312,7 @@ impl Run<'_> {
     }
 
     /// What a Find asks for beside constraints, connections and nearness.
-    fn conditions(&self, kind: Kind, select: &Select) -> Result<Vec<Condition>, Fail> {
+    fn conditions(&self, kind: Kind, select: &Select, sets: Sets) -> Result<Vec<Condition>, Fail> {
         let mut conditions = Vec::new();
         let text = |text: &str| Param::Value(text.to_owned().into());
         if let Some(name) = &select.with_name {
@@ -284,7 +321,7 @@ impl Run<'_> {
         if let Some(label) = &select.with_label {
             conditions.push(Condition::new("label = ?", [text(label)]));
         }
-        if let Some(set) = &select.set {
+        if let (Some(set), Sets::Named) = (&select.set, sets) {
             let set = self.set(set)?;
             conditions.push(Condition::is("set_id", set.id));
         }
@@ -318,19 +355,26 @@ impl Run<'_> {
     /// What a search goes by: the set, the measure, and the command's blob.
     pub(super) fn near(&mut self, name: &str, nearest: &Nearest) -> Result<Near, Fail> {
         let set = self.set(name)?;
-        let metric = set.metric(name, nearest)?;
+        let metric = metric(&set, name, nearest)?;
+        let state = match set.state.get() {
+            Some(state) => *state,
+            None => {
+                let state = SetState::read(&self.store.conn, set.id)?;
+                *set.state.get_or_init(|| state)
+            }
+        };
         let engine = nearest.engine.as_ref().or(set.engines.first());
         let blob = self.blob()?;
         let queries = nearest.queries.unwrap_or(1);
         let query = check_vector(&blob, set.dimensions.saturating_mul(queries))?;
         Ok(Near {
-            set: set.id,
-            dimensions: set.dimensions,
             metric,
             k: usize::try_from(nearest.k).unwrap_or(usize::MAX),
             knn_first: nearest.knn_first,
             approximate: engine.is_some_and(|engine| is_approximate(engine)),
             query,
+            state,
+            set,
         })
     }
 
@@ -340,14 +384,14 @@ impl Run<'_> {
         find: &Find,
         near: &Near,
         reached: Option<&Reached>,
-    ) -> Result<Vec<Vec<Neighbour>>, Fail> {
-        let unfiltered = find.select.constraints.is_none()
-            && find.select.with_label.is_none()
-            && reached.is_none();
-        if near.knn_first || unfiltered {
-            return self.search(near, None);
-        }
-        self.search(near, Some(&Passing::new(self, find, reached)?))
+    ) -> Result<Vec<Neighbours>, Fail> {
+        let unfiltered = find.select.wants_whole_set() && reached.is_none();
+        let all = match near.knn_first || unfiltered {
+            true => self.search(near, None)?,
+            false => self.search(near, Some(&Passing::new(self, near.set.id, find, reached)?))?,
+        };
+        let settled = unfiltered || !near.knn_first;
+        Ok(all.into_iter().map(|all| Neighbours { all, settled }).collect())
     }
 
     pub(super) fn search(
@@ -356,8 +400,9 @@ impl Run<'_> {
         among: Option<&dyn Among>,
     ) -> Result<Vec<Vec<Neighbour>>, Fail> {
         let search = Search {
-            set: near.set,
-            dimensions: near.dimensions,
+            set: near.set.id,
+            state: near.state,
+            dimensions: near.set.dimensions,
             queries: &near.query,
             metric: near.metric,
             k: near.k,
@@ -370,7 +415,10 @@ impl Run<'_> {
     }
 
     /// A descriptor set by name.
-    pub(super) fn set(&self, name: &str) -> Result<Set, Fail> {
+    pub(super) fn set(&self, name: &str) -> Result<Arc<DescriptorSet>, Fail> {
+        if let Some(set) = self.store.memo.as_ref().and_then(|memo| memo.set(name)) {
+            return Ok(set);
+        }
         let found = self
             .store
             .conn
@@ -381,17 +429,23 @@ impl Run<'_> {
             .query_row([name], |row| {
                 let names = |text: String| serde_json::from_str(&text).unwrap_or_default();
                 let dimensions: i64 = row.get(1)?;
-                Ok(Set {
+                Ok(DescriptorSet {
                     id: row.get(0)?,
                     dimensions: usize::try_from(dimensions).unwrap_or(0),
                     metrics: names(row.get(2)?),
                     engines: names(row.get(3)?),
+                    state: OnceLock::new(),
                 })
             })
             .optional()?;
-        found.ok_or_else(|| {
-            Fault::new(format!("there is no descriptor set `{name}`")).code("no_set").into()
-        })
+        let Some(found) = found.map(Arc::new) else {
+            let fault = Fault::new(format!("there is no descriptor set `{name}`"));
+            return Err(fault.code("no_set").into());
+        };
+        if let Some(memo) = &self.store.memo {
+            memo.keep_set(name, &found);
+        }
+        Ok(found)
     }
 
     pub(super) fn answer(
@@ -439,27 +493,56 @@ impl Run<'_> {
     }
 }
 
-impl Set {
-    /// The measure of a search, and a check that the set has it.
-    fn metric(&self, name: &str, nearest: &Nearest) -> Result<Metric, Fault> {
-        if let Some(engine) = &nearest.engine
-            && !self.engines.contains(engine)
-        {
-            return Err(Fault::new(format!(
-                "the set `{name}` has no engine \"{engine}\"; it has {}",
-                self.engines.join(", ")
-            )));
-        }
-        let default = self.metrics.first().map_or(Ok(Metric::L2), |m| Metric::parse(m))?;
-        let metric = nearest.metric.unwrap_or(default);
-        if self.metrics.iter().any(|m| m == metric.name()) {
-            return Ok(metric);
-        }
-        Err(Fault::new(format!(
-            "the set `{name}` has no metric \"{}\"; it has {}",
-            metric.name(),
-            self.metrics.join(", ")
-        )))
+/// The measure of a search, and a check that the set has it.
+fn metric(set: &DescriptorSet, name: &str, nearest: &Nearest) -> Result<Metric, Fault> {
+    if let Some(engine) = &nearest.engine
+        && !set.engines.contains(engine)
+    {
+        return Err(Fault::new(format!(
+            "the set `{name}` has no engine \"{engine}\"; it has {}",
+            set.engines.join(", ")
+        )));
+    }
+    let default = set.metrics.first().map_or(Ok(Metric::L2), |m| Metric::parse(m))?;
+    let metric = nearest.metric.unwrap_or(default);
+    if set.metrics.iter().any(|m| m == metric.name()) {
+        return Ok(metric);
+    }
+    Err(Fault::new(format!(
+        "the set `{name}` has no metric \"{}\"; it has {}",
+        metric.name(),
+        set.metrics.join(", ")
+    )))
+}
+
+/// What a Find is about when all that it asks for holds of these.
+fn settled(find: &Find, neighbours: &[Neighbour]) -> Result<Matches, Fail> {
+    if find.select.unique && neighbours.len() > 1 {
+        return Err(not_unique().into());
+    }
+    let (window, batch) = window(&find.shape, neighbours.len());
+    let all = neighbours.iter().map(|n| Object { class: class_id::DESCRIPTOR, id: n.id });
+    Ok(Matches {
+        objects: if wants_objects(find) { window.of(all).collect() } else { Vec::new() },
+        count: Some(neighbours.len()),
+        distances: neighbours.iter().map(|n| (n.id, n.distance)).collect(),
+        ranked: true,
+        batch,
+        figures: Map::new(),
+    })
+}
+
+/// Whether it matters which objects are found, not just how many.
+fn wants_objects(find: &Find) -> bool {
+    let shape = &find.shape;
+    (shape.lists() || shape.blobs || find.reference.is_some())
+        && !matches!(shape.batch, Some(Batch::Totals))
+}
+
+impl Window {
+    fn of<T>(&self, all: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+        let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        all.skip(whole(self.offset)).take(self.limit.map_or(usize::MAX, whole))
     }
 }
 

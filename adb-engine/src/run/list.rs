@@ -1,8 +1,8 @@
 //! Listing objects: which columns, under which keys.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
-use rusqlite::types::ValueRef;
+use rusqlite::{Statement, types::ValueRef};
 use serde_json::{Map, Number, Value as Json, json};
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     store::{catalog::Class, format::class_id, system, value::PropertyType},
 };
 
-use super::{Run, filter::place, refs::Object, unique_id};
+use super::{Run, filter::place, refs::Object, shrink, unique_id};
 
 /// What one class's objects show.
 struct Projection {
@@ -108,36 +108,44 @@ impl Run<'_> {
         distances: &HashMap<i64, f32>,
         first_blob: Option<BlobAt>,
     ) -> Result<Vec<Json>, Fail> {
+        let Self { store, room, limit, .. } = self;
         let mut projections: HashMap<i64, Projection> = HashMap::new();
         let mut listed = Vec::with_capacity(objects.len());
-        for (i, object) in objects.iter().enumerate() {
-            if let std::collections::hash_map::Entry::Vacant(free) = projections.entry(object.class)
-            {
-                let class = self.store.catalog.class_by_id(object.class).ok_or_else(|| {
-                    ErrorKind::Damaged(format!("there is no class {}", object.class))
-                })?;
+        for objects in objects.chunk_by(|a, b| a.class == b.class) {
+            let class = objects[0].class;
+            if let Entry::Vacant(free) = projections.entry(class) {
+                let class = store
+                    .catalog
+                    .class_by_id(class)
+                    .ok_or_else(|| ErrorKind::Damaged(format!("there is no class {class}")))?;
                 free.insert(Projection::new(class, shape));
             }
-            let mut shown = self.show(*object, &projections[&object.class], distances)?;
-            if let Some(BlobAt(first)) = first_blob {
-                shown.insert("_blob_index".to_owned(), Json::from(first + i));
+            let projection = &projections[&class];
+            let mut statement = match projection.sql.as_str() {
+                "" => None,
+                sql => Some(store.conn.prepare_cached(sql)?),
+            };
+            for object in objects {
+                let mut shown = projection.show(*object, statement.as_deref_mut(), distances)?;
+                if let Some(BlobAt(first)) = first_blob {
+                    shown.insert("_blob_index".to_owned(), Json::from(first + listed.len()));
+                }
+                shrink(room, size(&shown), *limit)?;
+                listed.push(Json::Object(shown));
             }
-            self.grow(size(&shown))?;
-            listed.push(Json::Object(shown));
         }
         Ok(listed)
     }
+}
 
+impl Projection {
+    /// What one object shows. `statement` is that of the columns, if there are any.
     fn show(
         &self,
         object: Object,
-        projection: &Projection,
+        mut statement: Option<&mut Statement<'_>>,
         distances: &HashMap<i64, f32>,
     ) -> Result<Map<String, Json>, Fail> {
-        let mut statement = match projection.sql.as_str() {
-            "" => None,
-            sql => Some(self.store.conn.prepare_cached(sql)?),
-        };
         let mut rows = match &mut statement {
             None => None,
             Some(statement) => Some(statement.query([object.id])?),
@@ -146,9 +154,9 @@ impl Run<'_> {
             None => None,
             Some(rows) => Some(rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?),
         };
-        let mut shown = Map::with_capacity(projection.fields.len() + 1);
+        let mut shown = Map::with_capacity(self.fields.len() + 1);
         let mut column = 0;
-        for field in &projection.fields {
+        for field in &self.fields {
             let value = match field.source {
                 Source::UniqueId => Json::String(unique_id(object.class, object.id)),
                 Source::Distance => distances

@@ -10,6 +10,7 @@ mod change;
 mod connected;
 mod filter;
 mod find;
+mod key;
 mod list;
 mod refs;
 mod select;
@@ -184,16 +185,20 @@ impl<'a> Run<'a> {
 
     /// Makes sure that the answer does not become too large.
     fn grow(&mut self, bytes: usize) -> Result<(), Fault> {
-        match self.room.checked_sub(bytes) {
-            Some(room) => {
-                self.room = room;
-                Ok(())
-            }
-            None => Err(Fault::too_large(format!(
-                "the answer would have more than {} bytes; ask for less at a time, with `limit` and `offset`",
-                self.limit
-            ))),
+        shrink(&mut self.room, bytes, self.limit)
+    }
+}
+
+/// Takes so many bytes from the room that an answer has left, of `limit` in all.
+fn shrink(room: &mut usize, bytes: usize, limit: usize) -> Result<(), Fault> {
+    match room.checked_sub(bytes) {
+        Some(left) => {
+            *room = left;
+            Ok(())
         }
+        None => Err(Fault::too_large(format!(
+            "the answer would have more than {limit} bytes; ask for less at a time, with `limit` and `offset`"
+        ))),
     }
 }
 

@@ -62,6 +62,20 @@ impl Selection {
         Ok(())
     }
 
+    /// The same for a selection that is asked for with [`Selection::of`] alone, which uses no index.
+    pub(super) fn push_unweighed(
+        &mut self,
+        class: &Arc<Class>,
+        constraints: Option<&Expr>,
+        mut conditions: Vec<Condition>,
+    ) {
+        if let Some(expr) = constraints {
+            conditions.push(compile(class, expr, &[]));
+        }
+        self.classes.push(class.clone());
+        self.parts.push(Part { class: class.clone(), conditions });
+    }
+
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
@@ -125,24 +139,32 @@ impl Selection {
         Ok(ids)
     }
 
+    /// Those of some rows that are in it; both in ascending order.
+    pub(super) fn of(&self, conn: &Connection, ids: &[i64]) -> Result<Vec<i64>, Fail> {
+        let rows = Param::ids(ids.iter().copied());
+        let mut found = Vec::with_capacity(ids.len());
+        for part in &self.parts {
+            let mut params = vec![rows.clone()];
+            let sql = part.of_sql(&mut params);
+            let mut statement = conn.prepare_cached(&sql)?;
+            let mut rows = statement.query(params_from_iter(params))?;
+            while let Some(row) = rows.next()? {
+                found.push(row.get(0)?);
+            }
+        }
+        // Each class comes in the order of `ids`.
+        if !found.is_sorted() {
+            found.sort_unstable();
+        }
+        Ok(found)
+    }
+
     /// A SELECT of the rows' ids; nothing if there can't be any.
     pub(super) fn ids_sql(&self, params: &mut Vec<Param>) -> Option<String> {
         let select =
             |part: &Part| format!("SELECT id FROM c{}{}", part.class.id, part.where_clause(params));
         let selects: Vec<String> = self.parts.iter().map(select).collect();
         (!selects.is_empty()).then(|| selects.join(" UNION ALL "))
-    }
-
-    /// What tells this selection from others: its conditions and their values.
-    pub(super) fn key(&self) -> Vec<u8> {
-        let mut key = Vec::new();
-        for part in &self.parts {
-            let mut params = Vec::new();
-            key.extend(part.class.id.to_le_bytes());
-            key.extend(part.where_clause(&mut params).into_bytes());
-            params.iter().for_each(|param| param.write_key(&mut key));
-        }
-        key
     }
 
     fn sql(&self, sort: &[SortKey], limit: Option<u64>, offset: u64) -> (String, Vec<Param>) {
@@ -191,6 +213,13 @@ impl Part {
         }
         sql.push_str(&format!(" FROM c{}{}", self.class.id, self.where_clause(params)));
         sql
+    }
+
+    /// The rows of an array that fulfil the conditions, in its order: SQLite looks each of them up by
+    /// its id.
+    fn of_sql(&self, params: &mut Vec<Param>) -> String {
+        let (class, conditions) = (self.class.id, self.where_clause(params));
+        format!("SELECT id FROM rarray(?) CROSS JOIN c{class} ON id = value{conditions}")
     }
 
     pub(super) fn where_clause(&self, params: &mut Vec<Param>) -> String {

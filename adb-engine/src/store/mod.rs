@@ -2,11 +2,11 @@
 
 pub(crate) mod bytes;
 pub(crate) mod catalog;
-pub(crate) mod chosen;
 pub(crate) mod compact;
 pub(crate) mod format;
 pub(crate) mod insert;
 mod length;
+pub(crate) mod memo;
 pub(crate) mod pack;
 pub(crate) mod sum;
 pub(crate) mod system;
@@ -32,9 +32,9 @@ use crate::{
     error::{Error, ErrorKind, StoreError},
 };
 use catalog::Catalog;
-use chosen::Chosen;
 use format::Found;
 use insert::InsertPlan;
+use memo::Memo;
 use pack::{
     Mark, PackReader, PackWriter,
     files::{PackFiles, SystemFiles},
@@ -93,7 +93,7 @@ pub(crate) struct Store {
     /// As of the last [`Store::refresh`], and what this connection has changed since.
     pub(crate) catalog: Arc<Catalog>,
     /// Of a connection that only reads.
-    pub(crate) chosen: Option<Chosen>,
+    pub(crate) memo: Option<Memo>,
     /// Pages in the log after the last commit of this connection.
     log_pages: Arc<AtomicI64>,
     /// By class.
@@ -158,7 +158,7 @@ impl Store {
             match format::inspect(&conn)? {
                 Found::Ready => {
                     length::check(&conn, directory)?;
-                    Self::over(conn, directory, Arc::default(), Some(Chosen::default()))
+                    Self::over(conn, directory, Arc::default(), Some(Memo::default()))
                 }
                 Found::Older(found) => Err(ErrorKind::Older { found, known: format::FORMAT }),
             }
@@ -170,12 +170,12 @@ impl Store {
         conn: Connection,
         directory: &Directory,
         log_pages: Arc<AtomicI64>,
-        chosen: Option<Chosen>,
+        memo: Option<Memo>,
     ) -> Result<Self, ErrorKind> {
         let catalog = Arc::new(Catalog::read(&conn)?);
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
         let inserts = HashMap::new();
-        Ok(Self { conn, catalog, chosen, log_pages, inserts, packs, tail: None, to_pack: false })
+        Ok(Self { conn, catalog, memo, log_pages, inserts, packs, tail: None, to_pack: false })
     }
 
     /// Moves the log into the database if it has grown long. What fails here is tried again after
@@ -202,11 +202,21 @@ impl Store {
     /// Reads the catalog again if another connection has changed it. Inside a transaction, so that
     /// catalog and tables are of one state.
     pub(crate) fn refresh(&mut self) -> Result<(), ErrorKind> {
+        let version = match &self.memo {
+            None => None,
+            Some(memo) => {
+                let version = memo::data_version(&self.conn)?;
+                if memo.is_of(version) {
+                    return Ok(());
+                }
+                Some((memo, version))
+            }
+        };
         if catalog::version(&self.conn)? != self.catalog.version {
             self.catalog = Arc::new(Catalog::read(&self.conn)?);
         }
-        if let Some(chosen) = &self.chosen {
-            chosen.follow(&self.conn)?;
+        if let Some((memo, version)) = version {
+            memo.begin(version);
         }
         Ok(())
     }

@@ -12,9 +12,16 @@ pub(crate) struct SystemClass {
     pub(crate) id: i64,
     pub(crate) target: Target,
     pub(crate) name: &'static str,
-    /// Whether its edges stand in other objects' rows: they come and go with those.
-    pub(crate) view: bool,
+    /// Of a class whose edges stand in other objects' rows, and come and go with those.
+    ends: Option<Ends>,
     properties: &'static [SystemProperty],
+}
+
+/// The classes that the edges of a view may start and end at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ends {
+    pub(crate) src: &'static [i64],
+    pub(crate) dst: &'static [i64],
 }
 
 /// A property that the system keeps.
@@ -37,11 +44,16 @@ const fn hidden(name: &'static str, sql: &'static str, kind: PropertyType) -> Sy
 }
 
 const fn entity(id: i64, name: &'static str, properties: &'static [SystemProperty]) -> SystemClass {
-    SystemClass { id, target: Target::Entity, name, view: false, properties }
+    SystemClass { id, target: Target::Entity, name, ends: None, properties }
 }
 
-const fn connection(id: i64, name: &'static str, view: bool) -> SystemClass {
-    SystemClass { id, target: Target::Connection, name, view, properties: ENDS }
+const fn connection(id: i64, name: &'static str, ends: Option<Ends>) -> SystemClass {
+    SystemClass { id, target: Target::Connection, name, ends, properties: ENDS }
+}
+
+/// Edges from parts to what they are in, or from a set to its descriptors.
+const fn view(src: &'static [i64], dst: &'static [i64]) -> Option<Ends> {
+    Some(Ends { src, dst })
 }
 
 /// What connections of every class have.
@@ -106,8 +118,12 @@ const CLASSES: &[SystemClass] = &[
             shown("_set_name", "(SELECT s.name FROM c3 AS s WHERE s.id = set_id)", String),
         ],
     ),
-    connection(class_id::DESCRIPTOR_CONNECTION, "_DescriptorConnection", false),
-    connection(class_id::SET_TO_DESCRIPTOR, "_DescriptorSetToDescriptor", true),
+    connection(class_id::DESCRIPTOR_CONNECTION, "_DescriptorConnection", None),
+    connection(
+        class_id::SET_TO_DESCRIPTOR,
+        "_DescriptorSetToDescriptor",
+        view(&[class_id::DESCRIPTOR_SET], &[class_id::DESCRIPTOR]),
+    ),
     entity(
         class_id::VIDEO,
         "_Video",
@@ -180,10 +196,26 @@ const CLASSES: &[SystemClass] = &[
             hidden("_bounds", RECTANGLE, Json),
         ],
     ),
-    connection(class_id::BOX_TO_IMAGE, "_BoundingBoxToImage", true),
-    connection(class_id::POLYGON_TO_IMAGE, "_PolygonToImage", true),
-    connection(class_id::CLIP_TO_VIDEO, "_ClipToVideo", true),
-    connection(class_id::FRAME_TO_VIDEO, "_FrameToVideo", true),
+    connection(
+        class_id::BOX_TO_IMAGE,
+        "_BoundingBoxToImage",
+        view(&[class_id::BOUNDING_BOX], &[class_id::IMAGE, class_id::FRAME]),
+    ),
+    connection(
+        class_id::POLYGON_TO_IMAGE,
+        "_PolygonToImage",
+        view(&[class_id::POLYGON], &[class_id::IMAGE, class_id::FRAME]),
+    ),
+    connection(
+        class_id::CLIP_TO_VIDEO,
+        "_ClipToVideo",
+        view(&[class_id::CLIP], &[class_id::VIDEO]),
+    ),
+    connection(
+        class_id::FRAME_TO_VIDEO,
+        "_FrameToVideo",
+        view(&[class_id::FRAME], &[class_id::VIDEO]),
+    ),
 ];
 
 /// The system's classes.
@@ -197,7 +229,12 @@ fn by_id(id: i64) -> Option<&'static SystemClass> {
 
 /// Whether a class's rows are those of another class.
 pub(crate) fn is_view(class: &Class) -> bool {
-    by_id(class.id).is_some_and(|class| class.view)
+    view_ends(class).is_some()
+}
+
+/// Where the edges of such a class start and end.
+pub(crate) fn view_ends(class: &Class) -> Option<Ends> {
+    by_id(class.id)?.ends
 }
 
 /// The properties that a class has by itself.
@@ -223,7 +260,7 @@ pub(crate) fn can_index(target: Target, class: &str, property: &str) -> bool {
     let system = CLASSES.iter().find(|c| c.target == target && c.name == class);
     match index_column(property) {
         None => false,
-        Some("txn") => system.is_none_or(|class| !class.view),
+        Some("txn") => system.is_none_or(|class| class.ends.is_none()),
         Some(column) => {
             system.is_some_and(|class| class.properties.iter().any(|p| p.sql == column))
         }

@@ -35,6 +35,7 @@ use super::{
     graph::{Graph, Unfit, effort},
     matrix::{Matrix, Position},
     metric::{Metric, inverse_norm},
+    places::Passed,
     rows,
     scan::{self, ExactScan, Query, View},
     top::Top,
@@ -64,7 +65,7 @@ pub(crate) struct VectorCache {
 
 #[derive(Default)]
 pub(crate) struct SetCache {
-    matrix: RwLock<Matrix>,
+    matrix: RwLock<Arc<Matrix>>,
     /// Held by the one who adds rows, so that no two read them.
     growing: Mutex<()>,
     graph: RwLock<Option<Arc<Graph>>>,
@@ -77,6 +78,8 @@ pub(crate) struct SetCache {
 /// A search in one set.
 pub(crate) struct Search<'a> {
     pub(crate) set: i64,
+    /// What the connection that is searched with sees.
+    pub(crate) state: SetState,
     pub(crate) dimensions: usize,
     /// One query or several, one after another.
     pub(crate) queries: &'a [f32],
@@ -88,12 +91,20 @@ pub(crate) struct Search<'a> {
     pub(crate) among: Option<&'a dyn Among>,
 }
 
+/// How far a snapshot sees into a set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SetState {
+    /// The greatest id in it, if it has any.
+    newest: Option<i64>,
+    now: Position,
+}
+
 /// Some vectors of a set, told by what they must fulfil.
 pub(crate) trait Among {
-    /// All of them, in ascending order.
-    fn all(&self) -> Result<Arc<[i64]>, Fail>;
+    /// All of them.
+    fn all(&self) -> Result<Arc<Passed>, Fail>;
     /// The same, if it takes no time.
-    fn known(&self) -> Option<Arc<[i64]>>;
+    fn known(&self) -> Option<Arc<Passed>>;
     /// Those of `ids`, in ascending order.
     fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail>;
 }
@@ -117,10 +128,9 @@ impl VectorCache {
             .chunks_exact(search.dimensions.max(1))
             .map(|query| Query::new(search.metric, query))
             .collect();
-        let Some(newest) = newest(conn, search.set)? else {
+        let SetState { newest: Some(newest), now } = search.state else {
             return Ok(queries.iter().map(|_| Vec::new()).collect());
         };
-        let now = position(conn, search.set)?;
         let cache = self.of_set(conn, search.set)?;
         if committed {
             self.grow(&cache, conn, search.set, search.dimensions, now, newest)?;
@@ -129,7 +139,7 @@ impl VectorCache {
         let mut dead = Vec::new();
         if matrix.at.epoch != now.epoch || matrix.at > now {
             // Of another time than the snapshot: its rows are read one by one.
-            matrix = Matrix::default();
+            matrix = Arc::default();
         } else if matrix.at < now {
             dead = tombstones(conn, search.set, matrix.at.tombstone)?;
         }
@@ -141,8 +151,10 @@ impl VectorCache {
             uncached(conn, search, &queries, matrix.last, &mut tops)?;
         } else {
             let graph = cache.graph();
-            let large = matrix.len() >= self.index_from;
-            if search.approximate && large && graph.as_ref().is_none_or(|g| g.last() < newest) {
+            if search.approximate
+                && graph.as_ref().is_none_or(|g| g.last() < newest)
+                && matrix.len() >= self.index_from
+            {
                 cache.wanted.store(true, Ordering::Relaxed);
                 self.wish.store(true, Ordering::Relaxed);
             }
@@ -187,8 +199,9 @@ impl VectorCache {
         dimensions: usize,
     ) -> Result<Arc<SetCache>, ErrorKind> {
         let cache = self.of_set(conn, set)?;
-        if let Some(newest) = newest(conn, set)? {
-            self.grow(&cache, conn, set, dimensions, position(conn, set)?, newest)?;
+        let state = SetState::read(conn, set)?;
+        if let Some(newest) = state.newest {
+            self.grow(&cache, conn, set, dimensions, state.now, newest)?;
         }
         Ok(cache)
     }
@@ -208,10 +221,12 @@ impl VectorCache {
             return Ok(());
         }
         let _growing = cache.growing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut matrix = cache.snapshot();
-        if is_past(&matrix) {
+        let snapshot = cache.snapshot();
+        if is_past(&snapshot) {
             return Ok(());
         }
+        let mut matrix = Matrix::clone(&snapshot);
+        drop(snapshot);
         if matrix.at.epoch < now.epoch {
             matrix = Matrix::default();
         }
@@ -228,7 +243,7 @@ impl VectorCache {
             row.extend(components(bytes));
             matrix.push(id, &row, self.scan);
         })?;
-        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix;
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = matrix.publish();
         Ok(())
     }
 
@@ -289,9 +304,10 @@ impl VectorCache {
             return Ok(false);
         }
         opened.blocks.extend(matrix.blocks_after(opened.last));
+        opened.count();
         opened.last = matrix.last;
         cache.no_file.store(false, Ordering::Release);
-        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        *cache.matrix.write().unwrap_or_else(PoisonError::into_inner) = opened.publish();
         Ok(true)
     }
 
@@ -316,9 +332,9 @@ fn exact(
     match among {
         None => scan::scan_batch(view, queries, tops),
         Some(among) => {
-            let ids = among.all()?;
+            let among = among.all()?;
             for (query, top) in queries.iter().zip(tops) {
-                scan::scan_among(view, query, &ids, top);
+                scan::scan_among(view, query, &among, top);
             }
         }
     }
@@ -351,7 +367,7 @@ fn near(
     for (query, top) in queries.iter().zip(tops) {
         if !filtered_hits(view, graph, query, among, last, top)? {
             *top = Top::new(query.metric, top.k());
-            scan::scan_among(view, query, &among.all()?, top);
+            scan::scan_among(view, query, &*among.all()?, top);
         }
     }
     Ok(())
@@ -386,9 +402,7 @@ fn filtered_hits(
 ) -> Result<bool, Fail> {
     let known = among.known();
     let pass = |ids: &[i64]| match &known {
-        Some(known) => {
-            Ok(ids.iter().copied().filter(|id| known.binary_search(id).is_ok()).collect())
-        }
+        Some(known) => Ok(ids.iter().copied().filter(|id| known.has(*id)).collect()),
         None => among.of(ids),
     };
     let total = view.matrix.len();
@@ -397,10 +411,11 @@ fn filtered_hits(
     let most = effort::most(total);
     let mut count = graph.effort(top.k()).unwrap_or(usize::MAX);
     if let Some(known) = &known {
-        if scanned(known.len()) {
+        let passing = known.ids().len();
+        if scanned(passing) {
             return Ok(false);
         }
-        count = count.max(needed * total / known.len());
+        count = count.max(needed * total / passing);
     }
     let mut tail = view.matrix.ids_after(last);
     tail.retain(|&id| view.row(id).is_some());
@@ -418,7 +433,7 @@ fn filtered_hits(
             found.retain(|id| passing.binary_search(id).is_ok());
             scan::offer(view, query, found.into_iter(), needed, top);
             let tail: Vec<i64> = if tail.is_empty() { tail } else { pass(&tail)? };
-            scan::scan_among(view, query, &tail, top);
+            scan::scan_ids(view, query, &tail, top);
             return Ok(true);
         }
         // With room, as the share here differs from that elsewhere.
@@ -432,19 +447,21 @@ fn filtered_hits(
     Ok(false)
 }
 
-fn newest(conn: &Connection, set: i64) -> Result<Option<i64>, ErrorKind> {
-    let sql = format!("SELECT max(id) FROM c{} WHERE set_id = ?", class_id::DESCRIPTOR);
-    Ok(conn.prepare_cached(&sql)?.query_row([set], |row| row.get(0))?)
-}
-
-fn position(conn: &Connection, set: i64) -> Result<Position, ErrorKind> {
-    let mut select = conn.prepare_cached(&format!(
-        "SELECT epoch, ifnull((SELECT max(number) FROM tombstone WHERE set_id = s.id), 0)
-         FROM c{} AS s WHERE id = ?",
-        class_id::DESCRIPTOR_SET
-    ))?;
-    Ok(select
-        .query_row([set], |row| Ok(Position { epoch: row.get(0)?, tombstone: row.get(1)? }))?)
+impl SetState {
+    /// As `conn` sees it.
+    pub(crate) fn read(conn: &Connection, set: i64) -> Result<Self, ErrorKind> {
+        let newest = format!("SELECT max(id) FROM c{} WHERE set_id = ?", class_id::DESCRIPTOR);
+        let newest = conn.prepare_cached(&newest)?.query_row([set], |row| row.get(0))?;
+        let now = format!(
+            "SELECT epoch, ifnull((SELECT max(number) FROM tombstone WHERE set_id = s.id), 0)
+             FROM c{} AS s WHERE id = ?",
+            class_id::DESCRIPTOR_SET
+        );
+        let now = conn
+            .prepare_cached(&now)?
+            .query_row([set], |row| Ok(Position { epoch: row.get(0)?, tombstone: row.get(1)? }))?;
+        Ok(Self { newest, now })
+    }
 }
 
 /// The rows that were deleted after a tombstone, in ascending order.
@@ -458,7 +475,7 @@ fn tombstones(conn: &Connection, set: i64, after: i64) -> Result<Vec<i64>, Error
 }
 
 impl SetCache {
-    pub(super) fn snapshot(&self) -> Matrix {
+    pub(super) fn snapshot(&self) -> Arc<Matrix> {
         self.matrix.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -543,7 +560,7 @@ impl SetCache {
         self.no_file.store(true, Ordering::Release);
         let mut matrix = self.matrix.write().unwrap_or_else(PoisonError::into_inner);
         if matrix.is_broken() {
-            *matrix = Matrix::default();
+            *matrix = Arc::default();
         }
     }
 }
@@ -559,7 +576,7 @@ fn uncached(
     let among = search.among.map(Among::all).transpose()?;
     let mut row = Vec::with_capacity(search.dimensions);
     each_row(conn, search.set, search.dimensions, after, |id, bytes| {
-        if among.as_ref().is_none_or(|ids| ids.binary_search(&id).is_ok()) {
+        if among.as_ref().is_none_or(|ids| ids.has(id)) {
             row.clear();
             row.extend(components(bytes));
             let norm = inverse_norm(&row);
@@ -610,6 +627,7 @@ mod tests {
     fn seen(cache: &VectorCache, store: &Store, committed: bool) -> Vec<i64> {
         let search = Search {
             set: 1,
+            state: SetState::read(&store.conn, 1).unwrap(),
             dimensions: 1,
             queries: &[0.0],
             metric: Metric::L2,

@@ -210,12 +210,10 @@ fn widen<S: Simd>(simd: S, pairs: S::u32s) -> [S::f32s; 2] {
     [simd.transmute_f32s_u32s(even), simd.transmute_f32s_u32s(odd)]
 }
 
-/// Dot products of a query and some rows of many, in bfloat16.
+/// Dot products of a query and rows of bfloat16 that lie here and there.
 pub(super) struct HalvedDotsOf<'a> {
     pub(super) query: &'a Halves,
-    pub(super) rows: &'a [u32],
-    /// Which.
-    pub(super) some: &'a [u32],
+    pub(super) rows: &'a [&'a [u32]],
     pub(super) out: &'a mut Vec<f32>,
 }
 
@@ -230,13 +228,11 @@ impl WithSimd for HalvedDotsOf<'_> {
     type Output = ();
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let words = self.query.even.len();
-        let ahead = self.some.iter().skip(AHEAD).map(Some).chain(std::iter::repeat(None));
-        for (&row, ahead) in self.some.iter().zip(ahead) {
-            if let Some(&ahead) = ahead {
-                prefetch::soon(&self.rows[ahead as usize * words..][..words]);
+        self.rows.iter().take(AHEAD).for_each(|row| prefetch::soon(row));
+        for (at, row) in self.rows.iter().enumerate() {
+            if let Some(ahead) = self.rows.get(at + AHEAD) {
+                prefetch::soon(ahead);
             }
-            let row = &self.rows[row as usize * words..][..words];
             self.out.push(halved_dot(simd, self.query, row));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use super::{half, metric::inverse_norm, rows::Numbers, scan::ExactScan};
@@ -15,10 +15,14 @@ pub(super) const BLOCK_ROWS: usize = 1024;
 #[derive(Clone, Default)]
 pub(super) struct Matrix {
     pub(super) blocks: Vec<Arc<Block>>,
+    /// In all blocks: see [`Matrix::count`].
+    pub(super) rows: usize,
     /// The greatest id that was looked at.
     pub(super) last: i64,
     /// How far it has followed the deletions.
     pub(super) at: Position,
+    /// Tells it from all others that were ever published in this process; 0 until it is.
+    pub(super) edition: u64,
     /// Set when rows that are mapped turn out to be other than they were.
     pub(super) broken: Option<Arc<AtomicBool>>,
 }
@@ -49,6 +53,15 @@ pub(super) struct Block {
     pub(super) inverse_norms: Vec<f32>,
 }
 
+/// What is known of a row beside its components: see [`Block`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowNotes {
+    pub(super) error: f32,
+    pub(super) norm: f32,
+    pub(super) square: f32,
+    pub(super) inverse_norm: f32,
+}
+
 /// Where a row is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct At {
@@ -57,12 +70,21 @@ pub(super) struct At {
 }
 
 impl Matrix {
+    /// To be shared, and changed no more.
+    pub(super) fn publish(mut self) -> Arc<Self> {
+        static EDITIONS: AtomicU64 = AtomicU64::new(0);
+        self.edition = EDITIONS.fetch_add(1, Ordering::Relaxed) + 1;
+        Arc::new(self)
+    }
+
     pub(super) fn push(&mut self, id: i64, row: &[f32], scan: ExactScan) {
+        self.edition = 0;
         if self.blocks.last().is_none_or(|b| b.is_full()) {
             self.blocks.push(Arc::new(Block { dimensions: row.len(), ..Block::default() }));
         }
         if let Some(last) = self.blocks.last_mut() {
             Arc::make_mut(last).push(id, row, scan);
+            self.rows += 1;
         }
         self.last = id;
     }
@@ -70,6 +92,11 @@ impl Matrix {
     /// Whether what was read of it may be wrong.
     pub(super) fn is_broken(&self) -> bool {
         self.broken.as_ref().is_some_and(|broken| broken.load(Ordering::Acquire))
+    }
+
+    /// Whether its rows are there in bfloat16 too. All blocks are of one form.
+    pub(super) fn is_halved(&self) -> bool {
+        self.blocks.first().is_some_and(|block| block.is_halved())
     }
 
     /// How many rows are in memory of this process's own.
@@ -91,7 +118,13 @@ impl Matrix {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.blocks.iter().map(|b| b.ids.len()).sum()
+        self.rows
+    }
+
+    /// To be called when blocks were added or taken away.
+    pub(super) fn count(&mut self) {
+        self.edition = 0;
+        self.rows = self.blocks.iter().map(|b| b.ids.len()).sum();
     }
 
     /// How many rows have ids up to this one.
@@ -130,6 +163,7 @@ impl Matrix {
             }
         }
         self.blocks.retain(|block| !block.ids.is_empty());
+        self.count();
     }
 }
 
@@ -149,6 +183,16 @@ impl Block {
 
     pub(super) fn row(&self, row: usize) -> &[f32] {
         &self.components[row * self.dimensions..][..self.dimensions]
+    }
+
+    /// What bounds are made of.
+    pub(super) fn notes(&self, row: usize) -> RowNotes {
+        RowNotes {
+            error: self.errors.get(row).copied().unwrap_or_default(),
+            norm: self.norms[row],
+            square: self.squares[row],
+            inverse_norm: self.inverse_norms[row],
+        }
     }
 
     pub(super) fn half_row(&self, row: usize) -> &[u32] {

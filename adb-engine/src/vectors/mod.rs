@@ -13,6 +13,7 @@ mod kernel;
 mod map;
 mod matrix;
 pub(crate) mod metric;
+pub(crate) mod places;
 #[allow(unsafe_code, reason = "on some processors, an instruction that takes a pointer")]
 mod prefetch;
 mod rows;

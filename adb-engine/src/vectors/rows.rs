@@ -311,6 +311,7 @@ pub(super) fn open(
             inverse_norms: notes(3, &rows),
         }));
     }
+    matrix.count();
     Ok(matrix)
 }
 

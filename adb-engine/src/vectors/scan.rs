@@ -1,6 +1,7 @@
 //! The exact search: over all rows, over some of them, and for many queries at once.
 
 use std::{
+    borrow::Cow,
     num::NonZero,
     ops::Range,
     sync::{Mutex, PoisonError},
@@ -8,9 +9,11 @@ use std::{
 };
 
 use super::{
+    half,
     kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
     matrix::{Block, Matrix},
     metric::{Metric, inverse_norm},
+    places::{Passed, Place, Places},
     prefetch,
     sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
     top::Top,
@@ -33,6 +36,8 @@ pub enum ExactScan {
 const BYTES_A_THREAD: usize = 3 << 20;
 /// More neighbours than these are looked for without bounds.
 const MAX_SIEVED: usize = 4096;
+/// Rows here and there that are compared before the sieve looks at them.
+const PLACES_AT_ONCE: usize = 256;
 /// Rows of a tile's run: with its queries they fit the cache next to the processor.
 const TILE_ROWS: usize = 96;
 /// From so many queries on, rows are read once for all.
@@ -48,7 +53,7 @@ pub(super) struct View<'a> {
 }
 
 impl View<'_> {
-    fn has(&self, id: i64) -> bool {
+    pub(super) fn has(&self, id: i64) -> bool {
         id <= self.newest && self.dead.binary_search(&id).is_err()
     }
 
@@ -109,8 +114,7 @@ pub(super) fn scan(view: &View<'_>, query: &Query<'_>, after: i64, top: &mut Top
         return;
     }
     let blocks = first..end;
-    let halved =
-        top.k() <= MAX_SIEVED && view.matrix.blocks[blocks.clone()].iter().all(|b| b.is_halved());
+    let halved = top.k() <= MAX_SIEVED && view.matrix.is_halved();
     let bytes = query.components.len() * if halved { 2 } else { 4 };
     let parts = parts(blocks, bytes * super::matrix::BLOCK_ROWS);
     if halved {
@@ -234,22 +238,44 @@ fn settle(view: &View<'_>, query: &Query<'_>, sieves: Vec<Sieve>, top: &mut Top)
     }
 }
 
-/// Offers rows of these ids, which are in ascending order.
-pub(super) fn scan_among(view: &View<'_>, query: &Query<'_>, among: &[i64], top: &mut Top) {
-    let halved = top.k() <= MAX_SIEVED && view.matrix.blocks.iter().all(|b| b.is_halved());
+/// Offers the rows that a filter lets through.
+pub(super) fn scan_among(view: &View<'_>, query: &Query<'_>, among: &Passed, top: &mut Top) {
+    match among.places(view) {
+        Some(places) => {
+            let all = &places.all;
+            scan_places(view, query, all.len(), |part| Cow::Borrowed(&all[part]), top);
+        }
+        None => scan_ids(view, query, among.ids(), top),
+    }
+}
+
+/// Offers the rows of these ids, which are in ascending order.
+pub(super) fn scan_ids(view: &View<'_>, query: &Query<'_>, ids: &[i64], top: &mut Top) {
+    scan_places(view, query, ids.len(), |part| Cow::Owned(Places::of(view, &ids[part]).all), top);
+}
+
+/// Offers the rows at so many places; `places` gives a part of them.
+fn scan_places<'p>(
+    view: &View<'_>,
+    query: &Query<'_>,
+    count: usize,
+    places: impl Fn(Range<usize>) -> Cow<'p, [Place]> + Sync,
+    top: &mut Top,
+) {
+    let k = top.k();
+    let halved = k <= MAX_SIEVED && view.matrix.is_halved();
     let bytes = query.components.len() * if halved { 2 } else { 4 };
-    let parts = parts(0..among.len(), bytes);
+    let parts = parts(0..count, bytes);
     if halved {
-        let sieves = in_threads(parts, |ids| sieve_among(view, query, &among[ids], top.k()));
+        let sieves = in_threads(parts, |part| sieve_places(view, query, &places(part), k));
         settle(view, query, sieves, top);
     } else {
-        let tops = in_threads(parts, |ids| {
-            let mut top = Top::new(query.metric, top.k());
-            each_among(view, &among[ids], |_, block, rows| {
-                for row in rows.iter().map(|row| *row as usize) {
-                    top.offer(block.ids[row], query.measure(block, row));
-                }
-            });
+        let tops = in_threads(parts, |part| {
+            let mut top = Top::new(query.metric, k);
+            for place in &*places(part) {
+                let (block, row) = place.of(view.matrix);
+                top.offer(block.ids[row], query.measure(block, row));
+            }
             top
         });
         for part in tops {
@@ -258,52 +284,26 @@ pub(super) fn scan_among(view: &View<'_>, query: &Query<'_>, among: &[i64], top:
     }
 }
 
-fn sieve_among(view: &View<'_>, query: &Query<'_>, among: &[i64], k: usize) -> Sieve {
+fn sieve_places(view: &View<'_>, query: &Query<'_>, places: &[Place], k: usize) -> Sieve {
     let mut sieve = Sieve::new(k);
     let halves = Halves::new(query.components);
     let of_query = QueryBound::of(query.metric, query.components);
-    let mut dots = Vec::new();
-    each_among(view, among, |at, block, rows| {
-        HalvedDotsOf { query: &halves, rows: &block.halves, some: rows, out: &mut dots }.run();
-        for (row, dot) in rows.iter().zip(&dots) {
-            let bound = RowBound::of(query.metric, block, *row as usize, true);
-            sieve.offer(at, *row, bound.around(*dot, &of_query));
-        }
-    });
-    sieve
-}
-
-/// The rows of some ids that the search may see, block by block.
-fn each_among<'a>(view: &View<'a>, among: &[i64], mut visit: impl FnMut(u32, &'a Block, &[u32])) {
-    let mut rest = among;
-    let mut rows = Vec::new();
-    for (at, block) in view.matrix.blocks.iter().enumerate() {
-        let Some(&next) = rest.first() else { return };
-        let Some(&last) = block.ids.last().filter(|last| **last >= next) else { continue };
-        let here = rest.partition_point(|&id| id <= last);
+    let (mut rows, mut dots) = (Vec::with_capacity(PLACES_AT_ONCE), Vec::new());
+    for some in places.chunks(PLACES_AT_ONCE) {
         rows.clear();
-        let mut from = 0;
-        for &id in &rest[..here] {
-            // Close to the one before, mostly: the search begins there and takes growing steps.
-            let mut step = 1;
-            while from + step < block.ids.len() && block.ids[from + step] <= id {
-                from += step;
-                step *= 2;
-            }
-            let end = (from + step).min(block.ids.len());
-            match block.ids[from..end].binary_search(&id) {
-                Ok(place) => {
-                    from += place;
-                    if view.has(id) {
-                        rows.push(from as u32);
-                    }
-                }
-                Err(place) => from += place.saturating_sub(1),
-            }
+        for of_block in some.chunk_by(|a, b| a.block == b.block) {
+            let block = of_block[0].of(view.matrix).0;
+            let (all, words) = (&block.halves[..], half::words(block.dimensions));
+            rows.extend(of_block.iter().map(|p| &all[p.row as usize * words..][..words]));
         }
-        visit(at as u32, block, &rows);
-        rest = &rest[here..];
+        HalvedDotsOf { query: &halves, rows: &rows, out: &mut dots }.run();
+        for (place, dot) in some.iter().zip(&dots) {
+            let (block, row) = place.of(view.matrix);
+            let bound = RowBound::with(query.metric, place.notes, block, row);
+            sieve.offer(place.block, place.row, bound.around(*dot, &of_query));
+        }
     }
+    sieve
 }
 
 /// The exact search for many queries, the rows read once for all of them. `after` and what is not
@@ -390,17 +390,19 @@ fn limits(queries: &[QueryBound], width: usize) -> Limits {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::{super::matrix::BLOCK_ROWS, *};
 
-    fn matrix(rows: &[Vec<f32>], scan: ExactScan) -> Matrix {
+    fn matrix(rows: &[Vec<f32>], scan: ExactScan) -> Arc<Matrix> {
         let mut matrix = Matrix::default();
         for (i, row) in rows.iter().enumerate() {
             // Ids with gaps.
             matrix.push(3 * i as i64 + 1, row, scan);
         }
-        matrix
+        matrix.publish()
     }
 
     /// Of all that may be seen, by sorting.
@@ -454,6 +456,7 @@ mod tests {
             let dead: Vec<i64> = (0..rows.len() as i64).filter(|i| (seed >> (i % 60)) & 7 == 0).map(|i| 3 * i + 1).collect();
             let newest = 3 * (rows.len() as i64 * 7 / 8) + 1;
             let among: Vec<i64> = (0..4 * rows.len() as i64).filter(|i| (seed >> (i % 61)) & 1 == 0).collect();
+            let passed = Passed::new(among.clone());
             for metric in [Metric::L2, Metric::InnerProduct, Metric::Cosine] {
                 for matrix in [&full, &halved] {
                     let view = View { matrix, newest, dead: &dead };
@@ -470,9 +473,14 @@ mod tests {
                         scan(&view, query, 31, &mut top);
                         prop_assert_eq!(found(top), sorted(&view, query, k, |id| id > 31));
                         let mut top = Top::new(metric, k);
-                        scan_among(&view, query, &among, &mut top);
+                        scan_ids(&view, query, &among, &mut top);
                         let expected = sorted(&view, query, k, |id| among.binary_search(&id).is_ok());
-                        prop_assert_eq!(found(top), expected);
+                        prop_assert_eq!(&found(top), &expected);
+                        for _ in 0..2 {
+                            let mut top = Top::new(metric, k);
+                            scan_among(&view, query, &passed, &mut top);
+                            prop_assert_eq!(&found(top), &expected);
+                        }
                     }
                 }
             }

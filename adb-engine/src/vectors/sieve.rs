@@ -9,7 +9,10 @@
 
 use std::collections::BinaryHeap;
 
-use super::{matrix::Block, metric::Metric};
+use super::{
+    matrix::{Block, RowNotes},
+    metric::Metric,
+};
 
 /// Candidates of one query, and the limit that they set.
 pub(super) struct Sieve {
@@ -137,17 +140,26 @@ impl RowBound {
     /// Of a row of `block`; `halved` when its dot product is that of its bfloat16 form.
     #[inline]
     pub(super) fn of(metric: Metric, block: &Block, row: usize, halved: bool) -> Self {
+        let mut notes = block.notes(row);
+        if !halved {
+            notes.error = 0.0;
+        }
+        Self::with(metric, notes, block, row)
+    }
+
+    /// The same with notes that were taken before; their error is that of the dot product's form.
+    #[inline]
+    pub(super) fn with(metric: Metric, notes: RowNotes, block: &Block, row: usize) -> Self {
         let rounding = rounding(block.dimensions);
-        let square = block.squares[row];
-        let error = if halved { block.errors[row] } else { 0.0 };
+        let RowNotes { error, norm, square, inverse_norm } = notes;
         let (offset, factor) = match metric {
             Metric::L2 => (square, 2.0),
             Metric::InnerProduct => (0.0, 1.0),
-            Metric::Cosine => (0.0, block.inverse_norms[row]),
+            Metric::Cosine => (0.0, inverse_norm),
         };
         let slack = match square {
             tiny if tiny < TINY && !is_zero(block.row(row)) => f32::INFINITY,
-            _ => 1.001 * factor * (error + 2.0 * rounding * block.norms[row]),
+            _ => 1.001 * factor * (error + 2.0 * rounding * norm),
         };
         let fixed = if metric == Metric::L2 { 4.0 * rounding * square } else { 0.0 };
         Self { offset, factor, slack, fixed }

@@ -26,6 +26,7 @@ mod bundle;
 mod cache;
 mod checked;
 mod choose;
+mod device;
 mod error;
 mod hub;
 mod init;
@@ -37,8 +38,11 @@ mod preset;
 mod resample;
 mod runtime;
 mod session;
+mod setting;
 mod steps;
 mod tokenizer;
+mod tune;
+mod tuning;
 mod vectors;
 
 use adb_model::{EmbedError, Pixels};
@@ -46,6 +50,7 @@ use adb_model::{EmbedError, Pixels};
 pub use bundle::Bundle;
 pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
+pub use device::{Device, UnknownDevice};
 pub use error::{Error, ErrorKind};
 pub use hub::{Download, Hub, OnDownload};
 pub use init::{Draft, Known};
@@ -53,7 +58,10 @@ pub use manifest::{FORMAT, FileEntry, ImageTower, Manifest, TextInputs, TextTowe
 pub use onnx::OnnxEmbedder;
 pub use preset::{Origin, Preset};
 pub use runtime::{Backend, Found, Runtime};
+pub use setting::Setting;
 pub use steps::{Channels, Filter, Layout, Preprocess, Resize};
+pub use tune::{Trial, TuneOptions, tune};
+pub use tuning::{Tuned, Tuning};
 pub use vectors::{AsPicture, Vectors};
 
 /// The embedder to use by itself: `Embedder::open("clip-vit-b-32")?.images(&["a.jpg"])?`. Behind

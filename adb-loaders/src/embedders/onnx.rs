@@ -2,26 +2,33 @@
 
 use std::{fmt, sync::OnceLock};
 
-use adb_model::{EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
+use adb_model::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Error, MAX_DECODED_BYTES,
-    manifest::{ImageTower, TextTower},
+    Bundle, Cache, Device, Error, MAX_DECODED_BYTES, Setting,
+    manifest::{ImageTower, TextTower, TokenizerSpec},
     prepare::Preparer,
     runtime::Runtime,
-    session::{Feed, GraphRunner, Port, Values},
+    session::{Feed, GraphRunner, Opening, Port, Values},
+    setting::{ByHand, Settings},
     tokenizer::Tokenizer,
+    tuning::Tuning,
 };
 
 /// Runs the graphs of a bundle.
 ///
 /// Each side is loaded when it is first used: a search needs the text side alone. Loading checks
 /// the files against the hashes in `bundle.json`.
+///
+/// How many sessions compute on how many threads, and in which batches, is set by hand, or was
+/// found by [`tune`](super::tune) on this machine, or is a guess ([`Setting`]).
 pub struct OnnxEmbedder {
     bundle: Bundle,
     cache: Cache,
-    threads: usize,
+    device: Device,
+    by_hand: ByHand,
+    settings: OnceLock<Settings>,
     max_decoded_bytes: u64,
     preparer: Option<Preparer>,
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
@@ -33,7 +40,8 @@ impl fmt::Debug for OnnxEmbedder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OnnxEmbedder")
             .field("bundle", &self.bundle.dir())
-            .field("threads", &self.threads)
+            .field("device", &self.device)
+            .field("by_hand", &self.by_hand)
             .finish_non_exhaustive()
     }
 }
@@ -64,13 +72,15 @@ impl OnnxEmbedder {
     /// Inference uses every core. Nothing is loaded yet: see [`load`](Self::load).
     #[must_use]
     pub fn new(bundle: Bundle, cache: Cache) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
-        let (tokenizer, image, text) = Default::default();
+        let (device, by_hand) = Default::default();
+        let (settings, tokenizer, image, text) = Default::default();
         Self {
             bundle,
             cache,
-            threads,
+            device,
+            by_hand,
+            settings,
             max_decoded_bytes: MAX_DECODED_BYTES,
             preparer,
             tokenizer,
@@ -79,11 +89,60 @@ impl OnnxEmbedder {
         }
     }
 
-    /// Sets how many threads compute one batch.
+    /// Sets what computes.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self.settings = OnceLock::new();
+        self
+    }
+
+    /// Sets how many threads compute one batch. Unless sessions are set too, there are as many as
+    /// the cores have room for.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
+        self.by_hand.threads = Some(threads.max(1));
+        self.settings = OnceLock::new();
         self
+    }
+
+    /// Sets how many batches are computed at the same time: each session has a copy of the weights.
+    /// Unless threads are set too, the sessions share the cores.
+    #[must_use]
+    pub fn sessions(mut self, sessions: usize) -> Self {
+        self.by_hand.sessions = Some(sessions.max(1));
+        self.settings = OnceLock::new();
+        self
+    }
+
+    /// Sets how many inputs a pipeline gives it at once.
+    #[must_use]
+    pub fn batch(mut self, batch: usize) -> Self {
+        self.by_hand.batch = Some(batch.max(1));
+        self.settings = OnceLock::new();
+        self
+    }
+
+    /// How the side that reads images is computed.
+    #[must_use]
+    pub fn image_setting(&self) -> Setting {
+        self.settings().image
+    }
+
+    /// How the side that reads text is computed.
+    #[must_use]
+    pub fn text_setting(&self) -> Setting {
+        self.settings().text
+    }
+
+    fn settings(&self) -> &Settings {
+        self.settings.get_or_init(|| {
+            let tuning = match self.by_hand.is_complete() {
+                true => None,
+                false => Tuning::remembered(&self.bundle, &self.cache, self.device),
+            };
+            self.by_hand.over(tuning.as_ref(), self.device)
+        })
     }
 
     /// Sets how much memory decoding one picture may take, in bytes, where the caller does not say;
@@ -132,7 +191,7 @@ impl OnnxEmbedder {
 
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
-            let runner = self.open_graph(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights, self.settings().image)?;
             let fits = || {
                 let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
                 let output =
@@ -147,7 +206,7 @@ impl OnnxEmbedder {
 
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
-            let runner = self.open_graph(&tower.file, &tower.weights)?;
+            let runner = self.open_graph(&tower.file, &tower.weights, self.settings().text)?;
             let fits = || {
                 let (ids, mask, types) = text_inputs(&runner.inputs, tower)?;
                 let output =
@@ -162,13 +221,20 @@ impl OnnxEmbedder {
         side.as_ref().map_err(Clone::clone)
     }
 
-    fn open_graph(&self, file: &str, weights: &[String]) -> Result<GraphRunner, Error> {
+    fn open_graph(
+        &self,
+        file: &str,
+        weights: &[String],
+        setting: Setting,
+    ) -> Result<GraphRunner, Error> {
         let runtime = Runtime::start(&self.cache)?;
         for name in weights {
             self.bundle.verified(name)?;
         }
         let path = self.bundle.verified(file)?;
-        GraphRunner::open(runtime, &path, self.threads).map_err(|e| {
+        let Setting { sessions, threads, .. } = setting;
+        let opening = Opening { device: self.device, sessions, threads };
+        GraphRunner::open(runtime, &path, opening).map_err(|e| {
             // Is it the file that was hashed once?
             let files = weights.iter().map(String::as_str).chain([file]);
             let damage = files.map(|name| self.bundle.verified_anew(name)).find_map(Result::err);
@@ -190,12 +256,12 @@ impl OnnxEmbedder {
     }
 
     /// Runs a batch, in as many steps as the graph needs.
-    fn infer(
+    fn infer<'a>(
         &self,
         graph: &Graph,
         rows: usize,
         normalize: bool,
-        feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed>,
+        feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed<'a>>,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut vectors = Vec::with_capacity(rows);
         let step = graph.batch.unwrap_or(rows).max(1);
@@ -244,10 +310,8 @@ impl OnnxEmbedder {
         }
         let side = self.image_side(tower).map_err(|e| self.failed(e))?;
         self.infer(&side.graph, images.len(), normalize, |range| {
-            let mut values = Vec::with_capacity(range.len() * preparer.len());
             let shape = preparer.shape(range.len());
-            images[range].iter().for_each(|image| values.extend_from_slice(&image.0));
-            vec![Feed { name: side.input.clone(), shape, values: Values::F32(values) }]
+            vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
         })
     }
 
@@ -289,8 +353,8 @@ impl Embedder for OnnxEmbedder {
         preparer.prepare(encoded, region, max_bytes)
     }
 
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.image_vectors(&images, self.bundle.manifest().normalize)
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.image_vectors(images, self.bundle.manifest().normalize)
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -300,8 +364,15 @@ impl Embedder for OnnxEmbedder {
         }
         let tokenizer = self.tokenizer(tower).map_err(|e| self.failed(e))?;
         let side = self.text_side(tower).map_err(|e| self.failed(e))?;
+        // The texts before the end token don't depend on what comes after it: CLIP's padding need not
+        // be computed where the graph takes texts of any length.
+        let is_clip = matches!(tower.tokenizer, TokenizerSpec::ClipBpe { .. });
+        let shorten = is_clip && side.ids.shape.get(1) == Some(&-1);
         self.infer(&side.graph, texts.len(), self.bundle.manifest().normalize, |range| {
-            let tokens = tokenizer.encode(&texts[range.clone()]);
+            let mut tokens = tokenizer.encode(&texts[range.clone()]);
+            if shorten {
+                tokens.shorten();
+            }
             let shape = vec![range.len() as i64, tokens.width as i64];
             let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
             if let Some(types) = &side.types {
@@ -313,16 +384,24 @@ impl Embedder for OnnxEmbedder {
             feeds
         })
     }
+
+    fn image_batches(&self) -> Batches {
+        self.settings().image.batches()
+    }
+
+    fn text_batches(&self) -> Batches {
+        self.settings().text.batches()
+    }
 }
 
-fn integers(port: &Port, shape: Vec<i64>, values: Vec<i64>) -> Feed {
+fn integers(port: &Port, shape: Vec<i64>, values: Vec<i64>) -> Feed<'_> {
     let values = if port.kind == Some(TensorElementType::Int32) {
         // Ids come from a vocabulary that was counted with 32 bits.
         Values::I32(values.into_iter().map(|v| v as i32).collect())
     } else {
         Values::I64(values)
     };
-    Feed { name: port.name.clone(), shape, values }
+    Feed { name: &port.name, shape, values }
 }
 
 /// The port that the bundle names; else the usual one; else the only one.

@@ -265,7 +265,6 @@ mod tests {
                 all += 1;
             }
         }
-        println!("{differing} of {all} bytes differ");
         assert!(differing * 1000 < all, "{differing} of {all} bytes are not the reference's");
     }
 

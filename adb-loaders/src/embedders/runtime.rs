@@ -114,6 +114,15 @@ impl Runtime {
         &self.backend
     }
 
+    /// Its release, as far as it says: what was measured with one need not hold for another.
+    #[must_use]
+    pub fn version(&self) -> String {
+        match &self.backend {
+            Backend::OnnxRuntime { .. } => release(ort::info()),
+            Backend::Other { name } => name.clone(),
+        }
+    }
+
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -121,6 +130,18 @@ impl Runtime {
     /// Whether sessions take options; the pure Rust one has none.
     pub(super) fn is_native(&self) -> bool {
         matches!(self.backend, Backend::OnnxRuntime { .. })
+    }
+}
+
+/// From the library's words about itself, such as `ORT Build Info: git-branch=rel-1.31.1,
+/// git-commit-id=…, build type=Release, …`: the branch and the commit, else all of it.
+fn release(info: &str) -> String {
+    let value = |key: &str| {
+        info.split_once(key).map(|(_, rest)| rest.split(',').next().unwrap_or(rest).trim())
+    };
+    match (value("git-branch="), value("git-commit-id=")) {
+        (Some(branch), Some(commit)) => format!("{branch} {commit}"),
+        _ => info.to_owned(),
     }
 }
 
@@ -228,6 +249,13 @@ mod tests {
         // `ort` must not be asked again: it would take the failure for a library.
         let again = load(Path::new("/another"), Found::Cache).unwrap_err().to_string();
         assert_eq!(again, message);
+    }
+
+    #[test]
+    fn the_release_is_what_the_library_says_of_itself() {
+        let info = "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=26250ae, build type=Release, cmake cxx flags: /DWIN32";
+        assert_eq!(release(info), "rel-1.31.1 26250ae");
+        assert_eq!(release("something else"), "something else");
     }
 
     #[cfg(not(feature = "tract"))]

@@ -1,17 +1,17 @@
-//! One graph, run by a thread of its own.
+//! One graph, and the sessions that compute it.
 
 use std::{
-    path::Path,
-    sync::mpsc::{self, Receiver, Sender},
-    thread::JoinHandle,
+    path::{Path, PathBuf},
+    sync::{Condvar, Mutex, PoisonError},
 };
 
+use adb_model::PreparedImage;
 use ort::{
-    session::Session,
-    value::{DynValue, Outlet, Tensor, TensorElementType, ValueType},
+    session::{Session, SessionInputValue},
+    value::{Outlet, Tensor, TensorElementType, TensorRef, ValueType},
 };
 
-use super::runtime::Runtime;
+use super::{device::Device, runtime::Runtime};
 
 /// An input or output of a graph.
 #[derive(Debug, Clone)]
@@ -24,118 +24,137 @@ pub(super) struct Port {
 
 /// Values for one input.
 #[derive(Debug)]
-pub(super) enum Values {
-    F32(Vec<f32>),
+pub(super) enum Values<'a> {
+    /// Written one after the other into memory that its session keeps.
+    Images(&'a [PreparedImage]),
     I64(Vec<i64>),
     I32(Vec<i32>),
 }
 
 /// One input of a run.
 #[derive(Debug)]
-pub(super) struct Feed {
-    pub(super) name: String,
+pub(super) struct Feed<'a> {
+    pub(super) name: &'a str,
     pub(super) shape: Vec<i64>,
-    pub(super) values: Values,
+    pub(super) values: Values<'a>,
 }
 
 /// What came out: shape and values.
 pub(super) type Matrix = (Vec<i64>, Vec<f32>);
 
-struct Job {
-    feeds: Vec<Feed>,
-    output: String,
-    reply: Sender<Result<Matrix, String>>,
+/// How a graph's sessions are opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opening {
+    pub(super) device: Device,
+    /// Sessions, at most.
+    pub(super) sessions: usize,
+    /// Threads of each.
+    pub(super) threads: usize,
 }
 
 /// Runs one graph.
 ///
-/// A session is used by one caller at a time; a thread that owns it and takes work from a channel
-/// serves all, and no lock is held while it computes.
+/// A session computes for one caller at a time, on the caller's thread and those of its own. The
+/// first is opened at once; another one only when all are taken and there may be more, so a search
+/// never loads a graph twice. No lock is held while a session is opened or computes.
 #[derive(Debug)]
 pub(super) struct GraphRunner {
-    jobs: Option<Sender<Job>>,
-    worker: Option<JoinHandle<()>>,
+    runtime: &'static Runtime,
+    file: PathBuf,
+    opening: Opening,
+    pool: Mutex<Pool>,
+    returned: Condvar,
     pub(super) inputs: Vec<Port>,
     pub(super) outputs: Vec<Port>,
 }
 
-type Opened = Result<(Vec<Port>, Vec<Port>), String>;
+#[derive(Debug)]
+struct Pool {
+    free: Vec<Open>,
+    /// All that are open or being opened, whether free or taken.
+    open: usize,
+}
+
+#[derive(Debug)]
+struct Open {
+    session: Session,
+    /// The images of a batch, kept from one run to the next.
+    images: Vec<f32>,
+}
 
 impl GraphRunner {
-    /// Loads a graph, which takes a moment, to be computed on `threads` threads.
+    /// Loads a graph, which takes a moment.
     pub(super) fn open(
         runtime: &'static Runtime,
         file: &Path,
-        threads: usize,
+        opening: Opening,
     ) -> Result<Self, String> {
-        let (jobs, work) = mpsc::channel();
-        let (opened, ready) = mpsc::channel();
-        let file = file.to_owned();
-        let worker = std::thread::Builder::new()
-            .name("adb-embed".into())
-            .spawn(move || serve(runtime, &file, threads, &opened, &work))
-            .map_err(|e| format!("no thread can be started: {e}"))?;
-        let mut runner = Self {
-            jobs: Some(jobs),
-            worker: Some(worker),
-            inputs: Vec::new(),
-            outputs: Vec::new(),
-        };
-        let broken = || Err("the thread that loads it broke off".to_owned());
-        (runner.inputs, runner.outputs) = ready.recv().unwrap_or_else(|_| broken())?;
-        Ok(runner)
+        let session = load(runtime, file, opening)?;
+        let ports = |all: &[Outlet]| all.iter().map(port).collect();
+        let (inputs, outputs) = (ports(session.inputs()), ports(session.outputs()));
+        let free = vec![Open { session, images: Vec::new() }];
+        Ok(Self {
+            runtime,
+            file: file.to_owned(),
+            opening,
+            pool: Mutex::new(Pool { free, open: 1 }),
+            returned: Condvar::new(),
+            inputs,
+            outputs,
+        })
     }
 
     /// One run; gives the output of that name.
     pub(super) fn run(&self, feeds: Vec<Feed>, output: &str) -> Result<Matrix, String> {
-        let broken = || "the thread that computes broke off".to_owned();
-        let (reply, answer) = mpsc::channel();
-        let job = Job { feeds, output: output.to_owned(), reply };
-        self.jobs.as_ref().ok_or_else(broken)?.send(job).map_err(|_| broken())?;
-        answer.recv().map_err(|_| broken())?
+        let mut taken = self.take()?;
+        // It is there until `taken` is dropped.
+        let Some(open) = taken.open.as_mut() else { return Err("it has no session".to_owned()) };
+        run(open, feeds, output)
+    }
+
+    fn take(&self) -> Result<Taken<'_>, String> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(open) = pool.free.pop() {
+                return Ok(Taken { runner: self, open: Some(open) });
+            }
+            if pool.open < self.opening.sessions {
+                pool.open += 1;
+                drop(pool);
+                // Counts down again if it can't be opened.
+                let mut taken = Taken { runner: self, open: None };
+                let session = load(self.runtime, &self.file, self.opening)?;
+                taken.open = Some(Open { session, images: Vec::new() });
+                return Ok(taken);
+            }
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }
 
-impl Drop for GraphRunner {
-    /// Waits for the thread: the library must not be computing when the process ends.
+/// A session that one caller has, until it is dropped.
+struct Taken<'a> {
+    runner: &'a GraphRunner,
+    open: Option<Open>,
+}
+
+impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(worker) = self.worker.take() {
-            // It returns nothing, and what made it panic was told to whoever waited for a reply.
-            let _ = worker.join();
+        let mut pool = self.runner.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.open.take() {
+            // A session in which a run panicked is in nobody knows which state.
+            Some(open) if !std::thread::panicking() => pool.free.push(open),
+            _ => pool.open -= 1,
         }
+        self.runner.returned.notify_one();
     }
 }
 
-fn serve(
-    runtime: &'static Runtime,
-    file: &Path,
-    threads: usize,
-    opened: &Sender<Opened>,
-    work: &Receiver<Job>,
-) {
-    let mut session = match load(runtime, file, threads) {
-        Ok(session) => session,
-        Err(message) => {
-            // Whoever opens it waits for this.
-            let _ = opened.send(Err(message));
-            return;
-        }
-    };
-    let ports = |all: &[Outlet]| all.iter().map(port).collect();
-    if opened.send(Ok((ports(session.inputs()), ports(session.outputs())))).is_err() {
-        return;
-    }
-    while let Ok(job) = work.recv() {
-        // Nobody waits any more if the caller has gone; then the result is not wanted.
-        let _ = job.reply.send(run(&mut session, job.feeds, &job.output));
-    }
-}
-
-fn load(runtime: &Runtime, file: &Path, threads: usize) -> Result<Session, String> {
+fn load(runtime: &Runtime, file: &Path, opening: Opening) -> Result<Session, String> {
     let mut builder = Session::builder(runtime.environment()).map_err(|e| e.to_string())?;
+    builder = opening.device.register(builder, runtime.backend())?;
     if runtime.is_native() {
-        builder = builder.with_intra_threads(threads).map_err(|e| e.to_string())?;
+        builder = builder.with_intra_threads(opening.threads).map_err(|e| e.to_string())?;
         // Threads that wait for work would otherwise spin, and take the cores that decode the next
         // batch meanwhile.
         builder = builder.with_intra_op_spinning(false).map_err(|e| e.to_string())?;
@@ -151,15 +170,25 @@ fn port(outlet: &Outlet) -> Port {
     Port { name: outlet.name().to_owned(), kind, shape }
 }
 
-fn run(session: &mut Session, feeds: Vec<Feed>, output: &str) -> Result<Matrix, String> {
-    let mut inputs: Vec<(String, DynValue)> = Vec::with_capacity(feeds.len());
+fn run(open: &mut Open, feeds: Vec<Feed>, output: &str) -> Result<Matrix, String> {
+    let Open { session, images } = open;
+    images.clear();
+    for feed in &feeds {
+        if let Values::Images(prepared) = feed.values {
+            prepared.iter().for_each(|image| images.extend_from_slice(&image.0));
+        }
+    }
+    let mut inputs: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(feeds.len());
     for Feed { name, shape, values } in feeds {
-        let tensor = match values {
-            Values::F32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-            Values::I64(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
-            Values::I32(values) => Tensor::from_array((shape, values)).map(Tensor::into_dyn),
+        let value = match values {
+            // A graph has one input for images at most: `images` are its own.
+            Values::Images(_) => {
+                TensorRef::from_array_view((shape, images.as_slice())).map(Into::into)
+            }
+            Values::I64(values) => Tensor::from_array((shape, values)).map(Into::into),
+            Values::I32(values) => Tensor::from_array((shape, values)).map(Into::into),
         };
-        inputs.push((name, tensor.map_err(|e| e.to_string())?));
+        inputs.push((name, value.map_err(|e| e.to_string())?));
     }
     let outputs = session.run(inputs).map_err(|e| e.to_string())?;
     let value = outputs.get(output).ok_or_else(|| format!("it gave no output `{output}`"))?;

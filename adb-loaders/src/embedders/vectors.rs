@@ -11,10 +11,7 @@ use std::{
 use adb_model::{EmbedError, Embedder, PreparedImage};
 use bytes::Bytes;
 
-use super::{Chooser, Error, ErrorKind, OnnxEmbedder};
-
-/// So many inputs go through a graph at once.
-const BATCH: usize = 32;
+use super::{Chooser, Error, ErrorKind, OnnxEmbedder, setting::cores};
 
 /// Vectors of one embedder, a row for each input.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,21 +132,25 @@ impl OnnxEmbedder {
         Chooser::from_env()?.open(bundle)
     }
 
-    /// The vectors of encoded pictures, a row for each: decoded on all cores, computed in batches.
+    /// The vectors of encoded pictures, a row for each: decoded on all cores beside inference.
     /// Blocks.
     ///
     /// # Errors
     /// When a picture can't be read, which the message names; when the bundle reads no images;
     /// when inference fails. No vector is given then.
     pub fn images<P: AsPicture>(&self, pictures: &[P]) -> Result<Vectors, Error> {
-        self.in_batches(pictures, |batch, first| {
-            let prepared = in_parallel(batch, |at, picture| {
+        let batches = self.image_batches();
+        // One more than compute, so that a session that is free finds the next batch decoded.
+        let workers = cores().max(batches.at_once + 1);
+        self.in_batches(pictures, batches.size, workers, |batch, first| {
+            let prepare = |(at, picture): (usize, &P)| {
                 self.prepare_picture(picture).map_err(|e| {
                     let name = picture.path().map(|path| format!(" ({})", path.display()));
                     input(format!("picture {}{}", first + at, name.unwrap_or_default()), e)
                 })
-            })?;
-            self.embed_images(prepared).map_err(|e| batch_of("pictures", batch.len(), first, e))
+            };
+            let prepared = batch.iter().enumerate().map(prepare).collect::<Result<Vec<_>, _>>()?;
+            self.embed_images(&prepared).map_err(|e| batch_of("pictures", batch.len(), first, e))
         })
     }
 
@@ -157,8 +158,9 @@ impl OnnxEmbedder {
     ///
     /// # Errors
     /// When the bundle reads no text, or inference fails.
-    pub fn texts<T: AsRef<str>>(&self, texts: &[T]) -> Result<Vectors, Error> {
-        self.in_batches(texts, |batch, first| {
+    pub fn texts<T: AsRef<str> + Sync>(&self, texts: &[T]) -> Result<Vectors, Error> {
+        let batches = self.text_batches();
+        self.in_batches(texts, batches.size, batches.at_once, |batch, first| {
             let texts: Vec<&str> = batch.iter().map(AsRef::as_ref).collect();
             self.embed_texts(&texts).map_err(|e| batch_of("texts", batch.len(), first, e))
         })
@@ -169,16 +171,20 @@ impl OnnxEmbedder {
         self.prepare_image(&encoded, None)
     }
 
-    fn in_batches<T>(
+    fn in_batches<T: Sync>(
         &self,
         inputs: &[T],
-        embed: impl Fn(&[T], usize) -> Result<Vec<Vec<f32>>, Error>,
+        size: usize,
+        workers: usize,
+        embed: impl Fn(&[T], usize) -> Result<Vec<Vec<f32>>, Error> + Sync,
     ) -> Result<Vectors, Error> {
         let dimensions = self.identity().dimensions;
+        // Few inputs are shared out, so that all workers have some.
+        let size = size.min(inputs.len().div_ceil(workers.max(1))).max(1);
+        let batches: Vec<&[T]> = inputs.chunks(size).collect();
+        let all = in_parallel(&batches, workers, |at, batch| embed(batch, at * size))?;
         let mut values = Vec::with_capacity(inputs.len() * dimensions);
-        for (at, batch) in inputs.chunks(BATCH).enumerate() {
-            embed(batch, at * BATCH)?.iter().for_each(|vector| values.extend_from_slice(vector));
-        }
+        all.iter().flatten().for_each(|vector| values.extend_from_slice(vector));
         Ok(Vectors { dimensions, values })
     }
 }
@@ -191,23 +197,28 @@ fn batch_of(what: &str, count: usize, first: usize, source: EmbedError) -> Error
     input(format!("{what} {first} to {}", first + count - 1), source)
 }
 
-/// Applies `work` to each item and its place, on all cores; of several faults the first counts.
+/// Applies `work` to each item and its place, on so many threads; of several faults the first
+/// counts, and after one no item is begun.
 fn in_parallel<T: Sync, R: Send, E: Send>(
     items: &[T],
+    workers: usize,
     work: impl Fn(usize, &T) -> Result<R, E> + Sync,
 ) -> Result<Vec<R>, E> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let take = || {
         let mut done = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { return done };
-            done.push((at, work(at, item)));
+            let result = work(at, item);
+            if result.is_err() {
+                next.store(items.len(), Ordering::Relaxed);
+            }
+            done.push((at, result));
         }
     };
     let mut all: Vec<(usize, Result<R, E>)> = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..cores.min(items.len())).map(|_| scope.spawn(take)).collect();
+        let others: Vec<_> = (1..workers.min(items.len())).map(|_| scope.spawn(take)).collect();
         let mut all = take();
         for other in others {
             match other.join() {

@@ -1,123 +1,325 @@
 //! Inference, in batches over rows.
+//!
+//! One task sorts what the decoders have ready by set and kind of input. A batch goes when it is
+//! full, or when the oldest of it has waited long enough, so that a slow source moves on too. It is
+//! computed by one of several threads, and a row goes on when all of its vectors are there.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
-use adb_model::{EmbedError, Embedder, PreparedImage, SetSpec};
-use async_channel::{Receiver, Sender, TryRecvError};
+use adb_model::{Batches, EmbedError, Embedder, NodeId, PreparedImage, SetSpec};
+use async_channel::{Receiver, Sender, bounded};
+use tokio::{
+    task::JoinSet,
+    time::{Instant as Clock, timeout_at},
+};
 
-use super::{Context, Item, Job, JobInput};
+use super::{Context, Embedders, Item, Job, JobInput, lock};
 
-/// Takes what the decoders have ready, up to a batch. An embedder that is free starts on what
-/// there is: waiting for a fuller batch would leave it idle.
-pub(super) fn run(context: &Context, from: &Receiver<Item>, to: &Sender<Item>) {
-    while let Ok(first) = from.recv_blocking() {
-        let mut items = vec![first];
-        let mut jobs = items[0].jobs.len();
-        while jobs < context.options.embed_batch {
-            match from.try_recv() {
-                Ok(item) => {
-                    jobs += item.jobs.len();
-                    items.push(item);
-                }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            }
-        }
-        for (item, filled) in embed(context, items) {
-            let sent = filled.and_then(|()| {
-                to.send_blocking(item)
-                    .map_err(|unsent| (unsent.0.at, "the pipeline broke off".to_owned()))
-            });
-            if let Err((at, reason)) = sent {
-                context.tally.failed(at, reason);
-            }
-        }
+/// Starts the stage.
+pub(super) fn spawn(
+    workers: &mut JoinSet<()>,
+    context: &Arc<Context>,
+    from: Receiver<Item>,
+    to: &Sender<Item>,
+) {
+    let at_once = context.embedders.at_once();
+    // One more batch is made ready while all threads compute.
+    let (full_tx, full_rx) = bounded::<Batch>(1);
+    workers.spawn(collect(context.clone(), from, to.clone(), full_tx, at_once));
+    for _ in 0..at_once {
+        let (context, to, from) = (context.clone(), to.clone(), full_rx.clone());
+        workers.spawn_blocking(move || compute(&context, &from, &to));
     }
 }
 
-type Failed = (crate::RowPlace, String);
+impl Embedders {
+    fn every(&self) -> impl Iterator<Item = &Arc<dyn Embedder>> {
+        self.all.iter().chain(self.by_set.values())
+    }
 
-/// Fills all vectors of these rows; a fault costs the rows that it concerns.
-fn embed(context: &Context, mut items: Vec<Item>) -> Vec<(Item, Result<(), Failed>)> {
-    let mut failures: Vec<Option<String>> = vec![context.is_broken(); items.len()];
-    let mut batches: Vec<Batch> = Vec::new();
-    for (i, item) in items.iter_mut().enumerate() {
-        for job in std::mem::take(&mut item.jobs) {
-            let is_image = matches!(job.input, JobInput::Image(_));
-            let batch = batches.iter_mut().find(|b| b.set == job.set && b.images == is_image);
-            match batch {
-                Some(batch) => batch.jobs.push((i, job)),
-                None => {
-                    batches.push(Batch { set: job.set, images: is_image, jobs: vec![(i, job)] });
-                }
-            }
-        }
-    }
-    for batch in batches {
-        // `prepare` has seen to it that there is one.
-        let Some(embedder) = context.embedders.of(&batch.set) else { continue };
-        let jobs: Vec<(usize, Job)> =
-            batch.jobs.into_iter().filter(|(i, _)| failures[*i].is_none()).collect();
-        let started = Instant::now();
-        for (i, node, vector) in infer(embedder, jobs) {
-            let filled = vector
-                .map_err(|e| e.to_string())
-                .and_then(|v| items[i].graph.fill(node, v).map_err(|e| e.to_string()));
-            match filled {
-                Ok(()) => context.tally.embedded(1),
-                Err(reason) => failures[i] = Some(reason),
-            }
-        }
-        context.tally.stages.embed.add(started.elapsed());
-    }
-    items
-        .into_iter()
-        .zip(failures)
-        .map(|(item, failure)| {
-            let result = failure.map_or(Ok(()), |reason| Err((item.at.clone(), reason)));
-            (item, result)
+    fn batches(&self) -> impl Iterator<Item = Batches> {
+        self.every().flat_map(|embedder| {
+            let identity = embedder.identity();
+            let images = identity.images.then(|| embedder.image_batches());
+            let texts = identity.texts.then(|| embedder.text_batches());
+            images.into_iter().chain(texts)
         })
-        .collect()
+    }
+
+    /// Batches that are worth computing at the same time.
+    pub(super) fn at_once(&self) -> usize {
+        self.batches().map(|b| b.at_once).max().unwrap_or(1).max(1)
+    }
+
+    /// The largest batch that any embedder likes.
+    pub(super) fn largest_batch(&self) -> usize {
+        self.batches().map(|b| b.size).max().unwrap_or_else(|| Batches::default().size).max(1)
+    }
+}
+
+/// A row that waits for vectors.
+struct Waiting {
+    /// Until the last of its jobs is done.
+    item: Option<Item>,
+    jobs: usize,
+    failure: Option<String>,
+}
+
+type Row = Arc<Mutex<Waiting>>;
+
+struct Wanted {
+    row: Row,
+    node: NodeId,
+    input: JobInput,
 }
 
 struct Batch {
     set: SetSpec,
     images: bool,
-    jobs: Vec<(usize, Job)>,
+    jobs: Vec<Wanted>,
 }
 
-type Inferred = (usize, adb_model::NodeId, Result<Vec<f32>, EmbedError>);
+/// A batch that is being filled.
+struct Filling {
+    batch: Batch,
+    size: usize,
+    /// When it goes, full or not.
+    due: Clock,
+}
 
-/// One batch; if that fails, each of it alone, so that one bad input costs its own row.
-fn infer(embedder: &Arc<dyn Embedder>, jobs: Vec<(usize, Job)>) -> Vec<Inferred> {
-    let mut places = Vec::with_capacity(jobs.len());
+/// While there are rows ready that may fill it, a batch that is due waits on: this task itself waits
+/// for the embedder, and the rows of that time are still to be sorted. But not for ever, or a kind
+/// of input that is rare would wait for the end of the source.
+const MOST_PATIENCE: u32 = 10;
+
+async fn collect(
+    context: Arc<Context>,
+    from: Receiver<Item>,
+    to: Sender<Item>,
+    full: Sender<Batch>,
+    at_once: usize,
+) {
+    let mut filling: Vec<Filling> = Vec::new();
+    loop {
+        let due = filling.iter().filter(|f| !f.batch.jobs.is_empty()).map(|f| f.due).min();
+        let next = match due {
+            Some(due) => timeout_at(due, from.recv()).await,
+            None => Ok(from.recv().await),
+        };
+        let patience = match next {
+            Ok(Ok(item)) if item.jobs.is_empty() => {
+                send(&context, to.send(item).await);
+                MOST_PATIENCE
+            }
+            Ok(Ok(item)) => {
+                sort(&context, item, &mut filling);
+                MOST_PATIENCE
+            }
+            Ok(Err(_)) => break,
+            // Nothing more was ready.
+            Err(_) => 0,
+        };
+        let patience = context.options.linger.saturating_mul(patience);
+        let long_ago = Clock::now().checked_sub(patience);
+        let left = from.is_closed().then(|| from.len());
+        for f in &mut filling {
+            // A row can bring more jobs than a batch has room for.
+            while f.goes(long_ago, left, at_once) {
+                let batch = f.batch.split(f.portion(left, at_once));
+                f.due = Clock::now() + context.options.linger;
+                dispatch(&context, &full, batch).await;
+            }
+        }
+    }
+    for mut f in filling {
+        while !f.batch.jobs.is_empty() {
+            let batch = f.batch.split(f.portion(Some(0), at_once));
+            dispatch(&context, &full, batch).await;
+        }
+    }
+}
+
+impl Filling {
+    fn portion(&self, left: Option<usize>, at_once: usize) -> usize {
+        portion(self.size, self.batch.jobs.len(), left, at_once)
+    }
+
+    fn goes(&self, long_ago: Option<Clock>, left: Option<usize>, at_once: usize) -> bool {
+        let is_old = long_ago.is_some_and(|then| self.due <= then);
+        let jobs = self.batch.jobs.len();
+        jobs > 0 && (is_old || jobs >= self.portion(left, at_once))
+    }
+}
+
+/// How many of those that wait go at once. `left`: rows that come yet, once it is known that these
+/// are the last. Then portions become smaller and smaller, so that no session is idle while another
+/// still has a whole batch.
+fn portion(size: usize, waiting: usize, left: Option<usize>, at_once: usize) -> usize {
+    left.map_or(size, |left| (waiting + left).div_ceil(2 * at_once).clamp(1, size))
+}
+
+/// Puts a row's jobs where they belong.
+fn sort(context: &Context, mut item: Item, filling: &mut Vec<Filling>) {
+    let jobs = std::mem::take(&mut item.jobs);
+    let waiting = Waiting { item: Some(item), jobs: jobs.len(), failure: None };
+    let row = Arc::new(Mutex::new(waiting));
+    for Job { node, set, input } in jobs {
+        let images = matches!(input, JobInput::Image(_));
+        let place = filling.iter().position(|f| f.batch.set == set && f.batch.images == images);
+        let place = place.unwrap_or_else(|| {
+            let batch = Batch { set, images, jobs: Vec::new() };
+            let size = context.batch_size(&set, images);
+            filling.push(Filling { batch, size, due: Clock::now() });
+            filling.len() - 1
+        });
+        let f = &mut filling[place];
+        if f.batch.jobs.is_empty() {
+            f.due = Clock::now() + context.options.linger;
+        }
+        f.batch.jobs.push(Wanted { row: row.clone(), node, input });
+    }
+}
+
+async fn dispatch(context: &Context, full: &Sender<Batch>, batch: Batch) {
+    if let Err(unsent) = full.send(batch).await {
+        for wanted in unsent.0.jobs {
+            if let Some((item, _)) = wanted.row.done(Some("the pipeline broke off".to_owned())) {
+                context.tally.failed(item.at, "the pipeline broke off".to_owned());
+            }
+        }
+    }
+}
+
+impl Context {
+    fn batch_size(&self, set: &SetSpec, images: bool) -> usize {
+        let liked = |embedder: &Arc<dyn Embedder>| match images {
+            true => embedder.image_batches().size,
+            false => embedder.text_batches().size,
+        };
+        let size = self.options.embed_batch.or_else(|| self.embedders.of(set).map(liked));
+        size.unwrap_or_else(|| Batches::default().size).max(1)
+    }
+}
+
+impl Batch {
+    /// Takes the oldest jobs out.
+    fn split(&mut self, most: usize) -> Self {
+        let rest = self.jobs.split_off(most.min(self.jobs.len()));
+        Self { jobs: std::mem::replace(&mut self.jobs, rest), ..*self }
+    }
+}
+
+/// One job less to wait for; the row and its fault, if that was the last one.
+trait Done {
+    fn done(&self, failure: Option<String>) -> Option<(Item, Option<String>)>;
+}
+
+impl Done for Row {
+    fn done(&self, failure: Option<String>) -> Option<(Item, Option<String>)> {
+        let mut row = lock(self);
+        row.jobs -= 1;
+        row.failure = row.failure.take().or(failure);
+        if row.jobs > 0 {
+            return None;
+        }
+        let failure = row.failure.take();
+        row.item.take().map(|item| (item, failure))
+    }
+}
+
+fn compute(context: &Context, from: &Receiver<Batch>, to: &Sender<Item>) {
+    while let Ok(batch) = from.recv_blocking() {
+        for (item, failure) in embed(context, batch) {
+            match failure {
+                Some(reason) => context.tally.failed(item.at, reason),
+                None => send(context, to.send_blocking(item)),
+            }
+        }
+    }
+}
+
+fn send(context: &Context, sent: Result<(), async_channel::SendError<Item>>) {
+    if let Err(unsent) = sent {
+        context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+    }
+}
+
+/// Fills the vectors of a batch; gives the rows that have all of theirs. A fault costs the rows
+/// that it concerns.
+fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
+    let started = Instant::now();
+    let broken = context.is_broken();
+    // `prepare` has seen to it that there is one.
+    let embedder = context.embedders.of(&batch.set);
+    let mut done = Vec::new();
+    let mut wanted = Vec::with_capacity(batch.jobs.len());
+    for job in batch.jobs {
+        let lost = broken.is_some() || embedder.is_none() || lock(&job.row).failure.is_some();
+        if lost {
+            done.extend(job.row.done(broken.clone()));
+        } else {
+            wanted.push(job);
+        }
+    }
+    let Some(embedder) = embedder.filter(|_| !wanted.is_empty()) else { return done };
+    let mut places = Vec::with_capacity(wanted.len());
     let (mut images, mut texts) = (Vec::new(), Vec::new());
-    for (i, job) in jobs {
-        places.push((i, job.node));
-        match job.input {
+    for Wanted { row, node, input } in wanted {
+        places.push((row, node));
+        match input {
             JobInput::Image(image) => images.push(image),
             JobInput::Text(text) => texts.push(text),
         }
     }
-    let one_by_one: Vec<Result<Vec<f32>, EmbedError>> = if texts.is_empty() {
-        match exact(embedder, images.len(), embedder.embed_images(images.clone())) {
-            Ok(vectors) => vectors.into_iter().map(Ok).collect(),
-            Err(_) => images.into_iter().map(|image| one_image(embedder, image)).collect(),
-        }
-    } else {
-        let all: Vec<&str> = texts.iter().map(String::as_str).collect();
-        match exact(embedder, all.len(), embedder.embed_texts(&all)) {
-            Ok(vectors) => vectors.into_iter().map(Ok).collect(),
-            Err(_) => all
-                .into_iter()
-                .map(|text| exact(embedder, 1, embedder.embed_texts(&[text])).map(only))
-                .collect(),
-        }
+    let vectors = match batch.images {
+        true => of_images(embedder, &images),
+        false => of_texts(embedder, &texts),
     };
-    places.into_iter().zip(one_by_one).map(|((i, node), vector)| (i, node, vector)).collect()
+    for ((row, node), vector) in places.into_iter().zip(vectors) {
+        let filled = vector.map_err(|e| e.to_string()).and_then(|vector| {
+            match &mut lock(&row).item {
+                Some(item) => item.graph.fill(node, vector).map_err(|e| e.to_string()),
+                // It is there until its last job is done.
+                None => Ok(()),
+            }
+        });
+        if filled.is_ok() {
+            context.tally.embedded(1);
+        }
+        done.extend(row.done(filled.err()));
+    }
+    context.tally.stages.embed.add(started.elapsed());
+    done
 }
 
-fn one_image(embedder: &Arc<dyn Embedder>, image: PreparedImage) -> Result<Vec<f32>, EmbedError> {
-    exact(embedder, 1, embedder.embed_images(vec![image])).map(only)
+/// One batch; if that fails, each of it alone, so that one bad input costs its own row.
+fn of_images(
+    embedder: &Arc<dyn Embedder>,
+    images: &[PreparedImage],
+) -> Vec<Result<Vec<f32>, EmbedError>> {
+    match exact(embedder, images.len(), embedder.embed_images(images)) {
+        Ok(vectors) => vectors.into_iter().map(Ok).collect(),
+        Err(e) if images.len() == 1 => vec![Err(e)],
+        Err(_) => images
+            .chunks(1)
+            .map(|one| exact(embedder, 1, embedder.embed_images(one)).map(only))
+            .collect(),
+    }
+}
+
+fn of_texts(embedder: &Arc<dyn Embedder>, texts: &[String]) -> Vec<Result<Vec<f32>, EmbedError>> {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    match exact(embedder, texts.len(), embedder.embed_texts(&texts)) {
+        Ok(vectors) => vectors.into_iter().map(Ok).collect(),
+        Err(e) if texts.len() == 1 => vec![Err(e)],
+        Err(_) => texts
+            .chunks(1)
+            .map(|one| exact(embedder, 1, embedder.embed_texts(one)).map(only))
+            .collect(),
+    }
 }
 
 /// Called with a list that [`exact`] has found to hold one.
@@ -140,4 +342,22 @@ fn exact(
             message: format!("it gave {} vectors for {expected} inputs", vectors.len()),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::portion;
+
+    #[test]
+    fn the_last_portions_become_smaller() {
+        let (mut rest, mut sizes) = (30, Vec::new());
+        while rest > 0 {
+            sizes.push(portion(8, rest, Some(0), 2).min(rest));
+            rest -= sizes[sizes.len() - 1];
+        }
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+        assert_eq!((sizes[0], sizes.last()), (8, Some(&1)), "{sizes:?}");
+        // Before the end is known, whole batches.
+        assert_eq!((portion(8, 3, None, 2), portion(8, 3, Some(9), 2)), (8, 3));
+    }
 }

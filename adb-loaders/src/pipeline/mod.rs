@@ -56,8 +56,8 @@ pub struct Options {
     /// Memory that decoding one picture may take, in bytes; each of the [`decoders`](Self::decoders)
     /// may take as much. A larger picture costs its row.
     pub max_decoded_bytes: u64,
-    /// Pictures, or texts, that go to the embedder at once.
-    pub embed_batch: usize,
+    /// Pictures, or texts, that go to the embedder at once; as many as it likes if nothing is set.
+    pub embed_batch: Option<usize>,
     /// Rows in one request to the database, at most.
     pub rows_per_request: usize,
     /// Bytes of blobs in one request, at most (a single row may be larger).
@@ -79,8 +79,7 @@ impl Default for Options {
         Self {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
             max_decoded_bytes: MAX_DECODED_BYTES,
-            // Larger ones gain nothing on a CPU: what a graph computes on leaves the caches.
-            embed_batch: 8,
+            embed_batch: None,
             rows_per_request: 100,
             bytes_per_request: 16 << 20,
             writers: 2,
@@ -263,7 +262,10 @@ impl Ingest {
 
         let (read_tx, mut read_rx) = bounded::<Item>(options.rows_per_request);
         let (probed_tx, probed_rx) = bounded::<Item>(options.rows_per_request);
-        let (prepared_tx, prepared_rx) = bounded::<Item>(options.embed_batch * 2);
+        // A batch for each session that computes, to be ready when it is done.
+        let batch = options.embed_batch.unwrap_or_else(|| context.embedders.largest_batch()).max(1);
+        let short = batch * context.embedders.at_once();
+        let (prepared_tx, prepared_rx) = bounded::<Item>(short);
         let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
 
         let mut workers: JoinSet<()> = JoinSet::new();
@@ -283,13 +285,13 @@ impl Ingest {
         let makes = !context.makers.is_empty();
         if makes && self.upsert {
             // What is there is compared with all that is to be: no probe says what need not be made.
-            read_rx = spawn_makers(&mut workers, &context, &media, read_rx);
+            read_rx = spawn_makers(&mut workers, &context, &media, read_rx, short);
         }
         workers.spawn(probe::run(context.clone(), read_rx, probed_tx, Asked::First));
         let probed_rx = match makes && !self.upsert {
             true => {
-                let made = spawn_makers(&mut workers, &context, &media, probed_rx);
-                let (asked_tx, asked_rx) = bounded::<Item>(options.embed_batch * 2);
+                let made = spawn_makers(&mut workers, &context, &media, probed_rx, short);
+                let (asked_tx, asked_rx) = bounded::<Item>(short);
                 workers.spawn(probe::run(context.clone(), made, asked_tx, Asked::Again));
                 asked_rx
             }
@@ -301,10 +303,9 @@ impl Ingest {
             workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
         }
         drop((probed_rx, prepared_tx));
-        workers.spawn_blocking({
-            let context = context.clone();
-            move || embed::run(&context, &prepared_rx, &ready_tx)
-        });
+        embed::spawn(&mut workers, &context, prepared_rx, &ready_tx);
+        // Only its workers hold it, so that it closes when they are gone.
+        drop(ready_tx);
         for _ in 0..options.writers.max(1) {
             workers.spawn(write::run(context.clone(), ready_rx.clone()));
         }
@@ -328,9 +329,10 @@ fn spawn_makers(
     context: &Arc<Context>,
     media: &MediaRoot,
     from: Receiver<Item>,
+    // Makers have read pictures.
+    short: usize,
 ) -> Receiver<Item> {
-    // A short channel: makers have read pictures.
-    let (made_tx, made_rx) = bounded::<Item>(context.options.embed_batch * 2);
+    let (made_tx, made_rx) = bounded::<Item>(short);
     for _ in 0..context.options.decoders.max(1) {
         let (context, media) = (context.clone(), media.clone());
         let (rx, tx) = (from.clone(), made_tx.clone());

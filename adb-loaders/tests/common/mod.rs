@@ -153,14 +153,14 @@ impl Embedder for Letters {
         }
     }
 
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
         if let Some(stop) = &self.1 {
             stop.stop();
         }
         if images.iter().any(|i| i.0[0] == f32::INFINITY) {
             return Err(self.broken());
         }
-        Ok(images.into_iter().map(|i| i.0.into_vec()).collect())
+        Ok(images.iter().map(|i| i.0.to_vec()).collect())
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {

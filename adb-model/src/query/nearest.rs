@@ -106,7 +106,7 @@ impl<M: DataModel> Nearest<M> {
         let vector = match &self.query {
             Query::Text(text) => only_vector(embedder.embed_texts(&[text])?, embedder)?,
             Query::Image(bytes) => only_vector(
-                embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?,
+                embedder.embed_images(&[embedder.prepare_image(bytes, None)?])?,
                 embedder,
             )?,
             Query::Vector(v) => v.clone(),

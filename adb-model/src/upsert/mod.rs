@@ -178,11 +178,11 @@ impl<'v, M: DataModel> Upsert<'v, M> {
                 EmbedInput::Text(text) => embedder.embed_texts(&[text])?,
                 EmbedInput::Image(media) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    embedder.embed_images(vec![embedder.prepare_image(bytes, None)?])?
+                    embedder.embed_images(&[embedder.prepare_image(bytes, None)?])?
                 }
                 EmbedInput::Region(media, rect) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    embedder.embed_images(vec![embedder.prepare_image(bytes, Some(*rect))?])?
+                    embedder.embed_images(&[embedder.prepare_image(bytes, Some(*rect))?])?
                 }
                 EmbedInput::OwnRegion => Vec::new(),
             };

@@ -1,17 +1,15 @@
 //! Pictures per second of the whole pipeline: from a JSON file to a database.
 #![allow(clippy::print_stdout, reason = "it is a program for a terminal")]
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf, sync::Arc};
 
 use adb::{
-    BoxFuture, Database, DbError, Embedder as _, Request, Response,
+    Database, Embedder as _,
     loaders::{Ingest, JsonSource, Options},
 };
-use adb_bench::{Dish, cores, embedder, photo, read_dishes};
+use adb_bench::{Dish, Nowhere, cores, embedder, photo, read_dishes};
 use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
-use serde::de::IgnoredAny;
-use serde_json::json;
 
 /// Ingests a Cookbook's photos again and again, each time as new dishes, and tells how fast.
 #[derive(Parser)]
@@ -29,7 +27,7 @@ struct Cli {
     #[arg(long, default_value_t = cores())]
     threads: usize,
     /// Pictures that are embedded at once.
-    #[arg(long, default_value_t = Options::default().embed_batch)]
+    #[arg(long, default_value_t = 8)]
     batch: usize,
     /// Threads that decode pictures.
     #[arg(long, default_value_t = Options::default().decoders)]
@@ -73,7 +71,7 @@ async fn main() -> anyhow::Result<()> {
     for dish in dishes.iter().take(cli.batch) {
         first.push(embedder.prepare_image(&fs::read(photo(dish)?)?, None)?);
     }
-    embedder.embed_images(first)?;
+    embedder.embed_images(&first)?;
 
     let db = match cli.sink {
         Sink::Null => Arc::new(Nowhere) as Arc<dyn Database>,
@@ -83,7 +81,7 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let mut options = Options::default();
-    options.embed_batch = cli.batch;
+    options.embed_batch = Some(cli.batch);
     options.decoders = cli.decoders;
     let source = JsonSource::<Dish>::open(&rows)?;
     let report = Ingest::new(db).embedder(embedder.clone()).options(options).run(source).await?;
@@ -105,20 +103,4 @@ async fn main() -> anyhow::Result<()> {
         each(report.stages.write),
     );
     Ok(())
-}
-
-/// A database that holds nothing and takes everything.
-struct Nowhere;
-
-impl Database for Nowhere {
-    fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
-        Box::pin(async move {
-            let commands: Vec<BTreeMap<String, IgnoredAny>> =
-                serde_json::from_slice(&request.commands)
-                    .map_err(|e| DbError::permanent(e.to_string()))?;
-            let answer = |name: &String| json!({ name: {"status": 0, "entities": []} });
-            let answers = commands.iter().flat_map(BTreeMap::keys).map(answer).collect();
-            Ok(Response::Done { answers, blobs: Vec::new() })
-        })
-    }
 }

@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
                 fs::read(&path).with_context(|| format!("{} can't be read", path.display()))?;
             prepared.push(embedder.prepare_image(&bytes, None)?);
         }
-        photos.extend(embedder.embed_images(prepared)?);
+        photos.extend(embedder.embed_images(&prepared)?);
     }
     let value = json!({
         "photo": paths, "photo_vectors": photos,

@@ -6,6 +6,7 @@ mod embed;
 mod fetch;
 mod init;
 mod ls;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ enum Command {
     Init(init::Init),
     Embed(embed::Embed),
     Audit(audit::Audit),
+    Tune(tune::Tune),
 }
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Init(command) => command.run(),
         Command::Embed(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Tune(command) => command.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -123,9 +123,9 @@ impl Embedder for Counting {
         let last = f32::from(*bytes.last().unwrap());
         Ok(PreparedImage(Box::new([last, x, y, 1.0])))
     }
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.images.fetch_add(images.len(), Ordering::Relaxed);
-        Ok(images.into_iter().map(|i| i.0.into_vec()).collect())
+        Ok(images.iter().map(|i| i.0.to_vec()).collect())
     }
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         self.texts.fetch_add(texts.len(), Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use adb_model::PreparedImage;
 use ort::value::TensorElementType;
 use serde_json::Value as Json;
 
@@ -52,12 +53,13 @@ pub(super) fn describe(
     let side = side(edges, config.as_ref())
         .map_err(|m| format!("`{file}` takes {:?}: {m}", input.shape))?;
     let crop = side.unwrap_or(224);
+    let shape = layout.shape(1, i64::from(crop));
+    let count = shape.iter().product::<i64>() as usize;
+    // Not all the same: some graphs divide by a picture's deviation.
+    let picture = [PreparedImage((0..count).map(|at| (at % 255) as f32 / 255.0).collect())];
     let feeds = || {
-        let shape = layout.shape(1, i64::from(crop));
-        let count = shape.iter().product::<i64>() as usize;
-        // Not all the same: some graphs divide by a picture's deviation.
-        let values = (0..count).map(|at| (at % 255) as f32 / 255.0).collect();
-        vec![Feed { name: input.name.clone(), shape, values: Values::F32(values) }]
+        let values = Values::Images(&picture);
+        vec![Feed { name: &input.name, shape: shape.clone(), values }]
     };
     let (output, length) = run(graph, &OUTPUTS, feeds)?;
     notes.found(format!(

@@ -13,9 +13,9 @@ use std::{
 };
 
 use super::{
-    Cache, Error, FORMAT, FileEntry, Manifest, Preset, Runtime,
+    Cache, Device, Error, FORMAT, FileEntry, Manifest, Preset, Runtime,
     bundle::{MANIFEST, sha256},
-    session::{Feed, GraphRunner, Port},
+    session::{Feed, GraphRunner, Opening, Port},
 };
 
 /// A description of ONNX files that is still to be checked by somebody who knows them.
@@ -89,7 +89,8 @@ impl Draft {
                 continue;
             }
             let path = dir.join(&file);
-            let runner = GraphRunner::open(runtime, &path, 1)
+            let opening = Opening { device: Device::Cpu, sessions: 1, threads: 1 };
+            let runner = GraphRunner::open(runtime, &path, opening)
                 .map_err(|e| Error::bundle(&path, format!("this graph can't be loaded: {e}")))?;
             let graph = Graph { file, runner };
             match (image::reads(&graph.runner.inputs), text::reads(&graph.runner.inputs)) {
@@ -250,10 +251,10 @@ fn beside(dir: &Path, graph: &str, name: &str) -> Option<String> {
 }
 
 /// Runs a graph once; gives the name of the output that has a vector, and its length.
-fn run(
+fn run<'a>(
     graph: &Graph,
     usual: &[&str],
-    feeds: impl Fn() -> Vec<Feed>,
+    feeds: impl Fn() -> Vec<Feed<'a>>,
 ) -> Result<(String, usize), String> {
     let outputs = &graph.runner.outputs;
     let flat = |port: &&Port| port.shape.is_empty() || port.shape.len() == 2;

@@ -79,7 +79,7 @@ pub(super) fn describe(
                     }
                     _ => Values::I64(values),
                 };
-                Feed { name: port.name.clone(), shape: vec![1, width as i64], values }
+                Feed { name: &port.name, shape: vec![1, width as i64], values }
             })
             .collect()
     };

@@ -19,6 +19,21 @@ pub(super) struct Tokens {
     pub(super) width: usize,
 }
 
+impl Tokens {
+    /// Takes away the columns that are padding in every row.
+    pub(super) fn shorten(&mut self) {
+        let longest = |row: &[i64]| row.iter().rposition(|m| *m == 1).map_or(0, |last| last + 1);
+        let width = self.mask.chunks(self.width.max(1)).map(longest).max().unwrap_or(0);
+        if width == self.width {
+            return;
+        }
+        for values in [&mut self.ids, &mut self.mask] {
+            *values = values.chunks(self.width).flat_map(|row| &row[..width]).copied().collect();
+        }
+        self.width = width;
+    }
+}
+
 /// Any of the tokenizers that a bundle can name.
 #[derive(Debug)]
 pub(super) enum Tokenizer {
@@ -109,4 +124,24 @@ type Vocabulary = HashMap<String, u32>;
 enum Merge {
     Line(String),
     Pair([String; 2]),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_goes_as_far_as_all_rows_have_it() {
+        let mut tokens = pad(vec![vec![7, 8], vec![7, 0, 8], vec![9]], 6, 0);
+        tokens.shorten();
+        assert_eq!(tokens.width, 3);
+        assert_eq!(tokens.ids, [7, 8, 0, 7, 0, 8, 9, 0, 0]);
+        assert_eq!(tokens.mask, [1, 1, 0, 1, 1, 1, 1, 0, 0]);
+        let same = tokens.clone();
+        tokens.shorten();
+        assert_eq!(tokens, same);
+        let mut none = pad(Vec::new(), 6, 0);
+        none.shorten();
+        assert!(none.ids.is_empty());
+    }
 }

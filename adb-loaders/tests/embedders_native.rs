@@ -1,0 +1,58 @@
+//! ONNX Runtime's own library, where there is one (`ORT_DYLIB_PATH`, or adb's cache). Without it
+//! this says so and passes: `embedders.rs` and `embedders_tune.rs` test the same on tract.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::print_stdout, reason = "says why it was skipped")]
+
+use std::{path::PathBuf, time::Duration};
+
+use adb_loaders::embedders::{self, Bundle, Cache, Device, OnnxEmbedder, Runtime, TuneOptions};
+use adb_model::Embedder as _;
+
+/// The fixture, once the library is live.
+fn bundle() -> Option<Bundle> {
+    if let Err(e) = Cache::from_env().and_then(|cache| Runtime::start(&cache)) {
+        println!("skipped: {e}");
+        return None;
+    }
+    let dir = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tiny-clip"));
+    Some(Bundle::open(dir).unwrap())
+}
+
+#[test]
+fn sessions_are_tuned_and_agree() {
+    let Some(bundle) = bundle() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let cache = Cache::at(place.path());
+    let mut options = TuneOptions::default();
+    options.each = Duration::ZERO;
+    options.batches = vec![2, 4];
+    let tuning = embedders::tune(&bundle, &cache, &options, |_| {}).unwrap();
+    let one = OnnxEmbedder::new(bundle.clone(), cache.clone()).sessions(1);
+    let tuned = OnnxEmbedder::new(bundle, cache);
+    assert_eq!(tuned.image_setting(), tuning.image.unwrap().setting);
+    let texts = ["dal", "naan with garlic", "pizza", "rice"];
+    let (one, many) = (one.texts(&texts).unwrap(), tuned.texts(&texts).unwrap());
+    for (x, y) in one.rows().zip(many.rows()) {
+        let cosine: f32 = x.iter().zip(y).map(|(x, y)| x * y).sum();
+        assert!(cosine > 0.9999, "{cosine}");
+    }
+}
+
+/// With a library that has CUDA and a card beside it this would work, and then it must.
+#[test]
+fn a_library_without_cuda_is_named_when_a_card_is_asked_for() {
+    let Some(bundle) = bundle() else { return };
+    let embedder = OnnxEmbedder::new(bundle, Cache::at("no-such-cache")).device(Device::Cuda(0));
+    match embedder.embed_texts(&["dal"]) {
+        Ok(vectors) => println!("there is a card: {} components", vectors[0].len()),
+        Err(e) => {
+            let message = e.to_string();
+            println!("{message}");
+            for words in ["the device cuda:0 can't be used with", "use the device cpu", "cuda"] {
+                assert!(message.contains(words), "wanted `{words}` in: {message}");
+            }
+            let why = if cfg!(feature = "cuda") { "CUDA" } else { "without the feature `cuda`" };
+            assert!(message.contains(why), "wanted `{why}` in: {message}");
+        }
+    }
+}
