@@ -44,6 +44,22 @@ pub trait Embedder: Send + Sync {
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError>;
 
+    /// The same, for a caller who says how much memory decoding may take.
+    ///
+    /// An embedder that decodes pictures follows it; this default is for those that don't.
+    ///
+    /// # Errors
+    /// Also when the picture would take more than `max_bytes` of memory.
+    fn prepare_image_within(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+        max_bytes: u64,
+    ) -> Result<PreparedImage, EmbedError> {
+        let _ = max_bytes;
+        self.prepare_image(encoded, region)
+    }
+
     /// The vectors of prepared images, in order, each of unit length if the embedder normalises.
     ///
     /// # Errors
@@ -103,6 +119,20 @@ pub enum EmbedError {
     /// The bytes are no readable picture.
     #[error("not a readable image: {0}")]
     Unreadable(String),
+    /// The picture would take more memory than was allowed.
+    #[error(
+        "the image has {width} × {height} pixels, which take about {bytes} bytes when they are decoded, and the limit is {max_bytes}; make it smaller, or raise `max_decoded_bytes`"
+    )]
+    TooLarge {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// Memory that decoding it takes.
+        bytes: u64,
+        /// Memory that it may take.
+        max_bytes: u64,
+    },
     /// The embedder does not take this kind of input.
     #[error("the embedder `{embedder}` does not read {what}")]
     Modality {

@@ -6,7 +6,7 @@ use adb_model::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage, 
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Device, Error, Setting,
+    Bundle, Cache, Device, Error, MAX_DECODED_BYTES, Setting,
     manifest::{ImageTower, TextTower, TokenizerSpec},
     prepare::Preparer,
     runtime::Runtime,
@@ -29,6 +29,7 @@ pub struct OnnxEmbedder {
     device: Device,
     by_hand: ByHand,
     settings: OnceLock<Settings>,
+    max_decoded_bytes: u64,
     preparer: Option<Preparer>,
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
     image: OnceLock<Result<ImageSide, Error>>,
@@ -74,7 +75,18 @@ impl OnnxEmbedder {
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
         let (device, by_hand) = Default::default();
         let (settings, tokenizer, image, text) = Default::default();
-        Self { bundle, cache, device, by_hand, settings, preparer, tokenizer, image, text }
+        Self {
+            bundle,
+            cache,
+            device,
+            by_hand,
+            settings,
+            max_decoded_bytes: MAX_DECODED_BYTES,
+            preparer,
+            tokenizer,
+            image,
+            text,
+        }
     }
 
     /// Sets what computes.
@@ -131,6 +143,14 @@ impl OnnxEmbedder {
             };
             self.by_hand.over(tuning.as_ref(), self.device)
         })
+    }
+
+    /// Sets how much memory decoding one picture may take, in bytes, where the caller does not say;
+    /// [`MAX_DECODED_BYTES`] unless it is set. An ingestion says it in its options.
+    #[must_use]
+    pub fn max_decoded_bytes(mut self, bytes: u64) -> Self {
+        self.max_decoded_bytes = bytes;
+        self
     }
 
     /// The bundle.
@@ -240,6 +260,7 @@ impl OnnxEmbedder {
         &self,
         graph: &Graph,
         rows: usize,
+        normalize: bool,
         feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed<'a>>,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut vectors = Vec::with_capacity(rows);
@@ -256,21 +277,53 @@ impl OnnxEmbedder {
                 )));
             }
             for vector in values.chunks_exact(self.identity().dimensions) {
-                vectors.push(self.finish(vector)?);
+                vectors.push(self.finish(vector, normalize)?);
             }
         }
         Ok(vectors)
     }
 
+    /// The vectors of prepared images, as they come out of the graph.
+    pub(super) fn embed_unscaled(
+        &self,
+        images: &[PreparedImage],
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.image_vectors(images, false)
+    }
+
+    fn image_vectors(
+        &self,
+        images: &[PreparedImage],
+        normalize: bool,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
+            return Err(self.failed(format!(
+                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
+                odd.0.len(),
+                preparer.len()
+            )));
+        }
+        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
+        self.infer(&side.graph, images.len(), normalize, |range| {
+            let shape = preparer.shape(range.len());
+            vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
+        })
+    }
+
     /// A vector that nothing is near to must not get into a set.
-    fn finish(&self, vector: &[f32]) -> Result<Vec<f32>, EmbedError> {
+    fn finish(&self, vector: &[f32], normalize: bool) -> Result<Vec<f32>, EmbedError> {
         let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         if !length.is_finite() || length < f64::from(f32::MIN_POSITIVE) {
             return Err(self.failed(
                 "it gave a vector that is zero or not finite for this input, and nothing is near to such a vector",
             ));
         }
-        if !self.bundle.manifest().normalize {
+        if !normalize {
             return Ok(vector.to_vec());
         }
         Ok(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
@@ -287,27 +340,21 @@ impl Embedder for OnnxEmbedder {
         encoded: &[u8],
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
-        self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?.prepare(encoded, region)
+        self.prepare_image_within(encoded, region, self.max_decoded_bytes)
+    }
+
+    fn prepare_image_within(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+        max_bytes: u64,
+    ) -> Result<PreparedImage, EmbedError> {
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        preparer.prepare(encoded, region, max_bytes)
     }
 
     fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
-        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
-        if images.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
-            return Err(self.failed(format!(
-                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
-                odd.0.len(),
-                preparer.len()
-            )));
-        }
-        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        self.infer(&side.graph, images.len(), |range| {
-            let shape = preparer.shape(range.len());
-            vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
-        })
+        self.image_vectors(images, self.bundle.manifest().normalize)
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -321,7 +368,7 @@ impl Embedder for OnnxEmbedder {
         // be computed where the graph takes texts of any length.
         let is_clip = matches!(tower.tokenizer, TokenizerSpec::ClipBpe { .. });
         let shorten = is_clip && side.ids.shape.get(1) == Some(&-1);
-        self.infer(&side.graph, texts.len(), |range| {
+        self.infer(&side.graph, texts.len(), self.bundle.manifest().normalize, |range| {
             let mut tokens = tokenizer.encode(&texts[range.clone()]);
             if shorten {
                 tokens.shorten();

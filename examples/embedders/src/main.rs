@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program for a terminal")]
 
 mod again;
+mod audit;
 mod embed;
 mod fetch;
 mod init;
@@ -30,6 +31,7 @@ enum Command {
     Fetch(fetch::Fetch),
     Init(init::Init),
     Embed(embed::Embed),
+    Audit(audit::Audit),
     Tune(tune::Tune),
     Reembed(again::Reembed),
     Enrich(again::Enrich),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Fetch(command) => command.run().map(success),
         Command::Init(command) => command.run().map(success),
         Command::Embed(command) => command.run().map(success),
+        Command::Audit(command) => command.run().map(success),
         Command::Tune(command) => command.run().map(success),
         Command::Reembed(command) => command.run(),
         Command::Enrich(command) => command.run(),
