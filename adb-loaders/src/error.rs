@@ -127,3 +127,9 @@ impl From<EnsureError> for Error {
         ErrorKind::Ensure(e).into()
     }
 }
+
+/// The message of a panic.
+pub(crate) fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+}

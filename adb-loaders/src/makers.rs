@@ -14,7 +14,7 @@ use adb_model::{
 };
 use bytes::Bytes;
 
-use crate::{Error, ErrorKind, MediaRoot, embedders::decode};
+use crate::{Error, ErrorKind, MediaRoot, embedders::decode, error::panic_message};
 
 /// Makers by name.
 #[derive(Clone, Default)]
@@ -73,6 +73,7 @@ impl Makers {
         graph: &mut Graph,
         root: &MediaRoot,
         media: &mut MediaCache,
+        max_decoded_bytes: u64,
     ) -> Result<u64, String> {
         if graph.to_make().is_empty() {
             return Ok(0);
@@ -94,7 +95,9 @@ impl Makers {
             let maker = self.0.get(task.maker).ok_or("its maker is gone")?;
             let file = match &task.input {
                 MakeInput::Text(_) => None,
-                MakeInput::Media(source) => Some(MediaInput::new(source, root, media)),
+                MakeInput::Media(source) => {
+                    Some(MediaInput::new(source, root, media, max_decoded_bytes))
+                }
             };
             let source = match (&task.input, &file) {
                 (MakeInput::Media(_), Some(file)) => MakerSource::Media(file),
@@ -103,8 +106,9 @@ impl Makers {
             };
             // Makers are the user's: one that panics costs its row.
             let run = || maker.make_into(source, &task, &mut builder);
-            let made = catch_unwind(AssertUnwindSafe(run))
-                .unwrap_or_else(|panic| Err(format!("it panicked: {}", said(&*panic)).into()));
+            let made = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+                Err(format!("it panicked: {}", panic_message(&*panic)).into())
+            });
             let read = file.and_then(MediaInput::read);
             if let Some((origin, bytes)) = read {
                 media.0.insert(origin, bytes);
@@ -126,12 +130,6 @@ const MOST_ROUNDS: usize = 100_000;
 
 fn place(task: &ToMake) -> String {
     format!("{}.{}", task.at.model, task.at.field)
-}
-
-/// The message of a panic.
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
 }
 
 /// Why a maker is not the one that a model means: for structs the compiler has checked this, unless
@@ -167,11 +165,17 @@ struct MediaInput<'a> {
     source: &'a MediaSource,
     root: &'a MediaRoot,
     bytes: OnceCell<Bytes>,
+    max_decoded_bytes: u64,
 }
 
 impl<'a> MediaInput<'a> {
-    fn new(source: &'a MediaSource, root: &'a MediaRoot, cache: &MediaCache) -> Self {
-        let input = Self { source, root, bytes: OnceCell::new() };
+    fn new(
+        source: &'a MediaSource,
+        root: &'a MediaRoot,
+        cache: &MediaCache,
+        max_decoded_bytes: u64,
+    ) -> Self {
+        let input = Self { source, root, bytes: OnceCell::new(), max_decoded_bytes };
         if let Some(known) = source.origin().and_then(|origin| cache.0.get(&origin)) {
             // It was empty a line ago.
             let _ = input.bytes.set(known.clone());
@@ -203,6 +207,6 @@ impl OpenMedia for MediaInput<'_> {
     }
 
     fn decode(&self) -> Result<Pixels, MakeError> {
-        Ok(decode(&self.bytes()?)?)
+        Ok(decode(&self.bytes()?, self.max_decoded_bytes)?)
     }
 }

@@ -259,7 +259,7 @@ fn a_picture_that_gives_no_vector_is_named() {
     let missing = embedder.images(&[good.as_path(), Path::new("no/such.jpg")]).unwrap_err();
     assert!(missing.to_string().starts_with("picture 1 (no/such.jpg): "), "{missing}");
     let broken = embedder.images(&[&b"<svg/>"[..]]).unwrap_err().to_string();
-    assert!(broken.starts_with("picture 0: not a readable image: it is of no format"), "{broken}");
+    assert!(broken.starts_with("picture 0: not a readable image: it is an SVG"), "{broken}");
     let words = tiny(fixture().with_file_name("tiny-words"));
     let unread = words.images(&[good]).unwrap_err().to_string();
     assert!(unread.contains("does not read images"), "{unread}");

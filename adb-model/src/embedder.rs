@@ -45,14 +45,36 @@ pub trait Embedder: Send + Sync {
     ) -> Result<PreparedImage, EmbedError>;
 
     /// Finds the largest face of one encoded image and makes it ready; `otherwise` says what is to
-    /// be done if there is none.
+    /// be done if there is none, `max_bytes` how much memory decoding may take, where the caller
+    /// has a say.
     ///
     /// # Errors
     /// When the bytes are no picture that it can read; when it looks for no faces, as most don't;
     /// when there is none and that is to fail.
-    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
-        let _ = (encoded, otherwise);
+    fn prepare_face(
+        &self,
+        encoded: &[u8],
+        otherwise: NoFace,
+        max_bytes: Option<u64>,
+    ) -> Result<PreparedFace, EmbedError> {
+        let _ = (encoded, otherwise, max_bytes);
         Err(EmbedError::Modality { embedder: self.identity().name.clone(), what: "faces" })
+    }
+
+    /// The same, for a caller who says how much memory decoding may take.
+    ///
+    /// An embedder that decodes pictures follows it; this default is for those that don't.
+    ///
+    /// # Errors
+    /// Also when the picture would take more than `max_bytes` of memory.
+    fn prepare_image_within(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+        max_bytes: u64,
+    ) -> Result<PreparedImage, EmbedError> {
+        let _ = max_bytes;
+        self.prepare_image(encoded, region)
     }
 
     /// The vectors of prepared images, in order, each of unit length if the embedder normalises.
@@ -114,6 +136,20 @@ pub enum EmbedError {
     /// The bytes are no readable picture.
     #[error("not a readable image: {0}")]
     Unreadable(String),
+    /// The picture would take more memory than was allowed.
+    #[error(
+        "the image has {width} × {height} pixels, which take about {bytes} bytes when they are decoded, and the limit is {max_bytes}; make it smaller, or raise `max_decoded_bytes`"
+    )]
+    TooLarge {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// Memory that decoding it takes.
+        bytes: u64,
+        /// Memory that it may take.
+        max_bytes: u64,
+    },
     /// The embedder does not take this kind of input.
     #[error("the embedder `{embedder}` does not read {what}")]
     Modality {

@@ -255,7 +255,7 @@ pub struct Ensured {
 #[must_use]
 pub fn unclaimed_notice(set: &str) -> String {
     format!(
-        "the set `{set}` does not say which embedder filled it, since adb did not make it; vectors of any are taken, and those of another can't be compared with its own: compare some (`audit`), then claim the set"
+        "the set `{set}` does not say which embedder filled it, since adb did not make it; vectors of any are taken, and those of another can't be compared with its own: compare some (`compare`), then claim the set"
     )
 }
 
@@ -411,7 +411,7 @@ async fn make_set(
 /// did. A set that says so already is left as it is.
 ///
 /// Nothing here looks at the vectors. That they are the embedder's is for the caller to know, or to
-/// find out: an audit embeds some stored pictures again and compares.
+/// find out: `compare` of adb-loaders embeds some stored pictures again and compares.
 ///
 /// # Errors
 /// When there is no such set, when its vectors have another length, or when it is filled by another

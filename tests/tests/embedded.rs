@@ -11,7 +11,7 @@ use std::{
 use adb::{
     DescriptorSet as _,
     embedders::{Bundle, Cache, Chooser, Hub, OnnxEmbedder, Runtime, Why},
-    loaders::{Ingest, JsonSource, Report},
+    loaders::{Ingest, JsonSource, Options, Report},
     prelude::*,
     query::Query,
 };
@@ -114,6 +114,34 @@ async fn a_second_run_reads_no_picture_and_adds_only_what_was_mended() {
     let report = ingest(dir.path()).await;
     assert_eq!((report.added, report.existed, report.failed), (1, 6, 0), "{report}");
     assert_eq!(report.embedded, 1, "only the mended one");
+}
+
+#[tokio::test]
+async fn a_picture_that_takes_more_memory_than_is_allowed_costs_its_row_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    source(dir.path());
+    let ingest = |max_decoded_bytes| {
+        let source = JsonSource::<Photo>::open(dir.path().join("photos.json")).unwrap();
+        let mut options = Options::default();
+        options.max_decoded_bytes = max_decoded_bytes;
+        Ingest::new(connect(dir.path())).embedder(tiny()).options(options).run(source)
+    };
+    // That is what the largest takes, and one less.
+    let largest = 50 * 131 * 3;
+    let report = ingest(largest - 1).await.unwrap();
+    let reasons: Vec<&str> = report.failures.iter().map(|f| f.reason.as_str()).collect();
+    let refused = |file: &str| {
+        let start = format!("images/{file}: the image has ");
+        reasons.iter().any(|r| r.starts_with(&start) && r.contains("raise `max_decoded_bytes`"))
+    };
+    assert!(refused("tall.jpg") && !refused("gray.png"), "{reasons:?}");
+    let failed = report.failed;
+    let report = ingest(1 << 20).await.unwrap();
+    assert_eq!(
+        (report.existed, report.added, report.failed),
+        (7 - failed, failed - 1, 1),
+        "{report}"
+    );
 }
 
 #[tokio::test]

@@ -78,6 +78,19 @@ impl Cache {
         if dir.join("bundle.json").is_file() { Bundle::open(dir).map(Some) } else { Ok(None) }
     }
 
+    /// All bundles that are there and can be opened, by name.
+    #[must_use]
+    pub fn bundles(&self) -> Vec<Bundle> {
+        let entries =
+            std::fs::read_dir(self.root.join("embedders")).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| !name.starts_with('.'))
+            .collect();
+        names.sort();
+        names.iter().filter_map(|name| self.bundle(name).ok().flatten()).collect()
+    }
+
     /// ONNX Runtime's shared library, the newest release that is there.
     #[must_use]
     pub fn onnx_runtime(&self) -> Option<PathBuf> {

@@ -97,6 +97,18 @@ pub enum ErrorKind {
         /// The set's name.
         set: String,
     },
+    /// None of a set's vectors that were looked at stands for a picture that can be read.
+    #[error(
+        "of the set `{set}` {looked_at} vectors were looked at, and none is connected to a single image that can be read{fault}; only vectors of images can be audited"
+    )]
+    NoPictures {
+        /// The set's name.
+        set: String,
+        /// Vectors that were looked at.
+        looked_at: usize,
+        /// Why the first picture could not be read, in parentheses; empty if there was none.
+        fault: String,
+    },
     /// Inputs that were to be embedded gave no vectors.
     #[error("{input}: {source}")]
     Input {

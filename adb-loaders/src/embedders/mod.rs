@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 mod bundle;
 mod cache;
 mod checked;
@@ -32,9 +33,10 @@ mod hub;
 mod init;
 mod manifest;
 mod onnx;
+mod picture;
 mod prepare;
-mod preprocess;
 mod preset;
+mod resample;
 mod runtime;
 mod session;
 mod setting;
@@ -68,11 +70,16 @@ pub use vectors::{AsPicture, Vectors};
 /// the trait [`adb_model::Embedder`] it is what fills and searches sets.
 pub type Embedder = OnnxEmbedder;
 
+/// What decoding one picture may take unless it is set otherwise: 512 MiB, which is 179 million pixels
+/// of an ordinary JPEG. Pillow refuses more as well.
+pub const MAX_DECODED_BYTES: u64 = 512 << 20;
+
 /// The pixels of a picture, as embedders see them.
 ///
 /// # Errors
-/// When the bytes are no picture of a format that can be read, or it has too many pixels.
-pub fn decode(encoded: &[u8]) -> Result<Pixels, EmbedError> {
-    let preprocess::Rgb { width, height, pixels } = preprocess::decode(encoded)?;
+/// When the bytes are no picture of a format that can be read, or decoding would take more than
+/// `max_bytes` of memory: [`MAX_DECODED_BYTES`] is what the rest of this crate allows.
+pub fn decode(encoded: &[u8], max_bytes: u64) -> Result<Pixels, EmbedError> {
+    let picture::Rgb { width, height, pixels } = picture::decode(encoded, max_bytes)?.rgb;
     Ok(Pixels { width, height, rgb: pixels })
 }

@@ -12,10 +12,10 @@ use adb_model::{
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Device, Error, Face, FaceDetector, FaceFinder, Setting,
+    Bundle, Cache, Device, Error, Face, FaceDetector, FaceFinder, MAX_DECODED_BYTES, Setting,
     manifest::{ImageTower, TextTower, TokenizerSpec},
+    picture::{Rgb, decode},
     prepare::Preparer,
-    preprocess::{Rgb, decode},
     runtime::Runtime,
     session::{Feed, GraphRunner, Opening, Port, Values},
     setting::{ByHand, Settings},
@@ -36,6 +36,7 @@ pub struct OnnxEmbedder {
     device: Device,
     by_hand: ByHand,
     settings: OnceLock<Settings>,
+    max_decoded_bytes: u64,
     preparer: Option<Preparer>,
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
     image: OnceLock<Result<ImageSide, Error>>,
@@ -88,6 +89,7 @@ impl OnnxEmbedder {
             device,
             by_hand,
             settings,
+            max_decoded_bytes: MAX_DECODED_BYTES,
             preparer,
             tokenizer,
             image,
@@ -150,6 +152,14 @@ impl OnnxEmbedder {
             };
             self.by_hand.over(tuning.as_ref(), self.device)
         })
+    }
+
+    /// Sets how much memory decoding one picture may take, in bytes, where the caller does not say;
+    /// [`MAX_DECODED_BYTES`] unless it is set. An ingestion says it in its options.
+    #[must_use]
+    pub fn max_decoded_bytes(mut self, bytes: u64) -> Self {
+        self.max_decoded_bytes = bytes;
+        self
     }
 
     /// The bundle.
@@ -278,6 +288,7 @@ impl OnnxEmbedder {
         &self,
         graph: &Graph,
         rows: usize,
+        normalize: bool,
         feeds: impl Fn(std::ops::Range<usize>) -> Vec<Feed<'a>>,
     ) -> Result<Vec<Vec<f32>>, EmbedError> {
         let mut vectors = Vec::with_capacity(rows);
@@ -294,21 +305,53 @@ impl OnnxEmbedder {
                 )));
             }
             for vector in values.chunks_exact(self.identity().dimensions) {
-                vectors.push(self.finish(vector)?);
+                vectors.push(self.finish(vector, normalize)?);
             }
         }
         Ok(vectors)
     }
 
+    /// The vectors of prepared images, as they come out of the graph.
+    pub(super) fn embed_unscaled(
+        &self,
+        images: &[PreparedImage],
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        self.image_vectors(images, false)
+    }
+
+    fn image_vectors(
+        &self,
+        images: &[PreparedImage],
+        normalize: bool,
+    ) -> Result<Vec<Vec<f32>>, EmbedError> {
+        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
+        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
+        if images.is_empty() {
+            return Ok(Vec::new());
+        }
+        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
+            return Err(self.failed(format!(
+                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
+                odd.0.len(),
+                preparer.len()
+            )));
+        }
+        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
+        self.infer(&side.graph, images.len(), normalize, |range| {
+            let shape = preparer.shape(range.len());
+            vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
+        })
+    }
+
     /// A vector that nothing is near to must not get into a set.
-    fn finish(&self, vector: &[f32]) -> Result<Vec<f32>, EmbedError> {
+    fn finish(&self, vector: &[f32], normalize: bool) -> Result<Vec<f32>, EmbedError> {
         let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         if !length.is_finite() || length < f64::from(f32::MIN_POSITIVE) {
             return Err(self.failed(
                 "it gave a vector that is zero or not finite for this input, and nothing is near to such a vector",
             ));
         }
-        if !self.bundle.manifest().normalize {
+        if !normalize {
             return Ok(vector.to_vec());
         }
         Ok(vector.iter().map(|x| (f64::from(*x) / length) as f32).collect())
@@ -325,50 +368,49 @@ impl Embedder for OnnxEmbedder {
         encoded: &[u8],
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError> {
+        self.prepare_image_within(encoded, region, self.max_decoded_bytes)
+    }
+
+    fn prepare_image_within(
+        &self,
+        encoded: &[u8],
+        region: Option<Rect>,
+        max_bytes: u64,
+    ) -> Result<PreparedImage, EmbedError> {
         let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
         let (Some(region), Some((faces, _))) = (region, self.faces()) else {
-            return preparer.prepare(encoded, region);
+            return preparer.prepare(encoded, region, max_bytes);
         };
-        let image = decode(encoded)?;
+        let image = decode(encoded, max_bytes)?.rgb;
         if image.is_all(region) {
-            return preparer.whole(&image);
+            return preparer.prepare_rgb(&image);
         }
         preparer.face(&image, region, faces.margin)
     }
 
-    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
+    fn prepare_face(
+        &self,
+        encoded: &[u8],
+        otherwise: NoFace,
+        max_bytes: Option<u64>,
+    ) -> Result<PreparedFace, EmbedError> {
         let (faces, preparer) = self.faces().ok_or_else(|| self.lacks("faces"))?;
         let detector = self.detector().map_err(|e| self.failed(e))?;
-        let Rgb { width, height, pixels } = decode(encoded)?;
+        let decoded = decode(encoded, max_bytes.unwrap_or(self.max_decoded_bytes))?;
+        let Rgb { width, height, pixels } = decoded.rgb;
         let picture = Pixels { width, height, rgb: pixels };
         let found = detector.detect(&picture)?.first().map(Face::rect);
         let image = Rgb { width, height, pixels: picture.rgb };
         match (found, otherwise) {
             (Some(face), _) => preparer.face(&image, face, faces.margin).map(PreparedFace::Found),
             (None, NoFace::Skip) => Ok(PreparedFace::Skipped),
-            (None, NoFace::Whole) => preparer.whole(&image).map(PreparedFace::Whole),
+            (None, NoFace::Whole) => preparer.prepare_rgb(&image).map(PreparedFace::Whole),
             (None, _) => Err(EmbedError::NoFace),
         }
     }
 
     fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        let tower = self.bundle.manifest().image.as_ref().ok_or_else(|| self.lacks("images"))?;
-        let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
-        if images.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(odd) = images.iter().find(|image| image.0.len() != preparer.len()) {
-            return Err(self.failed(format!(
-                "an image of {} values was given, and it takes {}; prepare images with the embedder that embeds them",
-                odd.0.len(),
-                preparer.len()
-            )));
-        }
-        let side = self.image_side(tower).map_err(|e| self.failed(e))?;
-        self.infer(&side.graph, images.len(), |range| {
-            let shape = preparer.shape(range.len());
-            vec![Feed { name: &side.input, shape, values: Values::Images(&images[range]) }]
-        })
+        self.image_vectors(images, self.bundle.manifest().normalize)
     }
 
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
@@ -382,7 +424,7 @@ impl Embedder for OnnxEmbedder {
         // be computed where the graph takes texts of any length.
         let is_clip = matches!(tower.tokenizer, TokenizerSpec::ClipBpe { .. });
         let shorten = is_clip && side.ids.shape.get(1) == Some(&-1);
-        self.infer(&side.graph, texts.len(), |range| {
+        self.infer(&side.graph, texts.len(), self.bundle.manifest().normalize, |range| {
             let mut tokens = tokenizer.encode(&texts[range.clone()]);
             if shorten {
                 tokens.shorten();

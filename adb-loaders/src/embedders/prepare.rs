@@ -1,16 +1,11 @@
 //! The steps of one embedder, applied to pictures.
 
-use std::cell::RefCell;
-
 use adb_model::{EmbedError, PreparedImage, Rect};
-use fast_image_resize::{
-    FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
-};
 
 use super::{
     Channels, Filter, Layout, Preprocess,
-    preprocess::{Rgb, decode, unreadable},
+    picture::{Rgb, decode, unreadable},
+    resample::{Cut, resample},
 };
 
 /// The steps of one embedder, with what can be computed before the first picture.
@@ -27,11 +22,6 @@ enum Values {
     Tables(Box<[[f32; 256]; 3]>),
     /// Computed over each picture.
     Standardized,
-}
-
-thread_local! {
-    /// Keeps its buffers from one picture to the next.
-    static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
 }
 
 impl Preparer {
@@ -60,21 +50,24 @@ impl Preparer {
         self.steps.layout.shape(batch as i64, i64::from(self.steps.center_crop))
     }
 
-    /// From the whole picture, or from what of it lies in `region`.
+    /// From the whole picture, or from what of it lies in `region`; decoding may take `max_bytes`.
     pub(super) fn prepare(
         &self,
         encoded: &[u8],
         region: Option<Rect>,
+        max_bytes: u64,
     ) -> Result<PreparedImage, EmbedError> {
-        let image = decode(encoded)?;
-        match region {
-            Some(region) => self.whole(&image.part(region)?),
-            None => self.whole(&image),
-        }
+        let decoded = decode(encoded, max_bytes)?;
+        let decoded = match region {
+            Some(region) => decoded.part(region)?,
+            None => decoded,
+        };
+        let image = if self.steps.orient { decoded.upright() } else { decoded.rgb };
+        self.prepare_rgb(&image)
     }
 
-    /// From a decoded picture.
-    pub(super) fn whole(&self, image: &Rgb) -> Result<PreparedImage, EmbedError> {
+    /// From pixels that have been cut and turned.
+    pub(super) fn prepare_rgb(&self, image: &Rgb) -> Result<PreparedImage, EmbedError> {
         let crop = self.crop(image)?;
         Ok(self.numbers(&crop))
     }
@@ -105,7 +98,14 @@ impl Preparer {
             return Err(image.outside(face));
         };
         let filter = self.steps.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
-        let square = self.stretch(image, [left, top, width, height], filtered(filter))?;
+        // As if the whole picture were scaled so that the box becomes the square.
+        let crop = self.steps.center_crop;
+        let cut = |from: u32, start: f64, length: f64| {
+            let scale = f64::from(crop) / length;
+            Cut { from, to: f64::from(from) * scale, start: start * scale, length: crop }
+        };
+        let square =
+            resample(image, filter, cut(image.width, left, width), cut(image.height, top, height))?;
         Ok(self.numbers(&square))
     }
 
@@ -114,40 +114,14 @@ impl Preparer {
         let crop = self.steps.center_crop;
         let (width, height) = self.scaled(image)?;
         let (left, top) = (crop_offset(width, crop), crop_offset(height, crop));
-        // The crop, in the source's pixels.
-        let (scale_x, scale_y) = (
-            f64::from(image.width) / f64::from(width),
-            f64::from(image.height) / f64::from(height),
-        );
-        let filter = self.steps.resize.as_ref().map(|resize| resize.filter);
-        // Where nothing is scaled, pixels are taken as they are.
-        let algorithm = filter.map_or(ResizeAlg::Nearest, filtered);
-        let part = [
-            f64::from(left) * scale_x,
-            f64::from(top) * scale_y,
-            f64::from(crop) * scale_x,
-            f64::from(crop) * scale_y,
-        ];
-        self.stretch(image, part, algorithm)
-    }
-
-    /// A part of a picture (left, top, width, height), stretched to the graph's square.
-    fn stretch(
-        &self,
-        image: &Rgb,
-        [left, top, width, height]: [f64; 4],
-        algorithm: ResizeAlg,
-    ) -> Result<Vec<u8>, EmbedError> {
-        let crop = self.steps.center_crop;
-        let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, width, height);
-        let explain = |e: &dyn std::fmt::Display| unreadable(format!("can't be resized: {e}"));
-        let source = ImageRef::new(image.width, image.height, &image.pixels, PixelType::U8x3)
-            .map_err(|e| explain(&e))?;
-        let mut target = Image::new(crop, crop, PixelType::U8x3);
-        RESIZER
-            .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-            .map_err(|e| explain(&e))?;
-        Ok(target.into_vec())
+        // Without scaling pixels are taken as they are, whatever the filter.
+        let filter = self.steps.resize.as_ref().map_or(Filter::Bilinear, |resize| resize.filter);
+        resample(
+            image,
+            filter,
+            Cut { from: image.width, to: width.into(), start: left.into(), length: crop },
+            Cut { from: image.height, to: height.into(), start: top.into(), length: crop },
+        )
     }
 
     /// The size before the crop.
@@ -223,13 +197,6 @@ fn spread(bytes: &[u8]) -> (f64, f64) {
     (mean, variance.sqrt().max(1.0 / count.sqrt()))
 }
 
-fn filtered(filter: Filter) -> ResizeAlg {
-    ResizeAlg::Convolution(match filter {
-        Filter::Bicubic => FilterType::CatmullRom,
-        Filter::Bilinear => FilterType::Bilinear,
-    })
-}
-
 /// The size after the shorter edge became `edge`; the longer one is rounded down, as torchvision
 /// does.
 fn scaled(width: u32, height: u32, edge: u32) -> (u32, u32) {
@@ -248,10 +215,12 @@ fn crop_offset(side: u32, crop: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
+    use std::{fs, io::Cursor, path::PathBuf};
+
+    use serde::Deserialize;
 
     use super::*;
-    use crate::embedders::Resize;
+    use crate::embedders::{MAX_DECODED_BYTES, Resize};
 
     fn steps(resize: Option<Resize>, crop: u32) -> Preprocess {
         Preprocess {
@@ -294,13 +263,76 @@ mod tests {
         }
     }
 
+    #[derive(Deserialize)]
+    struct Expected {
+        crops: Vec<Crop>,
+    }
+
+    #[derive(Deserialize)]
+    struct Crop {
+        file: String,
+        resize: Resize,
+        center_crop: u32,
+        crop: String,
+    }
+
+    fn fixture(file: &str) -> Vec<u8> {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/odd-pictures");
+        fs::read(PathBuf::from(dir).join(file)).unwrap()
+    }
+
+    fn pixels(file: &str) -> Rgb {
+        decode(&fixture(file), MAX_DECODED_BYTES).unwrap().rgb
+    }
+
+    #[test]
+    fn crops_are_the_reference_s() {
+        let expected: Expected = serde_json::from_slice(&fixture("expected.json")).unwrap();
+        assert!(expected.crops.len() > 10);
+        let (mut differing, mut all) = (0, 0);
+        for Crop { file, resize, center_crop, crop } in expected.crops {
+            let preparer = Preparer::new(&steps(Some(resize), center_crop));
+            let got = preparer.crop(&pixels(&file)).unwrap();
+            let wanted = pixels(&crop).pixels;
+            assert_eq!(got.len(), wanted.len());
+            for (got, wanted) in got.iter().zip(&wanted) {
+                let apart = got.abs_diff(*wanted);
+                assert!(apart <= 1, "{crop}: {apart}");
+                differing += usize::from(apart);
+                all += 1;
+            }
+        }
+        assert!(differing * 1000 < all, "{differing} of {all} bytes are not the reference's");
+    }
+
+    #[test]
+    fn pictures_are_turned_where_the_bundle_says_so() {
+        let prepare = |orient, file| {
+            let steps = Preprocess { orient, ..steps(None, 14) };
+            let bytes = fixture(file);
+            Preparer::new(&steps).prepare(&bytes, None, MAX_DECODED_BYTES).unwrap().0
+        };
+        let lying = prepare(false, "turned-1.png");
+        assert_eq!(prepare(true, "turned-1.png"), lying);
+        // The pixels in the file are always the same.
+        assert_eq!(prepare(false, "turned-3.png"), lying);
+        // Upside down: the last pixel of each channel comes first.
+        let plane = 14 * 14;
+        let turned = prepare(true, "turned-3.png");
+        for channel in 0..3 {
+            let mut turned = turned[channel * plane..][..plane].to_vec();
+            turned.reverse();
+            assert_eq!(turned, lying[channel * plane..][..plane], "{channel}");
+        }
+    }
+
     #[test]
     fn the_middle_is_cut_out_not_squashed() {
         let Rgb { width, height, pixels } = stripes(300, 100);
         let image = image::RgbImage::from_raw(width, height, pixels).unwrap();
         let mut png = Cursor::new(Vec::new());
         image.write_to(&mut png, image::ImageFormat::Png).unwrap();
-        let prepared = preparer(50, 50).prepare(png.get_ref(), None).unwrap().0;
+        let prepared = preparer(50, 50).prepare(png.get_ref(), None, MAX_DECODED_BYTES).unwrap().0;
         let at = |channel: usize, x: usize, y: usize| prepared[channel * 2500 + y * 50 + x];
         for (x, y) in [(5, 0), (25, 25), (44, 49)] {
             assert_eq!((at(0, x, y), at(1, x, y), at(2, x, y)), (0.0, 1.0, 0.0), "{x},{y}");

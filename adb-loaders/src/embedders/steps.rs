@@ -142,10 +142,6 @@ impl Preprocess {
                 "a square of {crop} pixels can't be cut from a picture whose shortest edge has {edge}"
             ));
         }
-        // Until pictures are turned, a bundle that wants it would get other vectors.
-        if self.orient {
-            return Err("`orient` is not known to this release; leave it out".into());
-        }
         match (&self.mean, &self.std, self.standardize) {
             (None, None, true) => Ok(()),
             (Some(mean), Some(std), false) => {

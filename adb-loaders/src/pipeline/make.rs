@@ -13,7 +13,12 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
         let started = Instant::now();
         let made = match context.is_broken() {
             Some(reason) => Err(reason),
-            None => context.makers.make(&mut item.graph, media, &mut item.media),
+            None => context.makers.make(
+                &mut item.graph,
+                media,
+                &mut item.media,
+                context.options.max_decoded_bytes,
+            ),
         };
         context.tally.stages.make.add(started.elapsed());
         match made {

@@ -44,6 +44,7 @@ pub use report::{Progress, Report, RowFailure, Stages};
 
 use crate::{
     Error, ErrorKind, MediaRoot, RowPlace, Source, SourceRow, ToGraph as _,
+    embedders::MAX_DECODED_BYTES,
     makers::{Makers, MediaCache},
     retry::Retrying,
 };
@@ -56,6 +57,9 @@ use report::Tally;
 pub struct Options {
     /// Threads that read, decode and resize pictures; as many make children.
     pub decoders: usize,
+    /// Memory that decoding one picture may take, in bytes; each of the [`decoders`](Self::decoders)
+    /// may take as much. A larger picture costs its row.
+    pub max_decoded_bytes: u64,
     /// Pictures, or texts, that go to the embedder at once; as many as it likes if nothing is set.
     pub embed_batch: Option<usize>,
     /// Rows in one request to the database, at most.
@@ -78,6 +82,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             decoders: std::thread::available_parallelism().map_or(2, usize::from),
+            max_decoded_bytes: MAX_DECODED_BYTES,
             embed_batch: None,
             rows_per_request: 100,
             bytes_per_request: 16 << 20,

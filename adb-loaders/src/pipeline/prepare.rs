@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use adb_model::{EmbedError, EmbedInput, MediaSource, PreparedFace};
 use async_channel::{Receiver, Sender};
+use bytes::Bytes;
 
 use super::{Context, Item, Job, JobInput, upsert};
 use crate::{MediaRoot, makers::MediaCache};
@@ -58,7 +59,12 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         })?;
         let picture = |source: &MediaSource, region| {
             let bytes = source.loaded().ok_or("the picture was not read")?;
-            let prepared = embedder.prepare_image(bytes, region).map_err(|e| e.to_string())?;
+            let prepared = embedder
+                .prepare_image_within(bytes, region, context.options.max_decoded_bytes)
+                .map_err(|e| match file_of(&item.media, bytes) {
+                    Some(file) => format!("{file}: {e}"),
+                    None => e.to_string(),
+                })?;
             Ok::<_, String>(JobInput::Image(prepared))
         };
         let input = match input {
@@ -66,7 +72,9 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
             EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
             EmbedInput::Face(source, otherwise) => {
                 let bytes = source.loaded().ok_or("the picture was not read")?;
-                match embedder.prepare_face(bytes, *otherwise).map_err(|e| e.to_string())? {
+                let most = context.options.max_decoded_bytes;
+                let prepared = embedder.prepare_face(bytes, *otherwise, Some(most));
+                match prepared.map_err(|e| e.to_string())? {
                     PreparedFace::Found(image) => JobInput::Image(image),
                     PreparedFace::Whole(image) => {
                         context.tally.without_face();
@@ -104,4 +112,10 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
     item.left_out = left_out;
     item.media = MediaCache::default();
     Ok(())
+}
+
+/// Where bytes were read from; they have been handed on since, and are still the same.
+fn file_of<'a>(media: &'a MediaCache, bytes: &Bytes) -> Option<&'a str> {
+    let same = |read: &Bytes| read.as_ptr() == bytes.as_ptr() && read.len() == bytes.len();
+    media.0.iter().find(|(_, read)| same(read)).map(|(origin, _)| origin.as_str())
 }

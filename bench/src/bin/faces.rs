@@ -11,7 +11,7 @@ use std::{
 
 use adb::{
     Embedder as _, NoFace, PreparedFace,
-    embedders::{Bundle, Cache, Face, OnnxEmbedder, decode},
+    embedders::{Bundle, Cache, Face, MAX_DECODED_BYTES, OnnxEmbedder, decode},
 };
 use anyhow::Context as _;
 use clap::Parser;
@@ -48,12 +48,13 @@ fn main() -> anyhow::Result<()> {
     let (mut looking, mut found) = (0.0, 0);
     for path in &cli.photos {
         let bytes = fs::read(path).with_context(|| format!("{} can't be read", path.display()))?;
-        let pixels = decode(&bytes).with_context(|| path.display().to_string())?;
+        let pixels =
+            decode(&bytes, MAX_DECODED_BYTES).with_context(|| path.display().to_string())?;
         let start = Instant::now();
         let faces = detector.detect(&pixels)?;
         looking += start.elapsed().as_secs_f64();
         found += faces.len();
-        let vector = match embedder.prepare_face(&bytes, NoFace::Skip)? {
+        let vector = match embedder.prepare_face(&bytes, NoFace::Skip, None)? {
             PreparedFace::Found(square) => {
                 if let Some(squares) = &mut squares {
                     for value in &square.0 {

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use adb::embedders::{Face, decode};
+use adb::embedders::{Face, MAX_DECODED_BYTES, decode};
 use anyhow::{Context as _, ensure};
 use clap::Args;
 use serde_json::json;
@@ -28,7 +28,7 @@ impl Faces {
         for file in &self.files {
             let place = || file.display().to_string();
             let bytes = std::fs::read(file).with_context(place)?;
-            let faces = detector.detect(&decode(&bytes).with_context(place)?)?;
+            let faces = detector.detect(&decode(&bytes, MAX_DECODED_BYTES).with_context(place)?)?;
             let faces: Vec<_> = faces.iter().map(written).collect();
             writeln!(out, "{}", json!({ "file": file, "faces": faces }))?;
         }

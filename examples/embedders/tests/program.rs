@@ -58,6 +58,7 @@ fn what_can_t_be_had_says_why() {
         (&["fetch", "minilm-l6-384"], "run `python3 tools/models/minilm.py`"),
         (&["fetch", "facenet-512"], "run `embedders init DIR --name facenet-512`"),
         (&["embed", "./nowhere", "--text", "naan"], "no bundle.json"),
+        (&["audit", "./no-such-parent/db", "photos", "--embedder", "./nowhere"], "no bundle.json"),
     ] {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
