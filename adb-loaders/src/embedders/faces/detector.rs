@@ -329,7 +329,7 @@ mod tests {
             assert!(all.len() < 60, "{}", all.len());
         }
         // So long that nothing of it is as high as the window.
-        assert_eq!(scales(32_768, 40, 20, 0.709).len(), 4);
+        assert_eq!(scales(32_768, 40, 20, 0.709).len(), 3);
         assert_eq!(scales(32_768, 12, 20, 0.709), [] as [f64; 0]);
     }
 }
