@@ -116,12 +116,12 @@ impl Embedder for Hashes {
             _ => Ok(PreparedImage(self.of(encoded, region).into())),
         }
     }
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
         if let Some(before) = &self.before {
             before(batch);
         }
-        Ok(images.into_iter().map(|image| image.0.into_vec()).collect())
+        Ok(images.iter().map(|image| image.0.to_vec()).collect())
     }
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         Ok(texts.iter().map(|text| self.of(text.as_bytes(), None)).collect())
