@@ -89,6 +89,7 @@ const _: () = {
                                     512,
                                 > as _adb::EmbeddingField>::OPTIONAL,
                                 class: ::core::option::Option::None,
+                                face: ::core::option::Option::None,
                             }
                         },
                         default: ::core::option::Option::None,

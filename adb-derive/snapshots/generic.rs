@@ -114,6 +114,7 @@ const _: () = {
                                 label: ::core::option::Option::None,
                                 optional: <Embedding<N> as _adb::EmbeddingField>::OPTIONAL,
                                 class: ::core::option::Option::None,
+                                face: ::core::option::Option::None,
                             }
                         },
                         default: ::core::option::Option::None,

@@ -170,10 +170,19 @@ pub(crate) const VARIANT: Keys = Keys {
     synonyms: &[("name", "rename")],
 };
 
+/// Variants of `adb::NoFace`, as `face = …` says what is embedded.
+pub(crate) const FACES: &[&str] = &["LargestOrFail", "LargestOrSkip", "LargestOrWhole"];
+pub(crate) const FACE_SYNONYMS: &[(&str, &str)] = &[
+    ("Fail", "LargestOrFail"),
+    ("Largest", "LargestOrFail"),
+    ("Skip", "LargestOrSkip"),
+    ("Whole", "LargestOrWhole"),
+];
+
 /// `embed(…)`.
 pub(crate) const EMBED: Keys = Keys {
     place: "in `embed(…)`",
-    known: &["from", "set", "embedder", "metric", "engine", "class", "label"],
+    known: &["from", "set", "embedder", "metric", "engine", "class", "label", "face"],
     later: &[],
     serdes: &[],
     synonyms: &[

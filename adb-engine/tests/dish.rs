@@ -88,6 +88,7 @@ impl DataModel for Dish {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             ),
             field(

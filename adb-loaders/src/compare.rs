@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use adb_model::{
-    Database, Dialect, EmbedInput, Embedder, MediaSource, ModelSchema, ObjectKind,
+    Database, Dialect, EmbedError, EmbedInput, Embedder, MediaSource, ModelSchema, ObjectKind,
+    PreparedFace,
     enrich::{Lacks, Missing, fetch_blobs},
     ensure::inspect_set,
 };
@@ -139,6 +140,15 @@ fn embed(embedder: &dyn Embedder, input: &EmbedInput) -> Result<Vec<f32>, String
     let vectors = match input {
         EmbedInput::Image(source) => picture(source, None)?,
         EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
+        EmbedInput::Face(source, otherwise) => {
+            let bytes = source.loaded().ok_or("the picture was not read")?;
+            match embedder.prepare_face(bytes, *otherwise).map_err(|e| e.to_string())? {
+                PreparedFace::Found(image) | PreparedFace::Whole(image) => {
+                    embedder.embed_images(&[image]).map_err(|e| e.to_string())?
+                }
+                _ => return Err(EmbedError::NoFace.to_string()),
+            }
+        }
         EmbedInput::Text(text) => embedder.embed_texts(&[text]).map_err(|e| e.to_string())?,
         other => return Err(format!("nothing can be embedded from {other:?}")),
     };

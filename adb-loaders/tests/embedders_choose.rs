@@ -74,6 +74,7 @@ impl World {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             )],
             ..adb_model::ModelSchema::BARE

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::{EmbedInput, EmbedderIdentity, Graph, MediaSource, SetSpec};
+use crate::{EmbedInput, EmbedderIdentity, Graph, MediaSource, NoFace, SetSpec};
 
 /// SHA-256, in hexadecimal digits: what `sha256sum` prints for the file.
 pub(crate) fn hash(bytes: &[u8]) -> String {
@@ -70,6 +70,11 @@ impl Graph {
                             let region =
                                 format!("{image}/{},{},{},{}", r.x, r.y, r.width, r.height);
                             hash(region.as_bytes())
+                        }),
+                        Some(EmbedInput::Face(media, otherwise)) => of_media(media).map(|image| {
+                            // Only then another vector can come of the same picture.
+                            let whole = if *otherwise == NoFace::Whole { " or whole" } else { "" };
+                            hash(format!("{image}/face{whole}").as_bytes())
                         }),
                         Some(EmbedInput::Text(text)) => Some(hash(text.as_bytes())),
                         Some(EmbedInput::OwnRegion) | None => None,

@@ -95,6 +95,19 @@ impl Produces<Embedding<512>> for Starter512 {}
 impl Accepts<Image> for Starter512 {}
 impl Accepts<String> for Starter512 {}
 
+/// FaceNet (Inception-ResNet-v1), which `tools/models` builds from package registries: images of
+/// faces, 128 components. Of a whole image it sees the middle; `face = …` beside `from = …` makes
+/// it look for the largest face, and a region is the box of a face.
+#[derive(Debug, Clone, Copy)]
+pub struct FaceNet128;
+
+impl EmbedderSpec for FaceNet128 {
+    const NAME: &'static str = "facenet-128";
+    const DIMENSIONS: usize = 128;
+}
+impl Produces<Embedding<128>> for FaceNet128 {}
+impl Accepts<Image> for FaceNet128 {}
+
 /// Fits everything: stands in a set whose declaration has an error, so that the models that use it
 /// have none.
 #[doc(hidden)]

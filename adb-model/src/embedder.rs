@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Rect;
+use crate::{NoFace, PreparedFace, Rect};
 
 /// Which embedder made a set's vectors: written on the set, checked on every later use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +58,17 @@ pub trait Embedder: Send + Sync {
     ) -> Result<PreparedImage, EmbedError> {
         let _ = max_bytes;
         self.prepare_image(encoded, region)
+    }
+
+    /// Finds the largest face of one encoded image and makes it ready; `otherwise` says what is to
+    /// be done if there is none.
+    ///
+    /// # Errors
+    /// When the bytes are no picture that it can read; when it looks for no faces, as most don't;
+    /// when there is none and that is to fail.
+    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
+        let _ = (encoded, otherwise);
+        Err(EmbedError::Modality { embedder: self.identity().name.clone(), what: "faces" })
     }
 
     /// The vectors of prepared images, in order, each of unit length if the embedder normalises.
@@ -138,9 +149,14 @@ pub enum EmbedError {
     Modality {
         /// Its name.
         embedder: String,
-        /// `images` or `text`.
+        /// `images`, `text` or `faces`.
         what: &'static str,
     },
+    /// No face was found, and the model has it that this fails.
+    #[error(
+        "no face was found in this image; take another, or let the model say what is to be done: `face = LargestOrSkip`, `face = LargestOrWhole`"
+    )]
+    NoFace,
     /// Inference failed.
     #[error("the embedder `{embedder}` failed: {message}")]
     Inference {

@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Convention, FieldPlace, Geometry, MakeInput, MediaSource, ObjectKind, Rect, SetSpec, Value,
+    Convention, FieldPlace, Geometry, MakeInput, MediaSource, NoFace, ObjectKind, Rect, SetSpec,
+    Value,
     embedding::check_vector,
     error::{ModelError, ModelErrorKind},
 };
@@ -163,6 +164,8 @@ pub enum EmbedInput {
     Image(MediaSource),
     /// A part of a picture.
     Region(MediaSource, Rect),
+    /// The largest face of a picture; the second says what is to be done if there is none.
+    Face(MediaSource, NoFace),
     /// A text.
     Text(String),
     /// The owner's own part of the picture that contains it; known once the graph is whole.
@@ -422,7 +425,9 @@ impl Graph {
                 .source
                 .as_mut()?
             {
-                EmbedInput::Image(image) | EmbedInput::Region(image, _) => Some(image),
+                EmbedInput::Image(image)
+                | EmbedInput::Region(image, _)
+                | EmbedInput::Face(image, _) => Some(image),
                 EmbedInput::Text(_) | EmbedInput::OwnRegion => None,
             });
             n.media.as_mut().into_iter().chain(input)
@@ -445,6 +450,19 @@ impl Graph {
         descriptor.vector = Some(vector.into());
         descriptor.made = true;
         Ok(())
+    }
+
+    /// Leaves a descriptor out, since there is nothing to make its vector from; answers whether it
+    /// can be: an object that is a descriptor itself can't be without its vector.
+    pub fn leave_out(&mut self, node: NodeId) -> bool {
+        if self.nodes[node.0].descriptor.as_ref().is_none_or(|d| d.owner.is_none()) {
+            return false;
+        }
+        self.nodes[node.0].exists = true;
+        for edge in self.edges.iter_mut().filter(|e| e.src == node || e.dst == node) {
+            edge.exists = true;
+        }
+        true
     }
 
     /// Bytes of blobs that sending this graph takes, where they are known.

@@ -22,6 +22,7 @@ mod embedding;
 pub mod enrich;
 pub mod ensure;
 mod error;
+mod face;
 mod field;
 mod geometry;
 pub mod graph;
@@ -52,7 +53,7 @@ pub use connection::{
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
-    Metric, Produces, SetSpec, Starter512,
+    FaceNet128, Metric, Produces, SetSpec, Starter512,
 };
 pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
@@ -62,6 +63,7 @@ pub use embedder::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImag
 pub use embedding::{Embedding, EmbeddingError};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
+pub use face::{FaceSource, NoFace, PreparedFace};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
     default_of, media_of_kind,

@@ -410,7 +410,7 @@ pub(crate) fn all_is_made(graph: &Graph) -> Result<(), ModelError> {
 /// Whether a connection begins or ends at a node.
 pub(crate) fn is_an_end(graph: &Graph, id: NodeId) -> bool {
     let owns = |node: &Node| node.descriptor.as_ref().is_some_and(|d| d.owner == Some(id));
-    graph.edges().iter().any(|edge| edge.src == id || edge.dst == id)
+    graph.edges().iter().any(|edge| !edge.exists && (edge.src == id || edge.dst == id))
         || graph.nodes().iter().any(|node| !node.exists && owns(node))
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AnyMaker, SetSpec, Value, ValueType, graph::Relation};
+use crate::{AnyMaker, NoFace, SetSpec, Value, ValueType, graph::Relation};
 
 /// What an object is in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -213,6 +213,9 @@ pub enum FieldRole {
         optional: bool,
         /// The class of the descriptors, where it is not that of model and field (`Dish.look`).
         class: Option<&'static str>,
+        /// Whether it is made from the largest face of the picture, and what is to be done if there
+        /// is none.
+        face: Option<NoFace>,
     },
     /// One or more connected objects.
     Children {
@@ -550,6 +553,7 @@ mod tests {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             ),
             FieldSchema::named(
@@ -560,6 +564,7 @@ mod tests {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             ),
             FieldSchema::named("part", child(|| &PART)),
@@ -578,6 +583,7 @@ mod tests {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             ),
             FieldSchema::named("part", child(|| &PART)),

@@ -47,6 +47,11 @@ mod modelling {}
 #[doc = include_str!("../../docs/embedders.md")]
 mod embedders_guide {}
 
+/// The guide to faces, run as tests.
+#[cfg(all(doctest, feature = "engine", feature = "loaders"))]
+#[doc = include_str!("../../docs/faces.md")]
+mod faces_guide {}
+
 #[doc(inline)]
 pub use adb_derive::{Connection, DataModel, DescriptorSet, Properties, Property};
 #[cfg(feature = "engine")]
@@ -70,7 +75,8 @@ pub mod prelude {
     pub use adb_model::{
         AsJson, Blob, ChildMaker, Connection, DataModel, Database, DescriptorSet, Embedder,
         Embedding, FractionSpan, FrameNumber, FrameSpan, Image, Linked, MakeError, MediaFile,
-        Picture, Polygon, Properties, Property, Rect, TimeFraction, TimeOffset, TimeSpan, Video,
+        NoFace, Picture, Polygon, Properties, Property, Rect, TimeFraction, TimeOffset, TimeSpan,
+        Video,
     };
 
     pub use crate::presets::*;
@@ -78,7 +84,7 @@ pub mod prelude {
 
 /// Embedders with a name, a dimension and what they read: for `embedder = …`.
 pub mod presets {
-    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, Starter512};
+    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, FaceNet128, Starter512};
 }
 
 /// What the macros' output names. Not part of the interface.
@@ -87,13 +93,13 @@ pub mod __macro {
     pub use adb_model::{
         Accepts, AnyColumn, AnyEmbedder, ChildMaker, Children, ClipModel, Column, Connection,
         Convention, ConvertedColumn, DataModel, DescriptorModel, DescriptorSet, EdgeOf,
-        EmbedSource, EmbedderSpec, EmbeddingField, Engine, Field, FieldKind, FieldList, FieldPlace,
-        FieldRole, FieldSchema, FlatColumns, FrameModel, GraphBuilder, IdProperty, Inside,
-        KindFault, LabelField, Link, MadeBy, MadeChildren, MakeSource, MakerProbe, Metric,
-        ModelError, ModelSchema, NoEdge, NodeId, ObjectKind, PlainEdge, Produces, Properties,
-        Property, PropertyField, Record, RegionModel, Relation, SameChild, SameEdge, SameInput,
-        SchemaRef, SetSpec, SkippedField, ToMake, Value, ValueError, ValueType, WithDefault,
-        Without, clash, clash_of, default_of, graph::Entered, media_of_kind, plain_edge, same_edge,
-        with_is_optional, with_property, with_read, with_value,
+        EmbedSource, EmbedderSpec, EmbeddingField, Engine, FaceSource, Field, FieldKind, FieldList,
+        FieldPlace, FieldRole, FieldSchema, FlatColumns, FrameModel, GraphBuilder, IdProperty,
+        Inside, KindFault, LabelField, Link, MadeBy, MadeChildren, MakeSource, MakerProbe, Metric,
+        ModelError, ModelSchema, NoEdge, NoFace, NodeId, ObjectKind, PlainEdge, Produces,
+        Properties, Property, PropertyField, Record, RegionModel, Relation, SameChild, SameEdge,
+        SameInput, SchemaRef, SetSpec, SkippedField, ToMake, Value, ValueError, ValueType,
+        WithDefault, Without, clash, clash_of, default_of, graph::Entered, media_of_kind,
+        plain_edge, same_edge, with_is_optional, with_property, with_read, with_value,
     };
 }

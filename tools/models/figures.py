@@ -29,3 +29,9 @@ def cosine(one, other):
 def similarities(queries, photos):
     """The cosine of every query (row) with every photo (column)."""
     return [[cosine(query, photo) for photo in photos] for query in queries]
+
+
+def accepted(same, different, share):
+    """The share of distances `same` below the one that only `share` of `different` are below."""
+    limit = sorted(different)[int(share * len(different))]
+    return sum(distance < limit for distance in same) / len(same)

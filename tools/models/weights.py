@@ -1,6 +1,7 @@
 """Reads trained weights from their files, without the frameworks that wrote them."""
 
 import collections
+import io
 import json
 import pickle
 import struct
@@ -95,3 +96,80 @@ def read_safetensors(path):
         array = numpy.frombuffer(data[begin:end], dtypes[entry["dtype"]])
         tensors[name] = array.reshape(entry["shape"])
     return tensors
+
+
+def read_keras(path):
+    """An HDF5 file of Keras: the layers of its description, and the tensors of each layer.
+
+    Needs `h5py`. Tensors are named without the layer: `kernel`, `bias`, `beta`, `moving_mean`.
+    """
+    import h5py
+
+    with h5py.File(path) as file:
+        layers = json.loads(file.attrs["model_config"])["config"]["layers"]
+        tensors = {}
+        for layer, group in file["model_weights"].items():
+            names = [name.decode() if isinstance(name, bytes) else name
+                     for name in group.attrs["weight_names"]]
+            tensors[layer] = {name.split("/")[-1].split(":")[0]: numpy.array(group[name])
+                              for name in names}
+    return layers, tensors
+
+
+class _NoSubclass:
+    """What a pickle of arrays names as their class."""
+
+
+class _Wrapper:
+    """joblib's note of an array, whose bytes follow the pickle's opcode that fills it."""
+
+
+class _Arrays(pickle._Unpickler):
+    """Reads a list of arrays as joblib writes it: a pickle with the bytes of arrays in it.
+
+    The unpickler in Python, since the place where the bytes begin is that of an opcode. Admits
+    what a list of arrays needs and refuses every other name.
+    """
+
+    dispatch = pickle._Unpickler.dispatch.copy()
+
+    def __init__(self, file):
+        super().__init__(file)
+        self._bytes = file
+
+    def find_class(self, module, name):
+        if (module, name) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
+            return _Wrapper
+        if (module, name) == ("numpy", "ndarray"):
+            return _NoSubclass
+        if (module, name) == ("numpy", "dtype"):
+            return numpy.dtype
+        raise Fail(f"the weights file wants {module}.{name}, which a list of arrays does not "
+                   "need; refused\n  mend: use the package version that the recipe pins")
+
+    def load_build(self):
+        super().load_build()
+        if isinstance(self.stack[-1], _Wrapper):
+            self.stack.append(self._array(self.stack.pop()))
+
+    dispatch[pickle.BUILD[0]] = load_build
+
+    def _array(self, wrapper):
+        if wrapper.dtype != numpy.dtype("<f4") or wrapper.order != "C":
+            raise Fail(f"an array is of {wrapper.dtype} in the order {wrapper.order}, and not of "
+                       "little-endian floats in C's\n"
+                       "  mend: use the package version that the recipe pins")
+        self._bytes.read(self._bytes.read(1)[0])  # so many bytes, to an even address
+        count = int(numpy.prod(wrapper.shape, dtype=numpy.int64))
+        data = self._bytes.read(4 * count)
+        if len(data) != 4 * count:
+            raise Fail("the weights file is cut short\n  mend: `python3 -m pip cache purge`, "
+                       "run again")
+        return numpy.frombuffer(data, "<f4").reshape(wrapper.shape)
+
+
+def read_joblib(path):
+    """The list of arrays in a file that joblib wrote with LZ4. Needs `lz4`."""
+    import lz4.frame
+
+    return _Arrays(io.BytesIO(lz4.frame.decompress(path.read_bytes()))).load()

@@ -37,6 +37,7 @@ pub(crate) fn all(cx: &Ctxt, model: &WrittenModel) {
             names_a_field(cx, model, embed.value.from.as_ref());
             names_a_field(cx, model, embed.value.label.as_ref());
             one_label(cx, model, &embed.value);
+            a_face_is_in_a_picture(cx, model, &embed.value);
             a_set_type_says_it_all(cx, &embed.value);
             there_is_a_set(cx, embed.key.to_token_stream(), &embed.value);
             an_inline_set_has_an_embedder(cx, &embed.value);
@@ -174,6 +175,18 @@ fn one_label(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
         let help =
             format!("mark the field, and leave this out: `#[adb(label)] {}: …`", label.value);
         cx.error_help(&label.key, "a descriptor's label is a field with `label`", help);
+    }
+}
+
+fn a_face_is_in_a_picture(cx: &Ctxt, model: &WrittenModel, embed: &WrittenEmbed) {
+    let Some(face) = embed.face.as_ref() else { return };
+    if embed.from.is_none() && !embed.unread {
+        let help = "name the picture: `from = photo`";
+        cx.error_help(&face.key, "a face has to be looked for in something", help);
+    }
+    if model.kind() == Kind::Descriptor && face.value == "LargestOrSkip" {
+        let help = "take `LargestOrFail`, or `LargestOrWhole`";
+        cx.error_help(&face.key, "a descriptor can't be without its vector", help);
     }
 }
 

@@ -309,7 +309,7 @@ fn role(field: &Field) -> TokenStream {
         // Its fields stand in the list for it.
         Role::Flattened { .. } => TokenStream::new(),
         Role::Embedding(embedding) => {
-            let Embedding { from, label, set, class } = &**embedding;
+            let Embedding { from, label, set, class, face } = &**embedding;
             let class = match class {
                 Some(class) => quote!(::core::option::Option::Some(#class)),
                 None => quote!(::core::option::Option::None),
@@ -325,6 +325,16 @@ fn role(field: &Field) -> TokenStream {
                     >>::CHECKED;
                 }
             });
+            let looks = from.as_ref().filter(|_| face.is_some()).map(|from| {
+                let source = respan(&from.ty, from.named.span());
+                quote_spanned! {located(from.named.span())=>
+                    let () = <#source as _adb::FaceSource>::CHECKED;
+                }
+            });
+            let face = match face.map(|face| format_ident!("{face}")) {
+                Some(face) => quote!(::core::option::Option::Some(_adb::NoFace::#face)),
+                None => quote!(::core::option::Option::None),
+            };
             let name = |source: &Option<Source>| match source {
                 Some(source) => {
                     let name = syn::ext::IdentExt::unraw(&source.named).to_string();
@@ -341,12 +351,14 @@ fn role(field: &Field) -> TokenStream {
             quote! {{
                 #produces
                 #accepts
+                #looks
                 _adb::FieldRole::Embedding {
                     set: #spec,
                     from: #from,
                     label: #label,
                     optional: <#ty as _adb::EmbeddingField>::OPTIONAL,
                     class: #class,
+                    face: #face,
                 }
             }}
         }
@@ -580,10 +592,14 @@ fn add_embedding(field: &Field, embedding: &Embedding, at: &TokenStream) -> Toke
         },
         Some(Source { named, ty: source }) => {
             let source = respan(source, named.span());
+            let face = embedding.face.map(|face| {
+                let face = format_ident!("{face}");
+                quote!(.map(|__input| __input.face(_adb::NoFace::#face)))
+            });
             quote! {
                 <#ty as _adb::EmbeddingField>::add_from(
                     &self.#ident,
-                    <#source as _adb::EmbedSource>::input(&self.#named),
+                    <#source as _adb::EmbedSource>::input(&self.#named) #face,
                     __graph,
                     __node,
                     #at,

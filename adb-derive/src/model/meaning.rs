@@ -100,6 +100,8 @@ pub(crate) struct Embedding {
     pub(crate) set: Set,
     /// The class of the descriptors, if it is given.
     pub(crate) class: Option<String>,
+    /// A variant of `adb::NoFace`, where the largest face of `from` is embedded.
+    pub(crate) face: Option<&'static str>,
 }
 
 /// The field that vectors or children are made from, or vectors labelled by.
@@ -157,7 +159,9 @@ fn field(cx: &Ctxt, model: &WrittenModel, written: &WrittenField) -> Option<Fiel
         };
         let (from, label) = (named(&embed.value.from)?, named(&embed.value.label)?);
         let class = embed.value.class.as_ref().map(|class| class.value.value());
-        Role::Embedding(Box::new(Embedding { from, label, set: set(cx, &embed.value)?, class }))
+        let face = embed.value.face.as_ref().and_then(|f| f.value.strip_prefix("LargestOr"));
+        let set = set(cx, &embed.value)?;
+        Role::Embedding(Box::new(Embedding { from, label, set, class, face }))
     } else if let Some(connect) = &written.connect {
         Role::Children {
             class: connect.value.class.clone()?,

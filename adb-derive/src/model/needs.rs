@@ -49,7 +49,7 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
         }
         Role::Label => vec![on_type(quote!(#ty: _adb::LabelField))],
         Role::Embedding(embedding) => {
-            let Embedding { from, label, set, .. } = &**embedding;
+            let Embedding { from, label, set, face, .. } = &**embedding;
             let (embedder, set_bound) = embedder(set);
             let mut needs = vec![
                 on_type(quote!(#ty: _adb::EmbeddingField)),
@@ -66,6 +66,9 @@ fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
             if let Some(from) = from {
                 let ty = &from.ty;
                 needs.push((quote!(#ty), quote!(#ty: _adb::EmbedSource)));
+                if face.is_some() {
+                    needs.push((quote!(#ty face), quote!(#ty: _adb::FaceSource)));
+                }
                 needs.push((
                     quote!(#embedder #ty),
                     quote!(#embedder: _adb::Accepts<<#ty as _adb::EmbedSource>::Modality>),

@@ -103,6 +103,8 @@ pub(crate) struct WrittenEmbed {
     pub(crate) inline: WrittenSet,
     /// The class of the descriptors.
     pub(crate) class: Option<Given<LitStr>>,
+    /// Whether a face is looked for, and what is to be done if there is none.
+    pub(crate) face: Option<Given<&'static str>>,
     /// Whether some part could not be read.
     pub(crate) unread: bool,
 }
@@ -396,6 +398,11 @@ fn read_embed(cx: &Ctxt, item: Item) -> Option<Given<WrittenEmbed>> {
             "set" => read_set(cx, &mut embed, item),
             "embedder" => keep(cx, &mut embed.inline.embedder, given::ty(cx, item)),
             "class" => keep(cx, &mut embed.class, given::text(cx, item)),
+            "face" => keep(
+                cx,
+                &mut embed.face,
+                given::choice(cx, item, names::FACES, names::FACE_SYNONYMS),
+            ),
             "metric" => embed.inline.read_metric(cx, item),
             "engine" => embed.inline.read_engine(cx, item),
             _ => given::unknown(cx, &names::EMBED, &item),

@@ -9,7 +9,7 @@ use adb_model::EmbedderIdentity;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Preprocess, bundle::hex};
+use super::{FaceFinder, Preprocess, bundle::hex};
 
 /// The version of `bundle.json` that this release reads and writes.
 pub const FORMAT: u32 = 1;
@@ -77,6 +77,9 @@ pub struct ImageTower {
     pub output: Option<String>,
     /// From a decoded picture to the input.
     pub preprocess: Preprocess,
+    /// How faces are found, for embedders of faces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faces: Option<FaceFinder>,
 }
 
 /// The side of an embedder that reads text: input `[batch, tokens]` of 64-bit or 32-bit integers.
@@ -187,6 +190,7 @@ impl Manifest {
         }
         if let Some(tower) = &self.image {
             tower.preprocess.check()?;
+            tower.faces.as_ref().map_or(Ok(()), FaceFinder::check)?;
         }
         match self.text.as_ref().map(|t| &t.tokenizer) {
             Some(
@@ -205,6 +209,7 @@ impl Manifest {
         if let Some(tower) = &self.image {
             used.push(tower.file.as_str());
             used.extend(tower.weights.iter().map(String::as_str));
+            used.extend(tower.faces.iter().flat_map(FaceFinder::files));
         }
         if let Some(tower) = &self.text {
             used.push(tower.file.as_str());
@@ -219,7 +224,7 @@ impl Manifest {
     pub(super) fn identity(&self) -> EmbedderIdentity {
         let hashes: Vec<String> =
             self.used().iter().map(|f| self.files[*f].sha256.to_ascii_lowercase()).collect();
-        let decides = serde_json::json!({
+        let mut decides = serde_json::json!({
             "format": self.format,
             "dimensions": self.dimensions,
             "normalize": self.normalize,
@@ -229,6 +234,10 @@ impl Manifest {
             "tokenizer": self.text.as_ref().map(|t| t.tokenizer.settings()),
             "files": hashes,
         });
+        // Only where it is there: what has none is what it was before there could be one.
+        if let Some(faces) = self.image.as_ref().and_then(|tower| tower.faces.as_ref()) {
+            decides["faces"] = faces.settings();
+        }
         EmbedderIdentity {
             name: self.name.clone(),
             hash: hex(&Sha256::digest(decides.to_string())),

@@ -28,6 +28,7 @@ mod checked;
 mod choose;
 mod device;
 mod error;
+mod faces;
 mod hub;
 mod init;
 mod manifest;
@@ -52,6 +53,7 @@ pub use cache::Cache;
 pub use choose::{Chooser, Chosen, Why, choose};
 pub use device::{Device, UnknownDevice};
 pub use error::{Error, ErrorKind};
+pub use faces::{DetectorSpec, Face, FaceDetector, FaceFinder, FaceMaker, FromFace, Landmarks};
 pub use hub::{Download, Hub, OnDownload};
 pub use init::{Draft, Known};
 pub use manifest::{FORMAT, FileEntry, ImageTower, Manifest, TextInputs, TextTower, TokenizerSpec};
@@ -73,7 +75,11 @@ pub type Embedder = OnnxEmbedder;
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// The pixels of a picture, as embedders see them.
-pub(crate) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Pixels, EmbedError> {
+///
+/// # Errors
+/// When the bytes are no picture of a format that can be read, or decoding would take more than about
+/// `max_bytes` of memory.
+pub fn decode(encoded: &[u8], max_bytes: u64) -> Result<Pixels, EmbedError> {
     let picture::Rgb { width, height, pixels } = picture::decode(encoded, max_bytes)?.rgb;
     Ok(Pixels { width, height, rgb: pixels })
 }

@@ -1,13 +1,20 @@
 //! The embedder that runs a bundle's graphs.
 
-use std::{fmt, sync::OnceLock};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use adb_model::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect};
+use adb_model::{
+    Batches, EmbedError, Embedder, EmbedderIdentity, NoFace, Pixels, PreparedFace, PreparedImage,
+    Rect,
+};
 use ort::value::TensorElementType;
 
 use super::{
-    Bundle, Cache, Device, Error, MAX_DECODED_BYTES, Setting,
+    Bundle, Cache, Device, Error, Face, FaceDetector, FaceFinder, MAX_DECODED_BYTES, Setting,
     manifest::{ImageTower, TextTower, TokenizerSpec},
+    picture::{Rgb, decode},
     prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Opening, Port, Values},
@@ -34,6 +41,7 @@ pub struct OnnxEmbedder {
     tokenizer: OnceLock<Result<Tokenizer, Error>>,
     image: OnceLock<Result<ImageSide, Error>>,
     text: OnceLock<Result<TextSide, Error>>,
+    detector: OnceLock<Result<Arc<FaceDetector>, Error>>,
 }
 
 impl fmt::Debug for OnnxEmbedder {
@@ -74,7 +82,7 @@ impl OnnxEmbedder {
     pub fn new(bundle: Bundle, cache: Cache) -> Self {
         let preparer = bundle.manifest().image.as_ref().map(|t| Preparer::new(&t.preprocess));
         let (device, by_hand) = Default::default();
-        let (settings, tokenizer, image, text) = Default::default();
+        let (settings, tokenizer, image, text, detector) = Default::default();
         Self {
             bundle,
             cache,
@@ -86,6 +94,7 @@ impl OnnxEmbedder {
             tokenizer,
             image,
             text,
+            detector,
         }
     }
 
@@ -182,6 +191,25 @@ impl OnnxEmbedder {
         let tower = self.bundle.manifest().text.as_ref().ok_or_else(|| self.lacks("text"))?;
         let tokens = self.tokenizer(tower).map_err(|e| self.failed(e))?.encode(texts);
         Ok(tokens.ids.chunks(tokens.width.max(1)).map(<[i64]>::to_vec).collect())
+    }
+
+    /// The bundle's face detector, loaded when it is first asked for.
+    ///
+    /// # Errors
+    /// When the bundle has none, or it can't be loaded.
+    pub fn detector(&self) -> Result<Arc<FaceDetector>, Error> {
+        let opened = self.detector.get_or_init(|| {
+            let Setting { sessions, threads, .. } = self.settings().image;
+            let opening = Opening { device: self.device, sessions, threads };
+            FaceDetector::open_on(&self.bundle, &self.cache, opening)
+        });
+        opened.clone()
+    }
+
+    /// How faces are found, and what has to be known to show one to the graph.
+    fn faces(&self) -> Option<(&FaceFinder, &Preparer)> {
+        let tower = self.bundle.manifest().image.as_ref()?;
+        Some((tower.faces.as_ref()?, self.preparer.as_ref()?))
     }
 
     fn tokenizer(&self, tower: &TextTower) -> Result<&Tokenizer, Error> {
@@ -350,7 +378,30 @@ impl Embedder for OnnxEmbedder {
         max_bytes: u64,
     ) -> Result<PreparedImage, EmbedError> {
         let preparer = self.preparer.as_ref().ok_or_else(|| self.lacks("images"))?;
-        preparer.prepare(encoded, region, max_bytes)
+        let (Some(region), Some((faces, _))) = (region, self.faces()) else {
+            return preparer.prepare(encoded, region, max_bytes);
+        };
+        // Rectangles count from the corner where the file begins.
+        let decoded = decode(encoded, max_bytes)?;
+        if decoded.rgb.is_all(region) {
+            return preparer.prepare_rgb(&preparer.seen(decoded));
+        }
+        preparer.face(&decoded.rgb, region, faces.margin)
+    }
+
+    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
+        let (faces, preparer) = self.faces().ok_or_else(|| self.lacks("faces"))?;
+        let detector = self.detector().map_err(|e| self.failed(e))?;
+        let Rgb { width, height, pixels } = preparer.seen(decode(encoded, self.max_decoded_bytes)?);
+        let picture = Pixels { width, height, rgb: pixels };
+        let found = detector.detect(&picture)?.first().map(Face::rect);
+        let image = Rgb { width, height, pixels: picture.rgb };
+        match (found, otherwise) {
+            (Some(face), _) => preparer.face(&image, face, faces.margin).map(PreparedFace::Found),
+            (None, NoFace::Skip) => Ok(PreparedFace::Skipped),
+            (None, NoFace::Whole) => preparer.prepare_rgb(&image).map(PreparedFace::Whole),
+            (None, _) => Err(EmbedError::NoFace),
+        }
     }
 
     fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {

@@ -4,7 +4,7 @@ use adb_model::{EmbedError, PreparedImage, Rect};
 
 use super::{
     Channels, Filter, Layout, Preprocess,
-    picture::{Rgb, decode, unreadable},
+    picture::{Decoded, Rgb, decode, unreadable},
     resample::{Cut, resample},
 };
 
@@ -62,14 +62,51 @@ impl Preparer {
             Some(region) => decoded.part(region)?,
             None => decoded,
         };
-        let image = if self.steps.orient { decoded.upright() } else { decoded.rgb };
-        self.prepare_rgb(&image)
+        self.prepare_rgb(&self.seen(decoded))
+    }
+
+    /// The pixels as the embedder wants to see them: turned by their EXIF orientation, or as they are.
+    pub(super) fn seen(&self, decoded: Decoded) -> Rgb {
+        if self.steps.orient { decoded.upright() } else { decoded.rgb }
     }
 
     /// From pixels that have been cut and turned.
     pub(super) fn prepare_rgb(&self, image: &Rgb) -> Result<PreparedImage, EmbedError> {
         let crop = self.crop(image)?;
         Ok(self.numbers(&crop))
+    }
+
+    /// The box of a face, widened by a part of itself; what of it lies in the picture is stretched
+    /// to the square.
+    pub(super) fn face(
+        &self,
+        image: &Rgb,
+        face: Rect,
+        margin: f32,
+    ) -> Result<PreparedImage, EmbedError> {
+        // What lies in the picture of a span with so much more at each end.
+        let within = |start: i64, length: i64, more: f64, edge: u32| {
+            let from = (start as f64 - more).max(0.0);
+            let to = (start as f64 + length as f64 + more).min(f64::from(edge));
+            (from, to - from)
+        };
+        let span = |start: i64, length: i64, edge: u32| {
+            // The box itself must reach into the picture; a sliver is no face.
+            let (_, own) = within(start, length, 0.0, edge);
+            let more = length as f64 * f64::from(margin) / 2.0;
+            (own >= 1.0).then(|| within(start, length, more, edge))
+        };
+        let (Some((left, width)), Some((top, height))) =
+            (span(face.x, face.width, image.width), span(face.y, face.height, image.height))
+        else {
+            return Err(image.outside(face));
+        };
+        let filter = self.steps.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
+        let side = self.steps.center_crop;
+        let across = Cut::stretched(image.width, (left, width), side);
+        let down = Cut::stretched(image.height, (top, height), side);
+        let square = resample(image, filter, across, down)?;
+        Ok(self.numbers(&square))
     }
 
     /// Scales and cuts; only what the crop shows is computed.
@@ -82,8 +119,8 @@ impl Preparer {
         resample(
             image,
             filter,
-            Cut { from: image.width, to: width, start: left, length: crop },
-            Cut { from: image.height, to: height, start: top, length: crop },
+            Cut::scaled(image.width, width, left, crop),
+            Cut::scaled(image.height, height, top, crop),
         )
     }
 

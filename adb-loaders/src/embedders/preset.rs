@@ -115,7 +115,7 @@ const PRESETS: [Preset; 7] = [
         origin: Origin::Built { script: "tools/models/facenet.py" },
         about_bytes: 91_000_000,
         tried: true,
-        description: "FaceNet (Inception-ResNet-v1, MS-Celeb-1M): pictures of one face, cut out and 160 × 160.",
+        description: "FaceNet (Inception-ResNet-v1) for faces, with a detector that finds them; docs/faces.md says how.",
     },
     Preset {
         name: "facenet-512",

@@ -30,21 +30,34 @@ pub(super) struct Cut {
     /// Pixels before scaling.
     pub(super) from: u32,
     /// Pixels after scaling.
-    pub(super) to: u32,
+    pub(super) to: f64,
     /// Where the cut begins, of the scaled pixels.
-    pub(super) start: u32,
+    pub(super) start: f64,
     /// Pixels that are cut out.
     pub(super) length: u32,
 }
 
 impl Cut {
+    /// A whole number of scaled pixels.
+    pub(super) fn scaled(from: u32, to: u32, start: u32, length: u32) -> Self {
+        Self { from, to: to.into(), start: start.into(), length }
+    }
+
+    /// A part of a side, begin and length in its own pixels, stretched to `length`.
+    pub(super) fn stretched(from: u32, (begin, part): (f64, f64), length: u32) -> Self {
+        let scale = part / f64::from(length);
+        Self { from, to: f64::from(from) / scale, start: begin / scale, length }
+    }
+
     fn scale(self) -> f64 {
-        f64::from(self.from) / f64::from(self.to)
+        f64::from(self.from) / self.to
     }
 
     /// Start and length, in the pixels before scaling.
     fn span(self) -> (f64, f64) {
-        (f64::from(self.start) * self.scale(), f64::from(self.length) * self.scale())
+        let (from, scale) = (f64::from(self.from), self.scale());
+        let start = (self.start * scale).clamp(0.0, from);
+        (start, (f64::from(self.length) * scale).min(from - start))
     }
 
     /// The pixels before scaling that a filter of this reach looks at, and a few more.
@@ -105,8 +118,8 @@ pub(super) fn resample(
 /// Whether Pillow 13.0 scales along the columns first: where more than twice as many rows as columns
 /// go, as with a picture that is more than twice as high as wide. Before 13 it never did.
 fn columns_first(across: Cut, down: Cut) -> bool {
-    let gone = |cut: Cut| i64::from(cut.from) - i64::from(cut.to);
-    gone(down) > 0 && gone(down) > 2 * gone(across)
+    let gone = |cut: Cut| f64::from(cut.from) - cut.to;
+    gone(down) > 0.0 && gone(down) > 2.0 * gone(across)
 }
 
 /// A part of the picture, each byte as a 16-bit number of the same value.

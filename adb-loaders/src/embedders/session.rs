@@ -27,6 +27,7 @@ pub(super) struct Port {
 pub(super) enum Values<'a> {
     /// Written one after the other into memory that its session keeps.
     Images(&'a [PreparedImage]),
+    F32(Vec<f32>),
     I64(Vec<i64>),
     I32(Vec<i32>),
 }
@@ -185,6 +186,7 @@ fn run(open: &mut Open, feeds: Vec<Feed>, output: &str) -> Result<Matrix, String
             Values::Images(_) => {
                 TensorRef::from_array_view((shape, images.as_slice())).map(Into::into)
             }
+            Values::F32(values) => Tensor::from_array((shape, values)).map(Into::into),
             Values::I64(values) => Tensor::from_array((shape, values)).map(Into::into),
             Values::I32(values) => Tensor::from_array((shape, values)).map(Into::into),
         };

@@ -165,6 +165,7 @@ async fn look_at(context: &Context, task: Task, to: &Sender<Item>) -> Result<(),
                         lacking: Some(Box::new(Lacking { task, unique_id })),
                         media: MediaCache::default(),
                         jobs: Vec::new(),
+                        left_out: Vec::new(),
                     });
                     match item {
                         Err(reason) => context.tally.failed(at, reason),

@@ -452,6 +452,8 @@ struct Item {
     /// What was read of it so far.
     media: MediaCache,
     jobs: Vec<Job>,
+    /// Descriptors that there is nothing to make from.
+    left_out: Vec<NodeId>,
 }
 
 /// A vector to be made.
@@ -500,6 +502,7 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
                     lacking: None,
                     media: MediaCache::default(),
                     jobs: Vec::new(),
+                    left_out: Vec::new(),
                 };
                 match to.send_blocking(item) {
                     Ok(()) => ControlFlow::Continue(()),

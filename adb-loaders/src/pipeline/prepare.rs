@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use adb_model::{EmbedInput, MediaSource};
+use adb_model::{EmbedError, EmbedInput, MediaSource, PreparedFace};
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
@@ -49,7 +49,7 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         Some(upserts) => upsert::compare(context, upserts, item).map_err(|e| e.to_string())?,
         None => item.graph.mark_contents(|set| context.embedders.identity(set)),
     }
-    let mut jobs = Vec::new();
+    let (mut jobs, mut left_out) = (Vec::new(), Vec::new());
     for (node, set, input) in item.graph.wanted().map_err(|e| e.to_string())? {
         let embedder = context.embedders.of(&set).ok_or_else(|| {
             format!(
@@ -70,6 +70,21 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         let input = match input {
             EmbedInput::Image(source) => picture(source, None)?,
             EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
+            EmbedInput::Face(source, otherwise) => {
+                let bytes = source.loaded().ok_or("the picture was not read")?;
+                match embedder.prepare_face(bytes, *otherwise).map_err(|e| e.to_string())? {
+                    PreparedFace::Found(image) => JobInput::Image(image),
+                    PreparedFace::Whole(image) => {
+                        context.tally.without_face();
+                        JobInput::Image(image)
+                    }
+                    _ => {
+                        context.tally.without_face();
+                        left_out.push(node);
+                        continue;
+                    }
+                }
+            }
             EmbedInput::Text(text) => JobInput::Text(text.clone()),
             EmbedInput::OwnRegion => {
                 return Err(format!(
@@ -81,7 +96,18 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
         };
         jobs.push(Job { node, set, input });
     }
+    for &node in &left_out {
+        let plan = item.known.as_mut().and_then(|known| known.plan_mut());
+        let done = match plan {
+            Some(plan) => plan.leave_out(&mut item.graph, node),
+            None => item.graph.leave_out(node),
+        };
+        if !done {
+            return Err(EmbedError::NoFace.to_string());
+        }
+    }
     item.jobs = jobs;
+    item.left_out = left_out;
     item.media = MediaCache::default();
     Ok(())
 }

@@ -20,6 +20,7 @@ pub struct Progress {
     source_read: AtomicU64,
     rows: AtomicU64,
     made: AtomicU64,
+    without_face: AtomicU64,
     embedded: AtomicU64,
     added: AtomicU64,
     existed: AtomicU64,
@@ -47,6 +48,8 @@ impl Progress {
         rows;
         /// Children made.
         made;
+        /// Photos without a face that did not fail.
+        without_face;
         /// Vectors made.
         embedded;
         /// Rows added.
@@ -213,6 +216,10 @@ impl Tally {
         self.progress.made.fetch_add(children, Ordering::Relaxed);
     }
 
+    pub(super) fn without_face(&self) {
+        self.progress.without_face.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn embedded(&self, vectors: u64) {
         self.progress.embedded.fetch_add(vectors, Ordering::Relaxed);
     }
@@ -237,6 +244,7 @@ impl Tally {
             updated: self.progress.updated(),
             failed: self.progress.failed(),
             made: self.progress.made(),
+            without_face: self.progress.without_face(),
             embedded: self.progress.embedded(),
             objects_added: kept.objects,
             connections_added: kept.connections,
@@ -276,6 +284,9 @@ pub struct Report {
     pub failed: u64,
     /// Children that makers made, and that were handed on to be embedded and written.
     pub made: u64,
+    /// Photos in which a face was to be embedded and none was found: they were embedded whole, or
+    /// have no descriptor, as the model says. Those whose rows failed are among the failures.
+    pub without_face: u64,
     /// Vectors made.
     pub embedded: u64,
     /// Objects added: roots, children and descriptors; those that were replaced as well.
@@ -339,6 +350,13 @@ impl fmt::Display for Report {
         }
         for notice in &self.notices {
             writeln!(f, "note: {notice}")?;
+        }
+        if self.without_face > 0 {
+            writeln!(
+                f,
+                "note: no face was found in {} photos; they were embedded whole, or have no descriptor, as the model says",
+                self.without_face
+            )?;
         }
         if let Some(first) = &self.first_difference {
             writeln!(

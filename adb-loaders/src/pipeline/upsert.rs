@@ -11,7 +11,7 @@ use std::{
 };
 
 use adb_model::{
-    Answer, Database as _, DbError, Graph, Lowering, ModelSchema, Response,
+    Answer, Database as _, DbError, Graph, Lowering, ModelSchema, NodeId, Response,
     upsert::{Connections, Outcome, Plan, Stored, UpsertError, look_up},
 };
 use async_channel::Sender;
@@ -60,6 +60,11 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// What is to be done, once that is known.
+    pub(super) fn plan_mut(&mut self) -> Option<&mut Plan> {
+        self.plan.as_mut()
+    }
+
     fn outcome(&self) -> Outcome {
         self.plan.as_ref().map_or(Outcome::Added, Plan::outcome)
     }
@@ -181,12 +186,12 @@ pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>
 
 /// Writes one row while no one else writes.
 async fn replace(context: &Context, upserts: &Upserts, item: Item) {
-    let Item { at, mut graph, .. } = item;
+    let Item { at, mut graph, left_out, .. } = item;
     let _alone = upserts.alone.write().await;
     if let Some(reason) = context.is_broken() {
         return context.tally.failed(at, reason);
     }
-    match replacement(context, upserts, &mut graph).await {
+    match replacement(context, upserts, &mut graph, &left_out).await {
         Err(UpsertError::Database(e)) => {
             let reason = context.break_off(e);
             context.tally.failed(at, reason);
@@ -217,10 +222,15 @@ async fn replacement(
     context: &Context,
     upserts: &Upserts,
     graph: &mut Graph,
+    left_out: &[NodeId],
 ) -> Result<(Plan, Lowering), UpsertError> {
     let stored = look_up(&context.db, upserts.schema, &mut [&mut *graph]).await?;
     let stored = stored.into_iter().next().unwrap_or_default();
     let mut plan = stored.plan(graph, upserts.schema, |set| context.embedders.identity(set))?;
+    for node in left_out {
+        // That it can be was seen when the first plan was made.
+        plan.leave_out(graph, *node);
+    }
     if plan.replaces() {
         let connections = upserts.connections(context).await?;
         plan.complete(&context.db, graph, &connections).await?;

@@ -49,6 +49,7 @@ impl DataModel for Dish {
                     label: None,
                     optional: false,
                     class: None,
+                    face: None,
                 },
             ),
         ],

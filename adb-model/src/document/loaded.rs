@@ -103,12 +103,13 @@ impl Loaded {
             Role::Media { kind, optional } => FieldRole::Media { kind: *kind, optional: *optional },
             Role::Geometry { system } => FieldRole::Geometry(system),
             Role::Label { optional } => FieldRole::Label { optional: *optional },
-            Role::Embedding { set, from, label, optional, class } => FieldRole::Embedding {
+            Role::Embedding { set, from, label, optional, class, face } => FieldRole::Embedding {
                 set: spec(self.set(set)),
                 from: from.as_deref(),
                 label: label.as_deref(),
                 optional: *optional,
                 class: class.as_deref(),
+                face: *face,
             },
             Role::Children { relation, edge, many, optional, model, made } => {
                 let edge: Vec<FieldSchema> = edge.iter().map(|f| self.field(f)).collect();

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
-    Convention, Engine, FieldRole, FieldSchema, MadeBy, Metric, ModelSchema, ObjectKind, Relation,
-    Value, ValueType,
+    Convention, Engine, FieldRole, FieldSchema, MadeBy, Metric, ModelSchema, NoFace, ObjectKind,
+    Relation, Value, ValueType,
 };
 
 /// The version of the document's form that this code writes and reads.
@@ -158,6 +158,10 @@ pub enum Role {
         /// The class of the descriptors, where it is not that of model and field.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         class: Option<String>,
+        /// Whether it is made from the largest face of the picture, and what is to be done if there
+        /// is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        face: Option<NoFace>,
     },
     /// Other objects.
     Children {
@@ -330,7 +334,19 @@ impl Document {
                             at(field)
                         ));
                     }
-                    Role::Embedding { from, label, .. } => {
+                    Role::Embedding { from, label, face, .. } => {
+                        let is_picture = |name: &String| {
+                            let mut fields = model.fields.iter().filter(|f| f.name == *name);
+                            fields.any(|f| {
+                                matches!(f.role, Role::Media { kind: ObjectKind::Image, .. })
+                            })
+                        };
+                        if face.is_some() && !from.as_ref().is_some_and(is_picture) {
+                            return Err(format!(
+                                "{} is made from a face, and `from` names no picture",
+                                at(field)
+                            ));
+                        }
                         let is_field = |name: &String| model.fields.iter().any(|f| f.name == *name);
                         if let Some(from) = from.as_ref().filter(|f| !is_field(f)) {
                             return Err(format!(
@@ -449,8 +465,9 @@ impl Role {
             FieldRole::Media { kind, optional } => Role::Media { kind, optional },
             FieldRole::Geometry(system) => Role::Geometry { system: system.to_owned() },
             FieldRole::Label { optional } => Role::Label { optional },
-            FieldRole::Embedding { set, from, label, optional, class } => Role::Embedding {
+            FieldRole::Embedding { set, from, label, optional, class, face } => Role::Embedding {
                 class: class.map(str::to_owned),
+                face,
                 set: set.name.to_owned(),
                 from: from.map(str::to_owned),
                 label: label.map(str::to_owned),

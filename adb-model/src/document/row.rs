@@ -101,7 +101,7 @@ impl LoadedModel {
                 None => return Err(missing()),
                 Some(json) => graph.label(node, text(json).map_err(|e| at.error(e.into()))?),
             },
-            Role::Embedding { set, from, label, optional, class } => {
+            Role::Embedding { set, from, label, optional, class, face } => {
                 if let Some(class) = class {
                     graph.descriptor_class(node, &field.property, class);
                 }
@@ -109,7 +109,13 @@ impl LoadedModel {
                 let Some(set) = self.document().set(set) else { return Ok(()) };
                 let vector = value.map(|json| vector(json, set, at)).transpose()?;
                 let source = match from {
-                    Some(from) => source(model, from, row)?,
+                    Some(from) => {
+                        let source = source(model, from, row)?;
+                        match face {
+                            Some(otherwise) => source.map(|input| input.face(*otherwise)),
+                            None => source,
+                        }
+                    }
                     None if vector.is_none() && !optional => {
                         return Err(at.error(ModelErrorKind::NoVector { set: &set.name }));
                     }

@@ -487,6 +487,10 @@ fn build(
             Input::Region(id, rect) => EmbedInput::Region(media(&id)?, rect),
             Input::Blob(id) => EmbedInput::Image(media(&id)?),
         };
+        let input = match field.role {
+            FieldRole::Embedding { face: Some(otherwise), .. } => input.face(otherwise),
+            _ => input,
+        };
         let descriptor = graph
             .descriptor(node, field.property, set, None, Some(input))
             .map_err(|e| e.to_string())?;

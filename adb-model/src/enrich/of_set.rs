@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, EmbedInput, FieldRole, FieldSchema, Graph,
-    GraphBuilder, MediaSource, ModelSchema, ObjectKind, Record, Rect, Relation, SetSpec, Value,
+    GraphBuilder, MediaSource, ModelSchema, NoFace, ObjectKind, Record, Rect, Relation, SetSpec,
+    Value,
     database::ask,
     graph::{CONTENT, Entered, OBJECT_ID, SOURCE_FIELD, USER_TYPE, part_class},
     query::plan::{Commands, PROPERTIES, Shape, connected, descriptors, fetched, find},
@@ -50,6 +51,8 @@ struct OfField {
     class: Cow<'static, str>,
     /// Whether no other field of the model fills the set: then a vector without a class is its.
     sole: bool,
+    /// Whether it is made from the largest face of a picture.
+    face: Option<NoFace>,
 }
 
 #[derive(Clone, Copy)]
@@ -119,9 +122,9 @@ fn of_field(
     let step = connected(first, relation, &class, true, commands.dialect);
     body.insert("is_connected_to".to_owned(), step);
     let (reference, mut owners) = find_owners(commands, first, task, model.kind, model.class, body);
-    let from = match field.role {
-        FieldRole::Embedding { from, .. } => from,
-        _ => None,
+    let (from, face) = match field.role {
+        FieldRole::Embedding { from, face, .. } => (from, face),
+        _ => (None, None),
     };
     let from = from.and_then(|from| model.fields.iter().find(|f| f.name == from));
     owners.source = match from.map(|f| (f, f.role)) {
@@ -139,7 +142,7 @@ fn of_field(
         None | Some((_, FieldRole::Geometry(_))) => From::Unknown,
         Some((from, _)) => From::Text(from),
     };
-    owners.field = Some(OfField { class, sole });
+    owners.field = Some(OfField { class, sole, face });
     owners
 }
 
@@ -328,6 +331,7 @@ fn compare(
         field: field.map(str::to_owned),
         of: copied(record)?,
         input,
+        face: owners.field.as_ref().and_then(|field| field.face),
     };
     Ok(Lacks::Something(Draft { blobs, build: Box::new(move |blobs| copy.graph(blobs)) }))
 }
@@ -392,17 +396,22 @@ struct Copy {
     field: Option<String>,
     of: Copied,
     input: Input,
+    face: Option<NoFace>,
 }
 
 impl Copy {
     fn graph(self, blobs: &Blobs) -> Result<Graph, String> {
-        let Self { to, kind, class, owner, field, of, input } = self;
+        let Self { to, kind, class, owner, field, of, input, face } = self;
         let source = match input {
             Input::Text(text) => EmbedInput::Text(text),
             Input::Blob((_, id)) => EmbedInput::Image(MediaSource::Bytes(blobs.get(&id)?)),
             Input::Region((_, id), rect) => {
                 EmbedInput::Region(MediaSource::Bytes(blobs.get(&id)?), rect)
             }
+        };
+        let source = match face {
+            Some(otherwise) => source.face(otherwise),
+            None => source,
         };
         let mut graph = GraphBuilder::new();
         let identity = vec![("_uniqueid", owner.as_str().into())];

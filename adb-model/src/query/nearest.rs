@@ -9,8 +9,8 @@ use super::{
     plan::{self, Commands, Part, Reading, Shape, Target},
 };
 use crate::{
-    Answer, Constraint, DataModel, Database, Dialect, Embedder, FieldRole, Metric, ModelSchema,
-    Record, Request, SetSpec,
+    Answer, Constraint, DataModel, Database, Dialect, EmbedError, Embedder, FieldRole, Metric,
+    ModelSchema, NoFace, PreparedFace, Record, Request, SetSpec,
     embedder::only_vector,
     embedding::check_vector,
     ensure::{FilledBy, check_filler, find_set, read_set},
@@ -105,13 +105,28 @@ impl<M: DataModel> Nearest<M> {
         };
         let vector = match &self.query {
             Query::Text(text) => only_vector(embedder.embed_texts(&[text])?, embedder)?,
-            Query::Image(bytes) => only_vector(
-                embedder.embed_images(&[embedder.prepare_image(bytes, None)?])?,
-                embedder,
-            )?,
+            Query::Image(bytes) => {
+                let prepared = match self.face() {
+                    None => embedder.prepare_image(bytes, None)?,
+                    Some(otherwise) => match embedder.prepare_face(bytes, otherwise)? {
+                        PreparedFace::Found(image) | PreparedFace::Whole(image) => image,
+                        PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
+                    },
+                };
+                only_vector(embedder.embed_images(&[prepared])?, embedder)?
+            }
             Query::Vector(v) => v.clone(),
         };
         self.run(db, &vector, filler).await
+    }
+
+    /// Whether this model has faces of pictures in the set: then one is looked for in the query,
+    /// too.
+    fn face(&self) -> Option<NoFace> {
+        M::SCHEMA.fields.iter().find_map(|field| match field.role {
+            FieldRole::Embedding { set, face, .. } if set.name == self.set.name => face,
+            _ => None,
+        })
     }
 
     /// Runs the search with a vector that the caller made, whatever the query was.

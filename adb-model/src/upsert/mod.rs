@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::{
     DataModel, Database, DbError, Dialect, EmbedError, EmbedInput, Embedder, Graph, Lowering,
-    NodeId, SetSpec,
+    NodeId, PreparedFace, SetSpec,
     database::ask,
     embedder::only_vector,
     ensure::{EnsureError, FilledBy, check_fillers},
@@ -154,7 +154,7 @@ impl<'v, M: DataModel> Upsert<'v, M> {
         let identity = |set: &SetSpec| self.of(set).map(Embedder::identity);
         let mut plan = stored.plan(&mut graph, M::SCHEMA, identity)?;
         self.check_sets(db, &graph).await?;
-        let embedded = self.embed(&mut graph)?;
+        let embedded = self.embed(&mut graph, &mut plan)?;
         if plan.replaces() {
             let connections = Connections::of(db, M::SCHEMA).await?;
             plan.complete(db, &mut graph, &connections).await?;
@@ -185,10 +185,10 @@ impl<'v, M: DataModel> Upsert<'v, M> {
     }
 
     /// Makes the vectors that are wanted.
-    fn embed(&self, graph: &mut Graph) -> Result<usize, UpsertError> {
+    fn embed(&self, graph: &mut Graph, plan: &mut Plan) -> Result<usize, UpsertError> {
         let wanted: Vec<(NodeId, SetSpec, EmbedInput)> =
             graph.wanted()?.into_iter().map(|(id, set, input)| (id, set, input.clone())).collect();
-        let made = wanted.len();
+        let mut made = wanted.len();
         for (id, set, input) in wanted {
             let embedder = self.of(&set).ok_or(UpsertError::NoEmbedder { set: set.name })?;
             let unread = |media: &crate::MediaSource| {
@@ -205,6 +205,19 @@ impl<'v, M: DataModel> Upsert<'v, M> {
                 EmbedInput::Region(media, rect) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
                     embedder.embed_images(&[embedder.prepare_image(bytes, Some(*rect))?])?
+                }
+                EmbedInput::Face(media, otherwise) => {
+                    let bytes = media.loaded().ok_or_else(|| unread(media))?;
+                    match embedder.prepare_face(bytes, *otherwise)? {
+                        PreparedFace::Found(image) | PreparedFace::Whole(image) => {
+                            embedder.embed_images(&[image])?
+                        }
+                        PreparedFace::Skipped if plan.leave_out(graph, id) => {
+                            made -= 1;
+                            continue;
+                        }
+                        PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
+                    }
                 }
                 EmbedInput::OwnRegion => Vec::new(),
             };

@@ -167,6 +167,42 @@ impl Plan {
         }
     }
 
+    /// Leaves a descriptor out, since there is nothing to make its vector from; one that is there
+    /// and was to be replaced goes. Answers whether it can be, as [`Graph::leave_out`] does.
+    pub fn leave_out(&mut self, graph: &mut Graph, node: NodeId) -> bool {
+        if !graph.leave_out(node) {
+            return false;
+        }
+        match std::mem::replace(&mut self.nodes[node.index()], Standing::Same) {
+            Standing::New => {
+                let class = &graph.nodes()[node.index()].class;
+                let missing =
+                    |d: &Difference| matches!(d, Difference::Missing { class: c } if c == class);
+                if let Some(at) = self.differences.iter().position(missing) {
+                    self.differences.remove(at);
+                }
+            }
+            Standing::Anew => {
+                if let Some(Some(id)) = self.unique_ids.get(node.index()) {
+                    self.gone.push((ObjectKind::Descriptor, id.clone()));
+                }
+            }
+            Standing::Same | Standing::Changed(_) => {}
+        }
+        for (edge, change) in graph.edges().iter().zip(&mut self.edges) {
+            if edge.src == node || edge.dst == node {
+                if change.is_none() {
+                    let connection = |d: &Difference| matches!(d, Difference::Connection { class } if *class == edge.class);
+                    if let Some(at) = self.differences.iter().position(connection) {
+                        self.differences.remove(at);
+                    }
+                }
+                *change = Some(Change::default());
+            }
+        }
+        true
+    }
+
     /// In which respects the database holds the value otherwise; nothing where there is nothing to
     /// do.
     #[must_use]

@@ -4,6 +4,7 @@
 mod again;
 mod audit;
 mod embed;
+mod faces;
 mod fetch;
 mod init;
 mod ls;
@@ -32,6 +33,7 @@ enum Command {
     Init(init::Init),
     Embed(embed::Embed),
     Audit(audit::Audit),
+    Faces(faces::Faces),
     Tune(tune::Tune),
     Reembed(again::Reembed),
     Enrich(again::Enrich),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Init(command) => command.run().map(success),
         Command::Embed(command) => command.run().map(success),
         Command::Audit(command) => command.run().map(success),
+        Command::Faces(command) => command.run().map(success),
         Command::Tune(command) => command.run().map(success),
         Command::Reembed(command) => command.run(),
         Command::Enrich(command) => command.run(),

@@ -52,6 +52,8 @@ fn what_can_t_be_had_says_why() {
         (&["fetch", "clip-vit-b-32"][..], "ADB_OFFLINE is set"),
         (&["embed", "clip-vit-b-32", "--text", "naan"], "ADB_OFFLINE is set"),
         (&["embed", "clip-vit-b-32"], "give --text"),
+        (&["faces"], "name files"),
+        (&["faces", "x.jpg"], "facenet.py"),
         (&["fetch", "clip"], "the embedder `clip` is not in"),
         (&["fetch", "minilm-l6-384"], "run `python3 tools/models/minilm.py`"),
         (&["fetch", "facenet-512"], "run `embedders init DIR --name facenet-512`"),

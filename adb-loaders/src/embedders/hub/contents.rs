@@ -39,6 +39,7 @@ pub(super) fn manifest(preset: &Preset, source: String) -> Manifest {
             weights: Vec::new(),
             input: None,
             output: None,
+            faces: None,
             preprocess: Preprocess {
                 orient: false,
                 resize: Some(Resize::shortest_edge(224, Filter::Bicubic)),

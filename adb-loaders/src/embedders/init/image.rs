@@ -90,7 +90,14 @@ pub(super) fn describe(
 }
 
 fn tower(file: &str, preprocess: Preprocess) -> ImageTower {
-    ImageTower { file: file.into(), weights: Vec::new(), input: None, output: None, preprocess }
+    ImageTower {
+        file: file.into(),
+        weights: Vec::new(),
+        input: None,
+        output: None,
+        preprocess,
+        faces: None,
+    }
 }
 
 /// The layout, and whether the graph says it.

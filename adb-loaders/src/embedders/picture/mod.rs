@@ -51,10 +51,7 @@ impl Rgb {
         let (left, right) = span(region.x, region.width, self.width);
         let (top, bottom) = span(region.y, region.height, self.height);
         if left >= right || top >= bottom {
-            return Err(unreadable(format!(
-                "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
-                region.width, region.height, region.x, region.y, self.width, self.height
-            )));
+            return Err(self.outside(region));
         }
         let row = self.width as usize * 3;
         let pixels = (top..bottom).flat_map(|y| &self.pixels[y * row..][left * 3..right * 3]);
@@ -63,6 +60,21 @@ impl Rgb {
             height: (bottom - top) as u32,
             pixels: pixels.copied().collect(),
         })
+    }
+
+    pub(super) fn outside(&self, region: Rect) -> EmbedError {
+        unreadable(format!(
+            "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
+            region.width, region.height, region.x, region.y, self.width, self.height
+        ))
+    }
+
+    /// Whether the rectangle is all of the picture.
+    pub(super) fn is_all(&self, region: Rect) -> bool {
+        region.x <= 0
+            && region.y <= 0
+            && region.x.saturating_add(region.width) >= i64::from(self.width)
+            && region.y.saturating_add(region.height) >= i64::from(self.height)
     }
 
     fn turned(self, orientation: Orientation) -> Self {
