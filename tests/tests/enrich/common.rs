@@ -238,7 +238,7 @@ pub(crate) struct Flaky {
 }
 
 impl Flaky {
-    pub(crate) fn new(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
+    pub(crate) fn over(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
         Arc::new(Self { inner: inner.clone(), requests: AtomicU64::new(0), dies_after })
     }
 }
@@ -251,7 +251,7 @@ impl Database for Flaky {
                 return Err(DbError::transient("gone"));
             }
             if n % 3 == 2 {
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     self.inner.execute(request).await?;
                 }
                 return Err(DbError::transient("try again").with_fate(Fate::Unknown));
