@@ -142,7 +142,7 @@ fn embed(embedder: &dyn Embedder, input: &EmbedInput) -> Result<Vec<f32>, String
         EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
         EmbedInput::Face(source, otherwise) => {
             let bytes = source.loaded().ok_or("the picture was not read")?;
-            match embedder.prepare_face(bytes, *otherwise).map_err(|e| e.to_string())? {
+            match embedder.prepare_face(bytes, *otherwise, None).map_err(|e| e.to_string())? {
                 PreparedFace::Found(image) | PreparedFace::Whole(image) => {
                     embedder.embed_images(&[image]).map_err(|e| e.to_string())?
                 }

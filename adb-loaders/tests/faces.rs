@@ -130,7 +130,7 @@ fn the_largest_face_is_embedded_as_its_region_is() {
     for picture in expected() {
         let Some(wanted) = picture.vector else { continue };
         let bytes = read(&picture.file);
-        let square = found(embedder.prepare_face(&bytes, NoFace::Fail).unwrap());
+        let square = found(embedder.prepare_face(&bytes, NoFace::Fail, None).unwrap());
         let vector = embedder.embed_images(&[square.clone()]).unwrap().remove(0);
         let nearness = cosine(&vector, &wanted);
         assert!(nearness > 0.9999, "{}: {nearness}", picture.file);
@@ -165,10 +165,11 @@ fn a_region_of_everything_is_the_picture_and_one_outside_is_refused() {
 fn a_picture_without_a_face_comes_to_what_was_asked_for() {
     let embedder = open(fixture());
     let bytes = read("gray.png");
-    assert!(matches!(embedder.prepare_face(&bytes, NoFace::Fail), Err(EmbedError::NoFace)));
-    let skipped = embedder.prepare_face(&bytes, NoFace::Skip).unwrap();
+    assert!(matches!(embedder.prepare_face(&bytes, NoFace::Fail, None), Err(EmbedError::NoFace)));
+    let skipped = embedder.prepare_face(&bytes, NoFace::Skip, None).unwrap();
     assert!(matches!(skipped, PreparedFace::Skipped));
-    let PreparedFace::Whole(whole) = embedder.prepare_face(&bytes, NoFace::Whole).unwrap() else {
+    let PreparedFace::Whole(whole) = embedder.prepare_face(&bytes, NoFace::Whole, None).unwrap()
+    else {
         panic!("it is to be taken whole");
     };
     assert_eq!(whole.0, embedder.prepare_image(&bytes, None).unwrap().0);
@@ -187,7 +188,7 @@ fn small_pictures_have_no_faces_and_broken_ones_are_refused() {
         assert!(matches!(detector.detect(&broken), Err(EmbedError::Unreadable(_))));
     }
     assert!(matches!(
-        embedder.prepare_face(b"no picture", NoFace::Whole),
+        embedder.prepare_face(b"no picture", NoFace::Whole, None),
         Err(EmbedError::Unreadable(_))
     ));
 }
@@ -215,7 +216,7 @@ fn every_place_may_look_like_a_face() {
 #[test]
 fn what_is_wrong_with_a_detector_is_said() {
     type Change = fn(&mut serde_json::Value);
-    let cases: [(&str, Change); 7] = [
+    let cases: [(&str, Change); 8] = [
         ("it has no face detector", |m| {
             m["image"].as_object_mut().unwrap().remove("faces");
         }),
@@ -230,6 +231,7 @@ fn what_is_wrong_with_a_detector_is_said() {
             m["image"]["faces"]["detector"]["smallest"] = 5.into();
         }),
         ("a factor of 1.5", |m| m["image"]["faces"]["detector"]["factor"] = 1.5.into()),
+        ("it can't be turned", |m| m["image"]["preprocess"]["orient"] = true.into()),
         ("a margin of -1", |m| m["image"]["faces"]["margin"] = (-1.0).into()),
     ];
     for (words, change) in cases {
@@ -243,7 +245,8 @@ fn what_is_wrong_with_a_detector_is_said() {
     // One net in another's place.
     let dir = changed(|m| m["image"]["faces"]["detector"]["refinement"] = "output.onnx".into());
     let embedder = open(dir.path().to_owned());
-    let message = embedder.prepare_face(&read("wide.png"), NoFace::Skip).unwrap_err().to_string();
+    let message =
+        embedder.prepare_face(&read("wide.png"), NoFace::Skip, None).unwrap_err().to_string();
     assert!(message.contains("tiny-faces"), "{message}");
 }
 
@@ -269,6 +272,6 @@ fn how_faces_are_found_is_a_part_of_who_the_embedder_is() {
 fn an_embedder_without_a_detector_looks_for_no_faces() {
     let dir = fixture().with_file_name("tiny-clip");
     let embedder = open(dir);
-    let refused = embedder.prepare_face(&read("wide.png"), NoFace::Skip).unwrap_err();
+    let refused = embedder.prepare_face(&read("wide.png"), NoFace::Skip, None).unwrap_err();
     assert!(refused.to_string().contains("`tiny-clip` does not read faces"), "{refused}");
 }

@@ -44,6 +44,23 @@ pub trait Embedder: Send + Sync {
         region: Option<Rect>,
     ) -> Result<PreparedImage, EmbedError>;
 
+    /// Finds the largest face of one encoded image and makes it ready; `otherwise` says what is to
+    /// be done if there is none, `max_bytes` how much memory decoding may take, where the caller
+    /// has a say.
+    ///
+    /// # Errors
+    /// When the bytes are no picture that it can read; when it looks for no faces, as most don't;
+    /// when there is none and that is to fail.
+    fn prepare_face(
+        &self,
+        encoded: &[u8],
+        otherwise: NoFace,
+        max_bytes: Option<u64>,
+    ) -> Result<PreparedFace, EmbedError> {
+        let _ = (encoded, otherwise, max_bytes);
+        Err(EmbedError::Modality { embedder: self.identity().name.clone(), what: "faces" })
+    }
+
     /// The same, for a caller who says how much memory decoding may take.
     ///
     /// An embedder that decodes pictures follows it; this default is for those that don't.
@@ -58,17 +75,6 @@ pub trait Embedder: Send + Sync {
     ) -> Result<PreparedImage, EmbedError> {
         let _ = max_bytes;
         self.prepare_image(encoded, region)
-    }
-
-    /// Finds the largest face of one encoded image and makes it ready; `otherwise` says what is to
-    /// be done if there is none.
-    ///
-    /// # Errors
-    /// When the bytes are no picture that it can read; when it looks for no faces, as most don't;
-    /// when there is none and that is to fail.
-    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
-        let _ = (encoded, otherwise);
-        Err(EmbedError::Modality { embedder: self.identity().name.clone(), what: "faces" })
     }
 
     /// The vectors of prepared images, in order, each of unit length if the embedder normalises.

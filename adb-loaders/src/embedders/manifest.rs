@@ -190,7 +190,12 @@ impl Manifest {
         }
         if let Some(tower) = &self.image {
             tower.preprocess.check()?;
-            tower.faces.as_ref().map_or(Ok(()), FaceFinder::check)?;
+            if let Some(faces) = &tower.faces {
+                faces.check()?;
+                if tower.preprocess.orient {
+                    return Err("`orient` beside `faces`: boxes of faces are of the picture as it is stored, so it can't be turned".into());
+                }
+            }
         }
         match self.text.as_ref().map(|t| &t.tokenizer) {
             Some(

@@ -77,8 +77,8 @@ pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 /// The pixels of a picture, as embedders see them.
 ///
 /// # Errors
-/// When the bytes are no picture of a format that can be read, or decoding would take more than about
-/// `max_bytes` of memory.
+/// When the bytes are no picture of a format that can be read, or decoding would take more than
+/// `max_bytes` of memory: [`MAX_DECODED_BYTES`] is what the rest of this crate allows.
 pub fn decode(encoded: &[u8], max_bytes: u64) -> Result<Pixels, EmbedError> {
     let picture::Rgb { width, height, pixels } = picture::decode(encoded, max_bytes)?.rgb;
     Ok(Pixels { width, height, rgb: pixels })

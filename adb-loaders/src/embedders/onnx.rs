@@ -381,18 +381,23 @@ impl Embedder for OnnxEmbedder {
         let (Some(region), Some((faces, _))) = (region, self.faces()) else {
             return preparer.prepare(encoded, region, max_bytes);
         };
-        // Rectangles count from the corner where the file begins.
-        let decoded = decode(encoded, max_bytes)?;
-        if decoded.rgb.is_all(region) {
-            return preparer.prepare_rgb(&preparer.seen(decoded));
+        let image = decode(encoded, max_bytes)?.rgb;
+        if image.is_all(region) {
+            return preparer.prepare_rgb(&image);
         }
         preparer.face(&decoded.rgb, region, faces.margin)
     }
 
-    fn prepare_face(&self, encoded: &[u8], otherwise: NoFace) -> Result<PreparedFace, EmbedError> {
+    fn prepare_face(
+        &self,
+        encoded: &[u8],
+        otherwise: NoFace,
+        max_bytes: Option<u64>,
+    ) -> Result<PreparedFace, EmbedError> {
         let (faces, preparer) = self.faces().ok_or_else(|| self.lacks("faces"))?;
         let detector = self.detector().map_err(|e| self.failed(e))?;
-        let Rgb { width, height, pixels } = preparer.seen(decode(encoded, self.max_decoded_bytes)?);
+        let decoded = decode(encoded, max_bytes.unwrap_or(self.max_decoded_bytes))?;
+        let Rgb { width, height, pixels } = decoded.rgb;
         let picture = Pixels { width, height, rgb: pixels };
         let found = detector.detect(&picture)?.first().map(Face::rect);
         let image = Rgb { width, height, pixels: picture.rgb };

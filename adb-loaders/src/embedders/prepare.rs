@@ -102,10 +102,14 @@ impl Preparer {
             return Err(image.outside(face));
         };
         let filter = self.steps.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
-        let side = self.steps.center_crop;
-        let across = Cut::stretched(image.width, (left, width), side);
-        let down = Cut::stretched(image.height, (top, height), side);
-        let square = resample(image, filter, across, down)?;
+        // As if the whole picture were scaled so that the box becomes the square.
+        let crop = self.steps.center_crop;
+        let cut = |from: u32, start: f64, length: f64| {
+            let scale = f64::from(crop) / length;
+            Cut { from, to: f64::from(from) * scale, start: start * scale, length: crop }
+        };
+        let square =
+            resample(image, filter, cut(image.width, left, width), cut(image.height, top, height))?;
         Ok(self.numbers(&square))
     }
 
@@ -119,8 +123,8 @@ impl Preparer {
         resample(
             image,
             filter,
-            Cut::scaled(image.width, width, left, crop),
-            Cut::scaled(image.height, height, top, crop),
+            Cut { from: image.width, to: width.into(), start: left.into(), length: crop },
+            Cut { from: image.height, to: height.into(), start: top.into(), length: crop },
         )
     }
 

@@ -29,7 +29,7 @@ thread_local! {
 pub(super) struct Cut {
     /// Pixels before scaling.
     pub(super) from: u32,
-    /// Pixels after scaling.
+    /// Pixels after scaling; a whole number, unless the box of a face is stretched.
     pub(super) to: f64,
     /// Where the cut begins, of the scaled pixels.
     pub(super) start: f64,
@@ -55,9 +55,7 @@ impl Cut {
 
     /// Start and length, in the pixels before scaling.
     fn span(self) -> (f64, f64) {
-        let (from, scale) = (f64::from(self.from), self.scale());
-        let start = (self.start * scale).clamp(0.0, from);
-        (start, (f64::from(self.length) * scale).min(from - start))
+        (self.start * self.scale(), f64::from(self.length) * self.scale())
     }
 
     /// The pixels before scaling that a filter of this reach looks at, and a few more.

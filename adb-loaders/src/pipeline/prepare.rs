@@ -72,7 +72,9 @@ fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), 
             EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
             EmbedInput::Face(source, otherwise) => {
                 let bytes = source.loaded().ok_or("the picture was not read")?;
-                match embedder.prepare_face(bytes, *otherwise).map_err(|e| e.to_string())? {
+                let most = context.options.max_decoded_bytes;
+                let prepared = embedder.prepare_face(bytes, *otherwise, Some(most));
+                match prepared.map_err(|e| e.to_string())? {
                     PreparedFace::Found(image) => JobInput::Image(image),
                     PreparedFace::Whole(image) => {
                         context.tally.without_face();

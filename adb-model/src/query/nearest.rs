@@ -108,7 +108,7 @@ impl<M: DataModel> Nearest<M> {
             Query::Image(bytes) => {
                 let prepared = match self.face() {
                     None => embedder.prepare_image(bytes, None)?,
-                    Some(otherwise) => match embedder.prepare_face(bytes, otherwise)? {
+                    Some(otherwise) => match embedder.prepare_face(bytes, otherwise, None)? {
                         PreparedFace::Found(image) | PreparedFace::Whole(image) => image,
                         PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
                     },

@@ -208,7 +208,7 @@ impl<'v, M: DataModel> Upsert<'v, M> {
                 }
                 EmbedInput::Face(media, otherwise) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    match embedder.prepare_face(bytes, *otherwise)? {
+                    match embedder.prepare_face(bytes, *otherwise, None)? {
                         PreparedFace::Found(image) | PreparedFace::Whole(image) => {
                             embedder.embed_images(&[image])?
                         }

@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
         let faces = detector.detect(&pixels)?;
         looking += start.elapsed().as_secs_f64();
         found += faces.len();
-        let vector = match embedder.prepare_face(&bytes, NoFace::Skip)? {
+        let vector = match embedder.prepare_face(&bytes, NoFace::Skip, None)? {
             PreparedFace::Found(square) => {
                 if let Some(squares) = &mut squares {
                     for value in &square.0 {
