@@ -385,7 +385,7 @@ impl Embedder for OnnxEmbedder {
         if image.is_all(region) {
             return preparer.prepare_rgb(&image);
         }
-        preparer.face(&decoded.rgb, region, faces.margin)
+        preparer.face(&image, region, faces.margin)
     }
 
     fn prepare_face(

@@ -4,7 +4,7 @@ use adb_model::{EmbedError, PreparedImage, Rect};
 
 use super::{
     Channels, Filter, Layout, Preprocess,
-    picture::{Decoded, Rgb, decode, unreadable},
+    picture::{Rgb, decode, unreadable},
     resample::{Cut, resample},
 };
 
@@ -62,12 +62,8 @@ impl Preparer {
             Some(region) => decoded.part(region)?,
             None => decoded,
         };
-        self.prepare_rgb(&self.seen(decoded))
-    }
-
-    /// The pixels as the embedder wants to see them: turned by their EXIF orientation, or as they are.
-    pub(super) fn seen(&self, decoded: Decoded) -> Rgb {
-        if self.steps.orient { decoded.upright() } else { decoded.rgb }
+        let image = if self.steps.orient { decoded.upright() } else { decoded.rgb };
+        self.prepare_rgb(&image)
     }
 
     /// From pixels that have been cut and turned.

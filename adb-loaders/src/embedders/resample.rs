@@ -38,24 +38,16 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// A whole number of scaled pixels.
-    pub(super) fn scaled(from: u32, to: u32, start: u32, length: u32) -> Self {
-        Self { from, to: to.into(), start: start.into(), length }
-    }
-
-    /// A part of a side, begin and length in its own pixels, stretched to `length`.
-    pub(super) fn stretched(from: u32, (begin, part): (f64, f64), length: u32) -> Self {
-        let scale = part / f64::from(length);
-        Self { from, to: f64::from(from) / scale, start: begin / scale, length }
-    }
-
     fn scale(self) -> f64 {
         f64::from(self.from) / self.to
     }
 
     /// Start and length, in the pixels before scaling.
     fn span(self) -> (f64, f64) {
-        (self.start * self.scale(), f64::from(self.length) * self.scale())
+        let (from, scale) = (f64::from(self.from), self.scale());
+        // Not beyond the picture, however the numbers were rounded.
+        let start = (self.start * scale).clamp(0.0, from);
+        (start, (f64::from(self.length) * scale).min(from - start))
     }
 
     /// The pixels before scaling that a filter of this reach looks at, and a few more.

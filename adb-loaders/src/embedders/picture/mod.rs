@@ -62,21 +62,6 @@ impl Rgb {
         })
     }
 
-    pub(super) fn outside(&self, region: Rect) -> EmbedError {
-        unreadable(format!(
-            "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
-            region.width, region.height, region.x, region.y, self.width, self.height
-        ))
-    }
-
-    /// Whether the rectangle is all of the picture.
-    pub(super) fn is_all(&self, region: Rect) -> bool {
-        region.x <= 0
-            && region.y <= 0
-            && region.x.saturating_add(region.width) >= i64::from(self.width)
-            && region.y.saturating_add(region.height) >= i64::from(self.height)
-    }
-
     fn turned(self, orientation: Orientation) -> Self {
         if orientation == Orientation::NoTransforms {
             return self;
