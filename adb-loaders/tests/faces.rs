@@ -131,7 +131,7 @@ fn the_largest_face_is_embedded_as_its_region_is() {
         let Some(wanted) = picture.vector else { continue };
         let bytes = read(&picture.file);
         let square = found(embedder.prepare_face(&bytes, NoFace::Fail, None).unwrap());
-        let vector = embedder.embed_images(&[square.clone()]).unwrap().remove(0);
+        let vector = embedder.embed_images(std::slice::from_ref(&square)).unwrap().remove(0);
         let nearness = cosine(&vector, &wanted);
         assert!(nearness > 0.9999, "{}: {nearness}", picture.file);
         let area = detector.detect(&decode(&bytes, MAX_DECODED_BYTES).unwrap()).unwrap()[0].rect();

@@ -1,6 +1,10 @@
 //! `embedders reembed`, `embedders enrich` and `embedders claim`: what is stored already.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use adb::{
     Dialect, ModelSchema,
@@ -126,7 +130,7 @@ impl Claim {
     }
 }
 
-fn open(directory: &PathBuf) -> anyhow::Result<Arc<dyn Database>> {
+pub(crate) fn open(directory: &Path) -> anyhow::Result<Arc<dyn Database>> {
     // What is looked at must be there: opening would make it.
     if !directory.is_dir() {
         bail!("there is no database at {}", directory.display());

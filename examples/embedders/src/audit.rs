@@ -1,13 +1,15 @@
 //! `embedders audit`
 
+use std::path::PathBuf;
+
 use adb::embedders::{Cache, audit::Audit as Auditor};
 use clap::Args;
 
 /// Say which bundle made the vectors of a set, and how it prepared the pictures
 #[derive(Args)]
 pub(crate) struct Audit {
-    /// The database: a directory, or an address.
-    database: String,
+    /// The database's directory.
+    database: PathBuf,
     /// The descriptor set.
     set: String,
     /// A bundle that may have made it: a name, or a directory; may be given more than once. All
@@ -26,7 +28,7 @@ impl Audit {
         for name in &self.embedders {
             audit = audit.bundle(chooser.bundle(name)?);
         }
-        let db = adb::connect(&self.database)?;
+        let db = crate::again::open(&self.database)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let findings = runtime.block_on(audit.run(&*db, &Cache::from_env()?))?;
         println!("{findings}");

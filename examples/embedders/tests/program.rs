@@ -59,6 +59,7 @@ fn what_can_t_be_had_says_why() {
         (&["fetch", "facenet-512"], "run `embedders init DIR --name facenet-512`"),
         (&["embed", "./nowhere", "--text", "naan"], "no bundle.json"),
         (&["audit", "./no-such-parent/db", "photos", "--embedder", "./nowhere"], "no bundle.json"),
+        (&["audit", "./no-such-parent/db", "photos"], "there is no database at"),
     ] {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));

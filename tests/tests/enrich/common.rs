@@ -116,12 +116,12 @@ impl Embedder for Hashes {
             _ => Ok(PreparedImage(self.of(encoded, region).into())),
         }
     }
-    fn embed_images(&self, images: Vec<PreparedImage>) -> Result<Vec<Vec<f32>>, EmbedError> {
+    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
         let batch = self.batches.fetch_add(1, Ordering::Relaxed);
         if let Some(before) = &self.before {
             before(batch);
         }
-        Ok(images.into_iter().map(|image| image.0.into_vec()).collect())
+        Ok(images.iter().map(|image| image.0.to_vec()).collect())
     }
     fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
         Ok(texts.iter().map(|text| self.of(text.as_bytes(), None)).collect())
@@ -238,7 +238,7 @@ pub(crate) struct Flaky {
 }
 
 impl Flaky {
-    pub(crate) fn new(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
+    pub(crate) fn over(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
         Arc::new(Self { inner: inner.clone(), requests: AtomicU64::new(0), dies_after })
     }
 }
@@ -251,7 +251,7 @@ impl Database for Flaky {
                 return Err(DbError::transient("gone"));
             }
             if n % 3 == 2 {
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     self.inner.execute(request).await?;
                 }
                 return Err(DbError::transient("try again").with_fate(Fate::Unknown));

@@ -113,7 +113,7 @@ async fn stopping_ends_it_and_another_run_goes_on() {
 async fn passing_failures_are_waited_out() {
     let (_dir, db) = database();
     add_photos(&*db, &(1..=50).collect::<Vec<_>>(), 10).await;
-    let report = enrich::<Photo>(&Flaky::new(&db, u64::MAX), Hashes::new()).await;
+    let report = enrich::<Photo>(&Flaky::over(&db, u64::MAX), Hashes::new()).await;
     // What was applied without an answer is found by the second attempt.
     assert_eq!((report.rows, report.updated + report.existed), (50, 50), "{report}");
     assert_one_each(&*db, "looks", 50).await;
@@ -123,7 +123,7 @@ async fn passing_failures_are_waited_out() {
 async fn a_database_that_stays_away_leaves_every_object_with_an_outcome() {
     let (_dir, db) = database();
     add_photos(&*db, &(1..=100).collect::<Vec<_>>(), 10).await;
-    let report = enrich::<Photo>(&Flaky::new(&db, 24), Hashes::new()).await;
+    let report = enrich::<Photo>(&Flaky::over(&db, 24), Hashes::new()).await;
     assert!(report.rows < 100 && report.exit_code() == 1, "{report}");
     assert!(report.to_string().contains("run it again"), "{report}");
     let rest = enrich::<Photo>(&db, Hashes::new()).await;

@@ -133,10 +133,10 @@ async fn failures_stops_and_absences_are_gone_on_from() {
     let first = run(&db, stopping).stop_on(stop);
     let first = first.reembed(Reembed::new("looks", "looks_2")).await.unwrap();
     assert!(first.stopped && first.added > 0 && first.rows < 120, "{first}");
-    let away = reembed(&Flaky::new(&db, 20), Hashes::named("second")).await;
+    let away = reembed(&Flaky::over(&db, 20), Hashes::named("second")).await;
     assert_eq!(away.exit_code(), 1, "{away}");
     let second = Hashes::named("second").unreadable("photo 99.");
-    let report = reembed(&Flaky::new(&db, u64::MAX), second).await;
+    let report = reembed(&Flaky::over(&db, u64::MAX), second).await;
     assert_eq!((report.rows, report.failed), (120, 1), "{report}");
     assert!(report.failures[0].to_string().contains("looks of "), "{report}");
     let (a, b) =
