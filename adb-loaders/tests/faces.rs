@@ -162,6 +162,25 @@ fn a_region_of_everything_is_the_picture_and_one_outside_is_refused() {
 }
 
 #[test]
+fn boxes_that_reach_beyond_the_picture_end_with_it() {
+    let embedder = open(fixture());
+    let bytes = read("wide.png");
+    // Of 121 × 83 pixels; rounding must not carry the end of a box beyond them.
+    for n in 1..40 {
+        let (x, y) = (121 - 3 * n, 83 - 2 * n);
+        for area in [
+            Rect { x, y, width: 3 * n, height: 2 * n },
+            Rect { x, y, width: 500, height: 500 },
+            Rect { x: -n, y: -2 * n, width: 2 * n + 1, height: 3 * n },
+            Rect { x, y: -7, width: 2 * n, height: 333 },
+        ] {
+            let square = embedder.prepare_image(&bytes, Some(area));
+            assert!(square.is_ok(), "{area:?}: {square:?}");
+        }
+    }
+}
+
+#[test]
 fn a_picture_without_a_face_comes_to_what_was_asked_for() {
     let embedder = open(fixture());
     let bytes = read("gray.png");

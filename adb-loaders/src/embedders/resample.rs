@@ -80,6 +80,7 @@ pub(super) fn resample(
     let (left, wide) = across.span();
     let (top, high) = down.span();
     let (left, top) = (left - f64::from(columns.start), top - f64::from(rows.start));
+    let (wide, high) = (fitting(left, wide, width), fitting(top, high, height));
     let (mut between, first, second) = if columns_first(across, down) {
         (
             TypedImage::new(width, down.length),
@@ -103,6 +104,16 @@ pub(super) fn resample(
         resizer.resize_typed(&between, &mut cut, &second).map_err(|e| explain(&e))
     })?;
     Ok(cut.pixels().iter().flat_map(|pixel| pixel.0.map(|value| value.min(255) as u8)).collect())
+}
+
+/// A length that ends within so many pixels. Rounding can carry what ends with the picture a hair
+/// beyond it, which the library refuses.
+fn fitting(start: f64, length: f64, pixels: u32) -> f64 {
+    let mut length = length.min(f64::from(pixels) - start);
+    while start + length > f64::from(pixels) {
+        length = length.next_down();
+    }
+    length
 }
 
 /// Whether Pillow 13.0 scales along the columns first: where more than twice as many rows as columns
