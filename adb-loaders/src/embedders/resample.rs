@@ -44,10 +44,7 @@ impl Cut {
 
     /// Start and length, in the pixels before scaling.
     fn span(self) -> (f64, f64) {
-        let (from, scale) = (f64::from(self.from), self.scale());
-        // Not beyond the picture, however the numbers were rounded.
-        let start = (self.start * scale).clamp(0.0, from);
-        (start, (f64::from(self.length) * scale).min(from - start))
+        (self.start * self.scale(), f64::from(self.length) * self.scale())
     }
 
     /// The pixels before scaling that a filter of this reach looks at, and a few more.
