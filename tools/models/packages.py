@@ -86,13 +86,20 @@ def kept(names):
 
 
 def if_kept(names):
-    """Puts packages on the path if the cache has them at the pinned versions; installs nothing."""
+    """Puts packages on the path if the cache has them at the pinned versions; installs nothing.
+
+    Of several folders the one with the fewest others. One with the package `onnxruntime` only where
+    that is wanted: it would hide the script of that name.
+    """
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     wanted = {_pin(name)[0].replace("==", "") for name in names}
-    for directory in sorted((cache_root() / "python").glob(f"{version}-*")):
-        if wanted <= set(directory.name.split("-")[1:]):
-            _admit(directory)
-            return
+    hides = {_pin("onnxruntime")[0].replace("==", "")} - wanted
+    having = {directory: set(directory.name.split("-")[1:])
+              for directory in sorted((cache_root() / "python").glob(f"{version}-*"))}
+    fitting = [directory for directory, packages in having.items()
+               if wanted <= packages and not hides & packages]
+    if fitting:
+        _admit(min(fitting, key=lambda directory: len(having[directory])))
 
 
 def main():

@@ -29,6 +29,23 @@ class Directory(unittest.TestCase):
         self.root = pathlib.Path(folder.name)
 
 
+class Kept(Directory):
+    def test_the_fewest_other_packages_and_none_that_hides_a_script(self):
+        version = ".".join(map(str, packages.sys.version_info[:2]))
+        lz4, numpy, runtime, tokens = (
+            packages._pin(name)[0].replace("==", "")
+            for name in ("lz4", "numpy", "onnxruntime", "tokenizers"))
+        for names in ([lz4, numpy, tokens], [numpy, tokens], [numpy, runtime]):
+            (self.root / "python" / f"{version}-{'-'.join(names)}").mkdir(parents=True)
+        with (unittest.mock.patch.dict("os.environ", {"ADB_CACHE_DIR": str(self.root)}),
+              unittest.mock.patch("packages._admit") as admitted):
+            packages.if_kept(["numpy"])
+            packages.if_kept(["numpy", "onnxruntime"])
+            packages.if_kept(["h5py"])
+        taken = [call.args[0].name for call in admitted.call_args_list]
+        self.assertEqual(taken, [f"{version}-{numpy}-{tokens}", f"{version}-{numpy}-{runtime}"])
+
+
 class Sizes(Directory):
     def test_sizes_are_for_people(self):
         self.assertEqual(common.size(0), "0.0 kB")
