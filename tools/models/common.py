@@ -3,6 +3,7 @@
 Standard library only, and cheap to import: a script must be able to say "already there" at once.
 """
 
+import argparse
 import contextlib
 import hashlib
 import json
@@ -252,3 +253,18 @@ def build_bundle(name, force, about, build):
                 print(f"{name}: {target} ({size(tree_size(target))})")
                 return
     print(f"{name} is already there: {target} ({size(tree_size(target))})")
+
+
+def main_of_builder(script, description, name, about, build, more=()):
+    """The whole command line of a script that builds one bundle, with `build_bundle`.
+
+    `script`: its file's name; `more`: further examples for its help.
+    """
+    examples = [f"python3 tools/models/{script}",
+                f"python3 tools/models/{script} --force     build it anew", *more]
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n" + "".join(f"  {example}\n" for example in examples))
+    parser.add_argument("--force", action="store_true", help="build even if it is there")
+    options = parser.parse_args()
+    build_bundle(name, options.force, about, build)

@@ -5,10 +5,9 @@ FaceNet's network (Inception-ResNet-v1, 128 components) and a face detector (MTC
 of weights and 40 MB of tools come down; the tools are removed afterwards.
 """
 
-import argparse
 import shutil
 
-from common import build_bundle, file_entries, run, size, step, write_json
+from common import file_entries, main_of_builder, run, size, step, write_json
 import face_sources
 import packages
 
@@ -88,14 +87,7 @@ def write(result, folder):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-               "  python3 tools/models/facenet.py\n"
-               "  python3 tools/models/facenet.py --force     build it anew\n")
-    parser.add_argument("--force", action="store_true", help="build even if it is there")
-    options = parser.parse_args()
-    build_bundle(NAME, options.force, face_sources.TOTAL, build)
+    main_of_builder("facenet.py", __doc__, NAME, face_sources.TOTAL, build)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ paragraphs of English. About 84 MB of weights and 50 MB of tools come down; the 
 afterwards.
 """
 
-import argparse
 
-from common import build_bundle, file_entries, run, size, step, write_json
+from common import file_entries, main_of_builder, run, size, step, write_json
 import packages
 import sources
 
@@ -59,14 +58,7 @@ def build(result, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-               "  python3 tools/models/minilm.py\n"
-               "  python3 tools/models/minilm.py --force     build it anew\n")
-    parser.add_argument("--force", action="store_true", help="build even if it is there")
-    options = parser.parse_args()
-    build_bundle(NAME, options.force, sources.total("text"), build)
+    main_of_builder("minilm.py", __doc__, NAME, sources.total("text"), build)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ what that costs. Its vectors mean nothing: nothing that it finds is worth anythi
 the real one. 1.5 MB and the tools to build with come down; it takes 600 MB of disk.
 """
 
-import argparse
 import shutil
 
-from common import build_bundle, file_entries, run, size, step, write_json
+from common import file_entries, main_of_builder, run, size, step, write_json
 import packages
 import sources
 
@@ -69,15 +68,7 @@ def manifest(result):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-               "  python3 tools/models/random_clip.py\n"
-               "  python3 tools/models/random_clip.py --force     draw it anew\n")
-    parser.add_argument("--force", action="store_true", help="build even if it is there")
-    options = parser.parse_args()
-
-    build_bundle(NAME, options.force, sources.total("classes"), build)
+    main_of_builder("random_clip.py", __doc__, NAME, sources.total("classes"), build)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ vector is the weighted mean of the text vectors of the ImageNet classes that a c
 it. About 108 MB of weights and 50 MB of tools come down; the tools are removed afterwards.
 """
 
-import argparse
 import shutil
 
-from common import build_bundle, file_entries, run, size, step, write_json
+from common import file_entries, main_of_builder, run, size, step, write_json
 import packages
 import sources
 
@@ -94,16 +93,8 @@ def build(result, scratch):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-               "  python3 tools/models/starter.py\n"
-               "  python3 tools/models/starter.py --force     build it anew\n"
-               "  ADB_CACHE_DIR=cache python3 tools/models/starter.py\n")
-    parser.add_argument("--force", action="store_true", help="build even if it is there")
-    options = parser.parse_args()
-
-    build_bundle(NAME, options.force, sources.TOTAL, build)
+    main_of_builder("starter.py", __doc__, NAME, sources.TOTAL, build,
+                    more=["ADB_CACHE_DIR=cache python3 tools/models/starter.py"])
 
 
 if __name__ == "__main__":
