@@ -1,7 +1,7 @@
 //! Models, an embedder of hashes, and databases as other programs fill them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher},
     path::Path,
     sync::{
@@ -229,17 +229,24 @@ pub(crate) async fn enrich<M: DataModel>(db: &Arc<dyn Database>, embedder: Hashe
 
 pub(crate) const DIALECTS: [Dialect; 2] = [Dialect::Classic, Dialect::Expression];
 
-/// Fails every third request in a passing way, every other of them after it was applied.
+/// Fails every third request in a passing way, none twice, every other of them after it was applied.
 pub(crate) struct Flaky {
     pub(crate) inner: Arc<dyn Database>,
     pub(crate) requests: AtomicU64,
     /// Fails for good after so many requests.
     pub(crate) dies_after: u64,
+    /// What has failed once: with several writers, chance would have one fail as often as it tries.
+    failed: Mutex<HashSet<Bytes>>,
 }
 
 impl Flaky {
     pub(crate) fn over(inner: &Arc<dyn Database>, dies_after: u64) -> Arc<dyn Database> {
-        Arc::new(Self { inner: inner.clone(), requests: AtomicU64::new(0), dies_after })
+        Arc::new(Self {
+            inner: inner.clone(),
+            requests: AtomicU64::new(0),
+            dies_after,
+            failed: Mutex::default(),
+        })
     }
 }
 
@@ -250,7 +257,8 @@ impl Database for Flaky {
             if n >= self.dies_after {
                 return Err(DbError::transient("gone"));
             }
-            if n % 3 == 2 {
+            let unlucky = n % 3 == 2;
+            if unlucky && self.failed.lock().unwrap().insert(request.commands.clone()) {
                 if n.is_multiple_of(2) {
                     self.inner.execute(request).await?;
                 }
