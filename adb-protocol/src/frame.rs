@@ -1,5 +1,7 @@
 //! The length before each message: four bytes, little endian, of what follows.
 
+use bytes::BytesMut;
+
 use crate::Error;
 
 /// Bytes of the length.
@@ -31,6 +33,45 @@ pub fn length(header: [u8; HEADER], limit: usize) -> Result<usize, Error> {
         .ok_or(Error::TooLong { announced: u64::from(announced), limit: limit as u64 })
 }
 
+/// Bytes of a message that are believed in before they have come.
+const TRUSTED: usize = 1 << 20;
+
+/// A message that is being received. Memory is taken as bytes come, until there are enough to
+/// believe the rest of what was announced.
+#[derive(Debug)]
+pub struct Payload {
+    bytes: BytesMut,
+    length: usize,
+}
+
+impl Payload {
+    /// Nothing yet of a message of that length.
+    #[must_use]
+    pub fn new(length: usize) -> Self {
+        Self { bytes: BytesMut::with_capacity(length.min(TRUSTED)), length }
+    }
+
+    /// How many bytes are still to come.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.length.saturating_sub(self.bytes.len())
+    }
+
+    /// Where the next bytes go; it has room for some at least.
+    pub fn room(&mut self) -> &mut BytesMut {
+        if self.bytes.len() == self.bytes.capacity() {
+            self.bytes.reserve(self.missing());
+        }
+        &mut self.bytes
+    }
+
+    /// What has come, which can be more than was announced.
+    #[must_use]
+    pub fn into_bytes(self) -> BytesMut {
+        self.bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +84,17 @@ mod tests {
         assert_eq!(error, Error::TooLong { announced: 65, limit: 64 });
         assert!(length([255; 4], DEFAULT_LIMIT).is_err());
         assert!(header(usize::MAX).is_err());
+    }
+
+    #[test]
+    fn memory_is_taken_as_bytes_come() {
+        let mut payload = Payload::new(100 << 20);
+        assert!(payload.room().capacity() < 2 << 20);
+        payload.room().extend_from_slice(&[7; 100]);
+        assert_eq!(payload.missing(), (100 << 20) - 100);
+        let filled = payload.room().capacity();
+        payload.room().resize(filled, 7);
+        assert!(payload.room().capacity() >= 100 << 20);
+        assert_eq!(payload.into_bytes().len(), filled);
     }
 }

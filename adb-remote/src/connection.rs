@@ -8,7 +8,7 @@ use std::{
 };
 
 use adb_protocol::{Hello, Message, Protocols, frame};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
@@ -19,9 +19,6 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::Error;
-
-/// Bytes of an answer that are believed in before they have come.
-const TRUSTED: usize = 1 << 20;
 
 /// What a connection needs to come about.
 pub(crate) struct Target {
@@ -140,16 +137,14 @@ impl Connection {
     }
 
     async fn receive(&mut self, length: usize) -> io::Result<Bytes> {
-        let mut payload = BytesMut::with_capacity(length.min(TRUSTED));
-        while payload.len() < length {
-            if payload.len() == payload.capacity() {
-                payload.reserve(length - payload.len());
-            }
+        let mut payload = frame::Payload::new(length);
+        while payload.missing() > 0 {
             // Nothing follows an answer before the next request.
-            if self.read_buf(&mut payload).await? == 0 {
+            if self.read_buf(payload.room()).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        let payload = payload.into_bytes();
         match payload.len() == length {
             true => Ok(payload.freeze()),
             false => {

@@ -3,7 +3,7 @@
 use std::{future::Future, io, time::Duration};
 
 use adb_protocol::{Error as WireError, Hello, Message, Protocols, frame};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
@@ -12,9 +12,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
-
-/// Bytes of a message that are believed in before they have come.
-const TRUSTED: usize = 1 << 20;
 
 /// Why a connection ended before its time. None of it is an error of the server.
 #[derive(Debug, thiserror::Error)]
@@ -87,14 +84,14 @@ where
     while let Some(header) = next_header(&mut stream, setup).await? {
         let length = frame::length(header, limits.message)?;
         let _room = service.room(length).await;
-        let payload = receive(&mut stream, length, limits.arrival).await?;
+        let payload = receive(&mut stream, length, limits.patience(length)).await?;
         service.metrics().received(frame::HEADER + length);
         let (json, blobs) = service.answer(Message::decode(&payload)?).await;
         drop(payload);
         let answer = Message { json, blobs, token: None }.encode(limits.message)?;
         service.metrics().sent(answer.length());
         // A client that takes nothing must not hold its room for ever.
-        let time = patience(limits.arrival, answer.length());
+        let time = limits.patience(answer.length());
         within(time, "taking the answer", send(&mut stream, answer.into_pieces())).await??;
     }
     // Says goodbye in TLS; whoever is gone does not hear it.
@@ -126,31 +123,23 @@ where
     Ok(Some(header))
 }
 
-/// Reads a message. Memory is taken as bytes come, until there are enough to believe the rest.
-async fn receive<S>(stream: &mut S, length: usize, arrival: Duration) -> Result<Bytes, Ended>
+/// Reads a message, and nothing of the next one.
+async fn receive<S>(stream: &mut S, length: usize, patience: Duration) -> Result<Bytes, Ended>
 where
     S: AsyncRead + Unpin,
 {
-    let mut payload = BytesMut::with_capacity(length.min(TRUSTED));
+    let mut payload = frame::Payload::new(length);
     let whole = async {
-        while payload.len() < length {
-            let missing = length - payload.len();
-            if payload.len() == payload.capacity() {
-                payload.reserve(missing);
-            }
-            if stream.read_buf(&mut (&mut payload).limit(missing)).await? == 0 {
+        while payload.missing() > 0 {
+            let missing = payload.missing();
+            if stream.read_buf(&mut payload.room().limit(missing)).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
             }
         }
         Ok(())
     };
-    within(patience(arrival, length), "a message", whole).await??;
-    Ok(payload.freeze())
-}
-
-/// `arrival` for each mebibyte that was begun.
-fn patience(arrival: Duration, bytes: usize) -> Duration {
-    arrival.saturating_mul(u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1))
+    within(patience, "a message", whole).await??;
+    Ok(payload.into_bytes().freeze())
 }
 
 /// Writes all pieces, several in one call: the SDK expects a length in one piece.

@@ -17,6 +17,7 @@
 mod accounts;
 mod connection;
 mod error;
+mod files;
 mod metrics;
 mod options;
 mod rest;

@@ -65,6 +65,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// How long so many bytes may take: [`Limits::arrival`] for each mebibyte that is begun.
+    pub(crate) fn patience(&self, bytes: usize) -> Duration {
+        let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
+        self.arrival.saturating_mul(mebibytes)
+    }
+}
+
 impl Options {
     /// The framed protocol on 127.0.0.1, without TLS.
     #[must_use]

@@ -1,7 +1,5 @@
 //! The other transport: `POST /api`, and what operators ask for.
 
-use std::time::Duration;
-
 use adb_protocol::{Message, rest, secrecy::SecretString};
 use axum::{
     Router,
@@ -45,9 +43,7 @@ async fn api(State(service): State<Service>, headers: HeaderMap, form: Multipart
         return (StatusCode::PAYLOAD_TOO_LARGE, told).into_response();
     }
     let _room = service.room(announced).await;
-    let mebibytes = u32::try_from(announced >> 20).unwrap_or(u32::MAX).saturating_add(1);
-    let patience: Duration = limits.arrival.saturating_mul(mebibytes);
-    let message = match timeout(patience, read(&headers, form)).await {
+    let message = match timeout(limits.patience(announced), read(&headers, form)).await {
         Ok(Ok(message)) => message,
         Ok(Err(refusal)) => return refusal,
         Err(_) => return (StatusCode::REQUEST_TIMEOUT, "took too long\n").into_response(),

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, fs,
-    io::{self, Write},
     net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,7 +13,12 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, version},
 };
 
-use crate::Error;
+use crate::{Error, files};
+
+const CERTIFICATE: &str = "certificate.pem";
+const KEY: &str = "key.pem";
+/// For whom the certificate is.
+const NAMES: &str = "certificate-names.txt";
 
 /// A certificate with its key.
 #[derive(Clone)]
@@ -64,11 +68,7 @@ impl Identity {
     /// # Errors
     /// When a name is none, or the files can't be read or written.
     pub fn self_signed(directory: &Path, names: &[String]) -> Result<(Self, PathBuf), Error> {
-        let (certificate, key, listed) = (
-            directory.join("certificate.pem"),
-            directory.join("key.pem"),
-            directory.join("certificate-names.txt"),
-        );
+        let [certificate, key, listed] = [CERTIFICATE, KEY, NAMES].map(|name| directory.join(name));
         let mut all = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         for name in names {
             // Somebody else's address or "any" is no name to connect to.
@@ -81,12 +81,13 @@ impl Identity {
         if !fs::read_to_string(&listed).is_ok_and(|had| had == wanted) {
             let made = rcgen::generate_simple_self_signed(all)
                 .map_err(|e| Error::Crypto(format!("no certificate can be made: {e}")))?;
-            fs::create_dir_all(directory)
-                .map_err(|source| Error::File { path: directory.to_owned(), source })?;
-            write(&key, &made.signing_key.serialize_pem())?;
-            write(&certificate, &made.cert.pem())?;
+            let write = |name, text: &str| {
+                files::replace(directory, name, |file| file.write_all(text.as_bytes()))
+            };
+            write(KEY, &made.signing_key.serialize_pem())?;
+            write(CERTIFICATE, &made.cert.pem())?;
             // Last: without it the others are made anew.
-            write(&listed, &wanted)?;
+            write(NAMES, &wanted)?;
         }
         Ok((Self::from_files(&certificate, &key)?, certificate))
     }
@@ -94,16 +95,6 @@ impl Identity {
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
-}
-
-/// Replaces a file in one step; it is its owner's alone.
-fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
-    let directory = path.parent().ok_or_else(|| failed(io::ErrorKind::InvalidInput.into()))?;
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    Ok(())
 }
 
 #[cfg(test)]

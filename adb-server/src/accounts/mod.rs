@@ -111,15 +111,13 @@ impl Accounts {
     /// When there are none (make them with [`Accounts::create`]), or they can't be read.
     pub fn open(directory: &Path, lifetimes: Lifetimes) -> Result<Self, Error> {
         let store = Store::at(directory);
-        let Some(state) = store.load()? else {
+        let Some((state, key)) = store.load()? else {
             return Err(Error::Account(format!(
                 "there are no accounts yet ({}); make the first with `--init`",
                 store.path().display()
             )));
         };
-        let path = store.path();
-        Self::with(store, state, lifetimes)
-            .ok_or_else(|| Error::Content { path, fault: "its key is damaged".to_owned() })
+        Ok(Self { store, state: Mutex::new(state), key, lifetimes })
     }
 
     /// Makes accounts with one user, `admin`, and answers the password, which is kept nowhere.
@@ -148,18 +146,11 @@ impl Accounts {
                 store.path().display()
             )));
         }
-        let mut state = State::new()?;
+        let (mut state, key) = State::new()?;
         let admin = new_user(Some(password), vec![Role::Admin])?;
         state.users.insert("admin".to_owned(), admin);
         store.save(&state)?;
-        let path = store.path();
-        Self::with(store, state, lifetimes)
-            .ok_or_else(|| Error::Content { path, fault: "its key is damaged".to_owned() })
-    }
-
-    fn with(store: Store, state: State, lifetimes: Lifetimes) -> Option<Self> {
-        let key = state.signing_key()?;
-        Some(Self { store, state: Mutex::new(state), key, lifetimes })
+        Ok(Self { store, state: Mutex::new(state), key, lifetimes })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

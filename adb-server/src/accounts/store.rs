@@ -2,8 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use serde::{Deserialize, Serialize};
 
 use super::{Role, random, token::SigningKey};
-use crate::Error;
+use crate::{Error, files};
 
 const FILE: &str = "accounts.json";
 const FORMAT: u32 = 1;
@@ -45,17 +44,15 @@ pub(super) struct State {
 
 impl State {
     /// Nobody, and a key of its own.
-    pub(super) fn new() -> Result<Self, Error> {
-        Ok(Self {
+    pub(super) fn new() -> Result<(Self, SigningKey), Error> {
+        let key: SigningKey = random()?;
+        let state = Self {
             format: FORMAT,
-            signing_key: BASE64.encode(random::<32>()?),
+            signing_key: BASE64.encode(key),
             unassigned: BTreeMap::new(),
             users: BTreeMap::new(),
-        })
-    }
-
-    pub(super) fn signing_key(&self) -> Option<SigningKey> {
-        BASE64.decode(&self.signing_key).ok()?.try_into().ok()
+        };
+        Ok((state, key))
     }
 }
 
@@ -74,8 +71,8 @@ impl Store {
         self.directory.join(FILE)
     }
 
-    /// What is there; none if nothing is.
-    pub(super) fn load(&self) -> Result<Option<State>, Error> {
+    /// What is there, and its key; none if nothing is.
+    pub(super) fn load(&self) -> Result<Option<(State, SigningKey)>, Error> {
         let path = self.path();
         let text = match fs::read(&path) {
             Ok(text) => text,
@@ -91,24 +88,17 @@ impl Store {
         if state.format != FORMAT {
             return Err(fault("written by a newer adb"));
         }
-        if state.signing_key().is_none() {
+        let key = BASE64.decode(&state.signing_key).ok().and_then(|key| key.try_into().ok());
+        let Some(key) = key else {
             return Err(fault("its key is damaged; remove the file and make accounts anew"));
-        }
+        };
         private(&path)?;
-        Ok(Some(state))
+        Ok(Some((state, key)))
     }
 
     /// Replaces what is there: after a power failure it is the old or the new, and whole.
     pub(super) fn save(&self, state: &State) -> Result<(), Error> {
-        let path = self.path();
-        let failed = |source| Error::File { path: path.clone(), source };
-        fs::create_dir_all(&self.directory).map_err(failed)?;
-        // Made with mode 0600.
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory).map_err(failed)?;
-        serde_json::to_writer_pretty(&mut file, state).map_err(|e| failed(e.into()))?;
-        file.flush().and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        file.persist(&path).map_err(|e| failed(e.error))?;
-        sync_directory(&self.directory).map_err(failed)
+        files::replace(&self.directory, FILE, |file| Ok(serde_json::to_writer_pretty(file, state)?))
     }
 }
 
@@ -127,15 +117,5 @@ fn private(path: &Path) -> Result<(), Error> {
 
 #[cfg(not(unix))]
 fn private(_: &Path) -> Result<(), Error> {
-    Ok(())
-}
-
-#[cfg(unix)]
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    fs::File::open(directory)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
