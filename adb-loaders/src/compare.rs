@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use adb_model::{
     Database, Dialect, EmbedError, EmbedInput, Embedder, MediaSource, ModelSchema, ObjectKind,
-    PreparedFace,
+    components,
     enrich::{Lacks, Missing, fetch_blobs},
     ensure::inspect_set,
 };
@@ -113,7 +113,8 @@ pub async fn compare(
             let graph = graph?;
             let input = graph.wanted().map_err(|e| e.to_string())?;
             let (_, _, input) = input.first().ok_or("it was made from nothing that is stored")?;
-            Ok::<_, String>(cosine(&floats(&stored?), &embed(&*embedder, input)?))
+            let stored: Vec<f32> = components(&stored?).collect();
+            Ok::<_, String>(cosine(&stored, &embed(&*embedder, input)?))
         });
         match compared.await.map_err(|e| ErrorKind::Worker(e.to_string()))? {
             Ok(cosine) => comparison.cosines.push(cosine),
@@ -142,23 +143,15 @@ fn embed(embedder: &dyn Embedder, input: &EmbedInput) -> Result<Vec<f32>, String
         EmbedInput::Region(source, rect) => picture(source, Some(*rect))?,
         EmbedInput::Face(source, otherwise) => {
             let bytes = source.loaded().ok_or("the picture was not read")?;
-            match embedder.prepare_face(bytes, *otherwise, None).map_err(|e| e.to_string())? {
-                PreparedFace::Found(image) | PreparedFace::Whole(image) => {
-                    embedder.embed_images(&[image]).map_err(|e| e.to_string())?
-                }
-                _ => return Err(EmbedError::NoFace.to_string()),
-            }
+            let prepared = embedder.prepare_face(bytes, *otherwise, None);
+            let image = prepared.map_err(|e| e.to_string())?.into_image();
+            let image = image.ok_or_else(|| EmbedError::NoFace.to_string())?;
+            embedder.embed_images(&[image]).map_err(|e| e.to_string())?
         }
         EmbedInput::Text(text) => embedder.embed_texts(&[text]).map_err(|e| e.to_string())?,
         other => return Err(format!("nothing can be embedded from {other:?}")),
     };
     vectors.into_iter().next().ok_or_else(|| "the embedder gave no vector".to_owned())
-}
-
-/// Little-endian binary32, as the wire has vectors.
-fn floats(bytes: &[u8]) -> Vec<f32> {
-    let (components, _) = bytes.as_chunks::<4>();
-    components.iter().map(|c| f32::from_le_bytes(*c)).collect()
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {

@@ -1,6 +1,8 @@
 //! A tiny bundle from `tools/fixture`, run by tract: what it must give was computed elsewhere.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod bundles;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -49,16 +51,7 @@ fn tiny(dir: PathBuf) -> OnnxEmbedder {
 
 /// A copy of the fixture with another description.
 fn changed(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(fixture()).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
-    }
-    let path = dir.path().join("bundle.json");
-    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(&mut manifest);
-    fs::write(path, manifest.to_string()).unwrap();
-    dir
+    bundles::changed(&fixture(), change)
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {

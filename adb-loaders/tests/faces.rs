@@ -2,6 +2,8 @@
 //! elsewhere.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod bundles;
+
 use std::{fs, path::PathBuf, sync::Arc};
 
 use adb_loaders::embedders::{
@@ -50,16 +52,7 @@ fn read(file: &str) -> Vec<u8> {
 
 /// A copy of the fixture with another description.
 fn changed(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(fixture()).unwrap() {
-        let path = entry.unwrap().path();
-        fs::copy(&path, dir.path().join(path.file_name().unwrap())).unwrap();
-    }
-    let path = dir.path().join("bundle.json");
-    let mut manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    change(&mut manifest);
-    fs::write(path, manifest.to_string()).unwrap();
-    dir
+    bundles::changed(&fixture(), change)
 }
 
 fn overlap(a: [f32; 4], b: [f32; 4]) -> f32 {

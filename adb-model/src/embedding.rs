@@ -52,6 +52,12 @@ impl<const N: usize> Embedding<N> {
 ///
 /// # Errors
 /// Another length, or a component that is not finite: nearness to such a vector has no meaning.
+/// The components of a vector as the wire has it: little-endian binary32.
+pub fn components(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
+    let (components, _) = bytes.as_chunks::<4>();
+    components.iter().map(|component| f32::from_le_bytes(*component))
+}
+
 pub(crate) fn check_vector(vector: &[f32], dimensions: usize) -> Result<(), EmbeddingError> {
     if vector.len() != dimensions {
         return Err(EmbeddingError::Dimensions { expected: dimensions, got: vector.len() });

@@ -31,6 +31,17 @@ pub enum PreparedFace {
     Skipped,
 }
 
+impl PreparedFace {
+    /// What there is to embed, if there is anything.
+    #[must_use]
+    pub fn into_image(self) -> Option<PreparedImage> {
+        match self {
+            PreparedFace::Found(image) | PreparedFace::Whole(image) => Some(image),
+            PreparedFace::Skipped => None,
+        }
+    }
+}
+
 impl EmbedInput {
     /// The largest face of a picture in place of the picture; other inputs stay as they are.
     #[must_use]

@@ -60,7 +60,7 @@ pub use converted::{
 };
 pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
 pub use embedder::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage};
-pub use embedding::{Embedding, EmbeddingError};
+pub use embedding::{Embedding, EmbeddingError, components};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
 pub use face::{FaceSource, NoFace, PreparedFace};

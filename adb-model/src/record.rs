@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use crate::{MediaSource, ObjectKind, Value, ValueError};
+use crate::{MediaSource, ObjectKind, Value, ValueError, components};
 
 /// An object with what was fetched of it.
 ///
@@ -72,10 +72,9 @@ impl Record {
         }
     }
 
-    /// A descriptor's blob: little-endian binary32, as the wire has vectors.
+    /// A descriptor's blob.
     pub(crate) fn own_vector(&self) -> Option<Arc<[f32]>> {
-        let (components, _) = self.blob.as_ref()?.as_chunks::<4>();
-        Some(components.iter().map(|c| f32::from_le_bytes(*c)).collect())
+        Some(components(self.blob.as_ref()?).collect())
     }
 
     /// Its label, if it has one and that was asked for.

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Error, ErrorKind, Manifest,
     checked::{self, Stamp},
+    manifest::FileEntry,
 };
 
 pub(super) const MANIFEST: &str = "bundle.json";
@@ -146,6 +147,15 @@ impl Bundle {
     pub(super) fn verified_anew(&self, name: &str) -> Result<PathBuf, Error> {
         checked::forget(&self.dir, name);
         self.verified(name)
+    }
+}
+
+impl FileEntry {
+    /// What there is to say of a file.
+    pub(super) fn of(path: &Path) -> Result<Self, Error> {
+        let io = |e| Error::io(path, e);
+        let bytes = fs::metadata(path).map_err(io)?.len();
+        Ok(Self { sha256: sha256(path).map_err(io)?, bytes })
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Answer, Constraint, DataModel, Database, Dialect, EmbedError, Embedder, FieldRole, Metric,
-    ModelSchema, NoFace, PreparedFace, Record, Request, SetSpec,
+    ModelSchema, NoFace, Record, Request, SetSpec,
     embedder::only_vector,
     embedding::check_vector,
     ensure::{FilledBy, check_filler, find_set, read_set},
@@ -108,10 +108,10 @@ impl<M: DataModel> Nearest<M> {
             Query::Image(bytes) => {
                 let prepared = match self.face() {
                     None => embedder.prepare_image(bytes, None)?,
-                    Some(otherwise) => match embedder.prepare_face(bytes, otherwise, None)? {
-                        PreparedFace::Found(image) | PreparedFace::Whole(image) => image,
-                        PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
-                    },
+                    Some(otherwise) => embedder
+                        .prepare_face(bytes, otherwise, None)?
+                        .into_image()
+                        .ok_or(EmbedError::NoFace)?,
                 };
                 only_vector(embedder.embed_images(&[prepared])?, embedder)?
             }

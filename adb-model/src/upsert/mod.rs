@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use crate::{
     DataModel, Database, DbError, Dialect, EmbedError, EmbedInput, Embedder, Graph, Lowering,
-    NodeId, PreparedFace, SetSpec,
+    NodeId, SetSpec,
     database::ask,
     embedder::only_vector,
     ensure::{EnsureError, FilledBy, check_fillers},
@@ -208,15 +208,13 @@ impl<'v, M: DataModel> Upsert<'v, M> {
                 }
                 EmbedInput::Face(media, otherwise) => {
                     let bytes = media.loaded().ok_or_else(|| unread(media))?;
-                    match embedder.prepare_face(bytes, *otherwise, None)? {
-                        PreparedFace::Found(image) | PreparedFace::Whole(image) => {
-                            embedder.embed_images(&[image])?
-                        }
-                        PreparedFace::Skipped if plan.leave_out(graph, id) => {
+                    match embedder.prepare_face(bytes, *otherwise, None)?.into_image() {
+                        Some(image) => embedder.embed_images(&[image])?,
+                        None if plan.leave_out(graph, id) => {
                             made -= 1;
                             continue;
                         }
-                        PreparedFace::Skipped => return Err(EmbedError::NoFace.into()),
+                        None => return Err(EmbedError::NoFace.into()),
                     }
                 }
                 EmbedInput::OwnRegion => Vec::new(),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, Node, NodeId,
-    ObjectKind, Relation, Request,
+    ObjectKind, Relation, Request, components,
     database::ask,
     graph::{EDGE_ID, SOURCE_FIELD},
     query::plan::{PROPERTIES, Shape, fetched, find},
@@ -326,9 +326,7 @@ impl Plan {
                 let node = self.reused.iter().copied().find(|n| n.index() == i);
                 if let Some(node) = node.map(|id| graph.node_mut(id)) {
                     if let Some(descriptor) = &mut node.descriptor {
-                        let (components, _) = vector.as_chunks::<4>();
-                        let components = components.iter().map(|c| f32::from_le_bytes(*c));
-                        descriptor.vector = Some(components.collect());
+                        descriptor.vector = Some(components(vector).collect());
                         descriptor.made = true;
                     }
                     node.exists = false;

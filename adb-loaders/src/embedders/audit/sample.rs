@@ -1,6 +1,6 @@
 //! Vectors from all over a set, each with the picture that it stands for.
 
-use adb_model::{Answer, Database, DbError, Rect, Request, ask, ensure::FoundSet};
+use adb_model::{Answer, Database, DbError, Rect, Request, ask, components, ensure::FoundSet};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
@@ -112,10 +112,7 @@ impl Sample {
         let read = || -> Result<Option<Taken>, DbError> {
             let answer = |i| Answer::at(&answers, i);
             let Some(vector) = only(&answer(0)?, &blobs) else { return Ok(None) };
-            let vector: Vec<f32> = vector
-                .chunks_exact(4)
-                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect();
+            let vector: Vec<f32> = components(&vector).collect();
             if vector.len() != self.dimensions {
                 return Err(DbError::permanent(format!(
                     "the database sent a vector of {} components from the set `{}` of {}",

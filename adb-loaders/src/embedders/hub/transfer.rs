@@ -16,9 +16,7 @@ use super::{
     shared::{self, SharedCache},
 };
 use crate::embedders::{
-    Bundle, Cache, Error, ErrorKind, FileEntry, Manifest,
-    bundle::{MANIFEST, sha256},
-    preset::Preset,
+    Bundle, Cache, Error, ErrorKind, FileEntry, Manifest, bundle::MANIFEST, preset::Preset,
 };
 
 /// The making or mending of one bundle.
@@ -131,7 +129,7 @@ impl<'a> Transfer<'a> {
             self.http.download(remote, &partial, tell)?;
             fs::rename(&partial, &target).map_err(|e| Error::io(&target, e))?;
         }
-        let entry = entry(&target)?;
+        let entry = FileEntry::of(&target)?;
         let is_it = match &remote.hash {
             Some(Hash::Sha256(wanted)) => *wanted == entry.sha256,
             Some(hash) => hash.is_of(&target).map_err(|e| Error::io(&target, e))?,
@@ -179,7 +177,7 @@ impl<'a> Transfer<'a> {
             if !target.is_file() {
                 shared::bring(file, &target).map_err(|e| Error::io(&target, e))?;
             }
-            manifest.files.insert(local.into(), entry(&target)?);
+            manifest.files.insert(local.into(), FileEntry::of(&target)?);
         }
         self.finish(&manifest).map(Some)
     }
@@ -237,10 +235,4 @@ impl<'a> Transfer<'a> {
         let _ = fs::remove_dir(&self.stage);
         Ok(())
     }
-}
-
-fn entry(path: &Path) -> Result<FileEntry, Error> {
-    let io = |e| Error::io(path, e);
-    let bytes = fs::metadata(path).map_err(io)?.len();
-    Ok(FileEntry { sha256: sha256(path).map_err(io)?, bytes })
 }

@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     Cache, Device, Error, FORMAT, FileEntry, Manifest, Preset, Runtime,
-    bundle::{MANIFEST, sha256},
+    bundle::MANIFEST,
     session::{Feed, GraphRunner, Opening, Port},
 };
 
@@ -152,10 +152,7 @@ impl Draft {
         let used: Vec<String> = manifest.used().into_iter().map(str::to_owned).collect();
         for file in used {
             let path = dir.join(&file);
-            let io = |e| Error::io(&path, e);
-            let bytes = fs::metadata(&path).map_err(io)?.len();
-            let entry = FileEntry { sha256: sha256(&path).map_err(io)?, bytes };
-            manifest.files.insert(file, entry);
+            manifest.files.insert(file, FileEntry::of(&path)?);
         }
         manifest.check().map_err(fault)?;
         notes.check("`normalize`: vectors are brought to unit length, as most models want it");

@@ -76,9 +76,7 @@ impl Rgb {
         let image = image.into_rgb8();
         Self { width: image.width(), height: image.height(), pixels: image.into_raw() }
     }
-}
 
-impl Rgb {
     pub(super) fn outside(&self, region: Rect) -> EmbedError {
         unreadable(format!(
             "the rectangle of {}×{} pixels at ({}, {}) lies outside of its {}×{} pixels",
