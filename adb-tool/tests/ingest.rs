@@ -10,13 +10,13 @@ use std::{
 use serde_json::{Value as Json, json};
 
 fn cookbook() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/cookbook")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/cookbook")
 }
 
 /// Runs the program with an empty cache and no hub.
 fn ingest(dir: &Path, model: &Path, rows: &Path, more: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ingest-by-model"))
-        .args(["--db", "my.adb", "--model"])
+    Command::new(env!("CARGO_BIN_EXE_adb"))
+        .args(["ingest", "from-json", "--db", "my.adb", "--model"])
         .args([model, rows])
         .args(more)
         .current_dir(dir)
