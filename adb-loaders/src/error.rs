@@ -33,6 +33,17 @@ pub enum ErrorKind {
         /// What is wrong.
         message: String,
     },
+    /// A row is larger than one may be, so that where the next begins can't be told without holding
+    /// it.
+    #[error("{}: row {row} has more than {most} bytes, which is as many as a row may have; mend it (in CSV, look for a quote that is left open), or allow more; rows before it were ingested", path.display())]
+    RowTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The row, counted from 1; 0 for a header.
+        row: u64,
+        /// Bytes that it may have.
+        most: u64,
+    },
     /// A model declares children that nobody makes.
     #[error(
         "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"

@@ -22,5 +22,6 @@ pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
 pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
 pub use source::{
-    CsvSource, FromJson, JsonSource, LoadedRow, RowPlace, Source, SourceRow, ToGraph,
+    CsvObjects, CsvSource, EachObject, FromJson, JsonObjects, JsonSource, LoadedRow, Object,
+    ObjectRow, ObjectSource, ObjectText, RowPlace, Source, SourceRow, ToGraph, Transform,
 };

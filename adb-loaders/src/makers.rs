@@ -120,7 +120,10 @@ impl Makers {
         }
         *graph = builder.finish();
         // Of what was made, some may be identified by bytes that are yet to be read.
-        graph.identify(|source| root.read(source))?;
+        graph.identify(|source| match source.origin().and_then(|o| media.0.get(&o)) {
+            Some(bytes) => Ok(bytes.clone()),
+            None => root.read(source),
+        })?;
         Ok(count)
     }
 }

@@ -8,7 +8,7 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
 use super::{Context, Item};
-use crate::MediaRoot;
+use crate::{MediaRoot, makers::MediaCache};
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.
 pub(super) fn is_needed(schema: &'static ModelSchema) -> bool {
@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
         let started = Instant::now();
         let identified = match context.is_broken() {
             Some(reason) => Err(reason),
-            None => identify(media, &mut item.graph),
+            None => identify(media, &mut item.graph, &item.media),
         };
         context.tally.stages.prepare.add(started.elapsed());
         match identified {
@@ -34,11 +34,12 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
     }
 }
 
-fn identify(media: &MediaRoot, graph: &mut Graph) -> Result<(), String> {
+/// `known`: what the row brought.
+fn identify(media: &MediaRoot, graph: &mut Graph, known: &MediaCache) -> Result<(), String> {
     let mut read: HashMap<String, Bytes> = HashMap::new();
     graph.identify(|source: &MediaSource| match source.origin() {
         None => media.read(source),
-        Some(origin) => match read.get(&origin) {
+        Some(origin) => match known.0.get(&origin).or_else(|| read.get(&origin)) {
             Some(bytes) => Ok(bytes.clone()),
             None => {
                 let bytes = media.read(source)?;

@@ -425,6 +425,14 @@ impl Context {
         lock(&self.fatal).take()
     }
 
+    /// Whether more rows are to be read.
+    fn go_on(&self) -> ControlFlow<()> {
+        match self.stop.is_stopped() || self.is_broken().is_some() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
     /// Why nothing more can be written, for the rows that are still under way.
     fn is_broken(&self) -> Option<String> {
         lock(&self.fatal).as_ref().map(|e| format!("not written: {e}"))
@@ -473,10 +481,19 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
     let mut last = Instant::now();
     let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
         tally.stages.read.add(last.elapsed());
-        tally.row_read(bytes);
         let (at, ignored) = (row.at, row.ignored);
         let builder = GraphBuilder::for_row(row.identity);
-        let graph = row.value.and_then(|value| {
+        let value = match row.value {
+            Ok(Some(value)) => Ok(value),
+            Err(reason) => Err(reason),
+            Ok(None) => {
+                tally.row_left_out(bytes);
+                last = Instant::now();
+                return context.go_on();
+            }
+        };
+        tally.row_read(bytes);
+        let graph = value.and_then(|value| {
             let graph = value.graph_in(builder).map_err(|e| e.to_string())?;
             // Of a row that can't be read, not all keys may have been seen.
             tally.ignored(&ignored);
@@ -500,7 +517,7 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
                     difference: None,
                     known: None,
                     lacking: None,
-                    media: MediaCache::default(),
+                    media: MediaCache(row.media.into_iter().collect()),
                     jobs: Vec::new(),
                     left_out: Vec::new(),
                 };
@@ -514,10 +531,10 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
             }
         };
         last = Instant::now();
-        if context.stop.is_stopped() || context.is_broken().is_some() {
-            return ControlFlow::Break(());
+        match go.is_break() {
+            true => go,
+            false => context.go_on(),
         }
-        go
     });
     if let Err(e) = result {
         context.tally.source_broke(e);

@@ -19,6 +19,7 @@ pub struct Progress {
     source_size: AtomicU64,
     source_read: AtomicU64,
     rows: AtomicU64,
+    left_out: AtomicU64,
     made: AtomicU64,
     without_face: AtomicU64,
     embedded: AtomicU64,
@@ -46,6 +47,8 @@ impl Progress {
         source_read;
         /// Rows read, or stored objects looked at.
         rows;
+        /// Rows that a transform left out; they are not among those read.
+        left_out;
         /// Children made.
         made;
         /// Photos without a face that did not fail.
@@ -159,6 +162,12 @@ impl Tally {
         self.progress.source_read.store(bytes, Ordering::Relaxed);
     }
 
+    /// A transform left a row out.
+    pub(super) fn row_left_out(&self, bytes: u64) {
+        self.progress.left_out.fetch_add(1, Ordering::Relaxed);
+        self.progress.source_read.store(bytes, Ordering::Relaxed);
+    }
+
     /// So many stored objects are to be looked at.
     pub(super) fn begin(&self, objects: u64) {
         self.progress.begin(Some(objects));
@@ -239,6 +248,7 @@ impl Tally {
         kept.failures.sort_by_key(|f| f.at.row);
         Report {
             rows: self.progress.rows(),
+            left_out: self.progress.left_out(),
             added: self.progress.added(),
             existed: self.progress.existed(),
             updated: self.progress.updated(),
@@ -273,6 +283,8 @@ impl Tally {
 pub struct Report {
     /// Rows read, or stored objects looked at. Always the sum of the next four.
     pub rows: u64,
+    /// Rows that a [`Transform`](crate::Transform) left out; they are not among those read.
+    pub left_out: u64,
     /// Rows whose object was added.
     pub added: u64,
     /// Rows whose object was there already, and is as it was.
@@ -357,6 +369,9 @@ impl fmt::Display for Report {
                 "note: no face was found in {} photos; they were embedded whole, or have no descriptor, as the model says",
                 self.without_face
             )?;
+        }
+        if self.left_out > 0 {
+            writeln!(f, "note: {} rows were left out by a transform", self.left_out)?;
         }
         if let Some(first) = &self.first_difference {
             writeln!(

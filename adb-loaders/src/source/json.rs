@@ -1,37 +1,39 @@
 //! JSON arrays and JSON Lines, streamed: memory holds one row, whatever the file's size.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, Read},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
+use adb_model::{ModelSchema, document::LoadedModel};
 use serde::{
     Deserializer as _,
     de::{SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
-use super::{FromJson, LoadedRow, RowPlace, Source, SourceRow, row::without_position};
+use super::{
+    EachObject, FromJson, LoadedRow, MAX_ROW_BYTES, ObjectRow, ObjectSource, ObjectText, RowPlace,
+    Rows,
+    input::Input,
+    lines::{Line, Lines},
+    row::without_position,
+};
 use crate::{Error, ErrorKind, MediaRoot};
 
 /// A `.json` file holding an array of objects, or a `.jsonl`/`.ndjson` file with an object on each
-/// line. Which of the two is told by the first character, not by the name.
+/// line. Which of the two is told by the first character, not by the name; so is whether it is
+/// packed with gzip or Zstandard. `-` is standard input.
 ///
 /// A row of the wrong shape (a missing key, text for a number) costs that row. In an array a fault
 /// of syntax ends the reading, since nothing tells where the next row begins; in JSON Lines it
 /// costs its line.
-#[derive(Debug)]
-pub struct JsonSource<T: FromJson> {
-    file: JsonFile,
-    by: T::By,
-}
+pub type JsonSource<T> = Rows<JsonObjects, T>;
 
 impl<T: FromJson<By = ()>> JsonSource<T> {
     /// Opens a file of rows that a struct is read from.
@@ -39,7 +41,7 @@ impl<T: FromJson<By = ()>> JsonSource<T> {
     /// # Errors
     /// When it can't be read, or begins with neither `[` nor `{`.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
-        Ok(Self { file: JsonFile::open(path.into())?, by: () })
+        Ok(JsonObjects::open(path)?.rows())
     }
 }
 
@@ -49,38 +51,16 @@ impl JsonSource<LoadedRow> {
     /// # Errors
     /// When it can't be read, or begins with neither `[` nor `{`.
     pub fn by_model(path: impl Into<PathBuf>, model: LoadedModel) -> Result<Self, Error> {
-        Ok(Self { file: JsonFile::open(path.into())?, by: model })
+        Ok(ObjectSource::by_model(JsonObjects::open(path)?, model))
     }
 }
 
-impl<T: FromJson> Source for JsonSource<T> {
-    type Row = T;
-
-    fn schema(&self) -> &'static ModelSchema {
-        T::schema(self.by)
-    }
-
-    fn media_root(&self) -> MediaRoot {
-        MediaRoot::beside(&self.file.path)
-    }
-
-    fn size(&self) -> Option<u64> {
-        Some(self.file.size)
-    }
-
-    fn read(self, each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>) -> Result<(), Error> {
-        let by = self.by;
-        self.file.read(&|text, ignored| T::from_json(by, text, ignored), each)
-    }
-}
-
-/// The file, whatever its rows become.
+/// The objects of a JSON array or of JSON Lines: see [`JsonSource`].
 #[derive(Debug)]
-struct JsonFile {
-    path: PathBuf,
-    size: u64,
-    reader: BufReader<File>,
+pub struct JsonObjects {
+    input: Input,
     form: Form,
+    max_row_bytes: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,38 +69,137 @@ enum Form {
     Lines,
 }
 
-impl JsonFile {
-    fn open(path: PathBuf) -> Result<Self, Error> {
-        let fail = |e| Error::source(&path, e);
-        let file = File::open(&path).map_err(fail)?;
-        let size = file.metadata().map_err(fail)?.len();
-        let mut reader = BufReader::with_capacity(1 << 16, file);
-        if reader.fill_buf().map_err(fail)?.starts_with(BOM) {
-            reader.consume(BOM.len());
-        }
-        let form = loop {
-            let buffer = reader.fill_buf().map_err(fail)?;
-            match buffer.iter().position(|b| !b.is_ascii_whitespace()) {
-                // An empty file has no rows, and that is no fault.
-                _ if buffer.is_empty() => break Form::Lines,
-                Some(at) => match buffer[at] {
-                    b'[' => break Form::Array,
-                    b'{' => break Form::Lines,
-                    other => return Err(not_json(&path, other)),
-                },
-                // White space alone so far. Nothing is consumed unless the whole buffer is blank,
-                // and blank lines before the first row are the one thing that line numbers lose.
-                None => {
-                    let n = buffer.len();
-                    reader.consume(n);
-                }
-            }
+impl JsonObjects {
+    /// Opens a file, or standard input: `-`.
+    ///
+    /// # Errors
+    /// When it can't be read, or begins with neither `[` nor `{`.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let mut input = Input::open(path)?;
+        let form = form(&mut *input.reader)
+            .map_err(|e| Error::source(input.path(), e))?
+            .map_err(|other| not_json(input.path(), other))?;
+        Ok(Self { input, form, max_row_bytes: MAX_ROW_BYTES })
+    }
+
+    /// Sets how many bytes a row may have: 64 MiB without it. A longer line of JSON Lines costs
+    /// its row, a longer element ends the reading of an array.
+    #[must_use]
+    pub fn max_row_bytes(mut self, bytes: u64) -> Self {
+        self.max_row_bytes = bytes;
+        self
+    }
+
+    fn read_array(self, each: EachObject<'_>) -> Result<(), Error> {
+        let (path, file, taken) =
+            (self.input.path().to_owned(), self.input.name(), self.input.taken());
+        let position = Position::default();
+        let most = self.max_row_bytes;
+        let counting = Counting { inner: self.input.reader, position: position.clone(), most };
+        let mut stopped = false;
+        let mut last = 0;
+        let mut deserializer = serde_json::Deserializer::from_reader(counting);
+        let rows = Elements {
+            row: 0,
+            each: &mut |row, raw: &RawValue| {
+                last = row;
+                let text = raw.get();
+                let newlines = text.bytes().filter(|b| *b == b'\n').count() as u64;
+                let line = position.lines.load(Ordering::Relaxed) + 1 - newlines;
+                let at = RowPlace { file: file.clone(), row, line: Some(line) };
+                let row = ObjectRow::new(at, Ok(ObjectText::Text(text)));
+                let go = each(row, taken.load(Ordering::Relaxed));
+                stopped = go.is_break();
+                position.row_ended();
+                go
+            },
         };
-        Ok(Self { path, size, reader, form })
+        let result = deserializer.deserialize_seq(rows).and_then(|()| deserializer.end());
+        match result {
+            // Leaving an array in the middle is an error to serde; here it is what was asked for.
+            Err(_) if stopped => Ok(()),
+            Err(_) if position.too_long.load(Ordering::Relaxed) => {
+                Err(ErrorKind::RowTooLong { path, row: last + 1, most }.into())
+            }
+            Err(e) if e.is_io() => Err(Error::source(&path, e.into())),
+            Err(e) => Err(ErrorKind::Syntax {
+                path,
+                line: e.line(),
+                column: e.column(),
+                message: without_position(&e),
+            }
+            .into()),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read_lines(mut self, each: EachObject<'_>) -> Result<(), Error> {
+        let (file, taken) = (self.input.name(), self.input.taken());
+        let mut lines = Lines::new(self.max_row_bytes);
+        let mut row = 0;
+        loop {
+            let (line, read) = lines.next(&mut *self.input.reader);
+            let text = match read.map_err(|e| Error::source(self.input.path(), e))? {
+                Line::End => return Ok(()),
+                Line::Blank => continue,
+                Line::Text(text) => Ok(ObjectText::Text(text)),
+                Line::Fault(reason) => Err(reason),
+            };
+            row += 1;
+            let at = RowPlace { file: file.clone(), row, line: Some(line) };
+            let row = ObjectRow::new(at, text);
+            if each(row, taken.load(Ordering::Relaxed)).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl ObjectSource for JsonObjects {
+    fn media_root(&self) -> MediaRoot {
+        self.input.media_root()
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.input.size()
+    }
+
+    fn read(self, _: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
+        match self.form {
+            Form::Array => self.read_array(each),
+            Form::Lines => self.read_lines(each),
+        }
     }
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What the first character says, or that character if it says nothing.
+fn form(reader: &mut dyn BufRead) -> io::Result<Result<Form, u8>> {
+    if reader.fill_buf()?.starts_with(BOM) {
+        reader.consume(BOM.len());
+    }
+    loop {
+        let buffer = reader.fill_buf()?;
+        match buffer.iter().position(|b| !b.is_ascii_whitespace()) {
+            // An empty file has no rows, and that is no fault.
+            _ if buffer.is_empty() => return Ok(Ok(Form::Lines)),
+            Some(at) => {
+                return Ok(match buffer[at] {
+                    b'[' => Ok(Form::Array),
+                    b'{' => Ok(Form::Lines),
+                    other => Err(other),
+                });
+            }
+            // White space alone so far. Nothing is consumed unless the whole buffer is blank,
+            // and blank lines before the first row are the one thing that line numbers lose.
+            None => {
+                let n = buffer.len();
+                reader.consume(n);
+            }
+        }
+    }
+}
 
 fn not_json(path: &Path, first: u8) -> Error {
     ErrorKind::Syntax {
@@ -135,107 +214,13 @@ fn not_json(path: &Path, first: u8) -> Error {
     .into()
 }
 
-/// Reads a row's text, and names the keys that no field takes.
-type Parse<'a, T> = &'a dyn Fn(&str, &mut Vec<String>) -> Result<T, String>;
-
-/// Takes rows, and how many bytes were read so far.
-type Each<'a, T> = &'a mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>;
-
-impl JsonFile {
-    fn read<T>(self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
-        match self.form {
-            Form::Array => self.read_array(parse, each),
-            Form::Lines => self.read_lines(parse, each),
-        }
-    }
-
-    fn read_array<T>(self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
-        let position = Position::default();
-        let counting = Counting { inner: self.reader, position: position.clone() };
-        let file: Arc<str> = self.path.display().to_string().into();
-        let mut stopped = false;
-        let mut deserializer = serde_json::Deserializer::from_reader(counting);
-        let rows = Rows {
-            row: 0,
-            each: &mut |row, raw: &RawValue| {
-                let text = raw.get();
-                let newlines = text.bytes().filter(|b| *b == b'\n').count() as u64;
-                let line = position.lines.load(Ordering::Relaxed) + 1 - newlines;
-                let at = RowPlace { file: file.clone(), row, line: Some(line) };
-                let go = each(row_of(at, text, parse), position.bytes.load(Ordering::Relaxed));
-                stopped = go.is_break();
-                go
-            },
-        };
-        let result = deserializer.deserialize_seq(rows).and_then(|()| deserializer.end());
-        match result {
-            // Leaving an array in the middle is an error to serde; here it is what was asked for.
-            Err(_) if stopped => Ok(()),
-            Err(e) if e.is_io() => Err(Error::source(&self.path, e.into())),
-            Err(e) => Err(ErrorKind::Syntax {
-                path: self.path,
-                line: e.line(),
-                column: e.column(),
-                message: without_position(&e),
-            }
-            .into()),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn read_lines<T>(mut self, parse: Parse<'_, T>, each: Each<'_, T>) -> Result<(), Error> {
-        let file: Arc<str> = self.path.display().to_string().into();
-        let (mut row, mut line, mut bytes) = (0, 0, 0);
-        let mut buffer = Vec::new();
-        loop {
-            buffer.clear();
-            let n = self
-                .reader
-                .read_until(b'\n', &mut buffer)
-                .map_err(|e| Error::source(&self.path, e))?;
-            if n == 0 {
-                return Ok(());
-            }
-            line += 1;
-            bytes += n as u64;
-            if buffer.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            row += 1;
-            let at = RowPlace { file: file.clone(), row, line: Some(line) };
-            let parsed = match std::str::from_utf8(&buffer) {
-                Ok(text) => row_of(at, text, parse),
-                Err(e) => SourceRow {
-                    identity: row_identity(&at.file, row, &buffer),
-                    at,
-                    value: Err(format!(
-                        "not UTF-8 from byte {} of the line on",
-                        e.valid_up_to() + 1
-                    )),
-                    ignored: Vec::new(),
-                },
-            };
-            if each(parsed, bytes).is_break() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-fn row_of<T>(at: RowPlace, text: &str, parse: Parse<'_, T>) -> SourceRow<T> {
-    let mut ignored = Vec::new();
-    let value = parse(text, &mut ignored);
-    let identity = row_identity(&at.file, at.row, text.as_bytes());
-    SourceRow { at, value, ignored, identity }
-}
-
 /// Hands on each element of an array as it was written.
-struct Rows<'a> {
+struct Elements<'a> {
     row: u64,
     each: &'a mut dyn FnMut(u64, &RawValue) -> ControlFlow<()>,
 }
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de> Visitor<'de> for Elements<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -257,23 +242,37 @@ impl<'de> Visitor<'de> for Rows<'_> {
 struct Position {
     lines: Arc<AtomicU64>,
     bytes: Arc<AtomicU64>,
+    /// Where the last row ended.
+    row_end: Arc<AtomicU64>,
+    too_long: Arc<AtomicBool>,
 }
 
-/// Counts what serde has taken. It takes bytes one by one, so the count is exact to the byte that
-/// it peeks at.
-#[derive(Debug)]
-struct Counting<R> {
-    inner: R,
+impl Position {
+    fn row_ended(&self) {
+        self.row_end.store(self.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+/// Counts what serde has taken, and ends where a row takes more than it may. It takes bytes one by
+/// one, so the count is exact to the byte that it peeks at.
+struct Counting {
+    inner: Box<dyn BufRead + Send>,
     position: Position,
+    most: u64,
 }
 
-impl<R: Read> Read for Counting<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+impl Read for Counting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.position.bytes.fetch_add(n as u64, Ordering::Relaxed);
+        let Position { lines, bytes, row_end, too_long } = &self.position;
+        let all = bytes.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
+        if all - row_end.load(Ordering::Relaxed) > self.most {
+            too_long.store(true, Ordering::Relaxed);
+            return Err(io::Error::other("the row is too long"));
+        }
         let newlines = buffer[..n].iter().filter(|b| **b == b'\n').count() as u64;
         if newlines > 0 {
-            self.position.lines.fetch_add(newlines, Ordering::Relaxed);
+            lines.fetch_add(newlines, Ordering::Relaxed);
         }
         Ok(n)
     }
@@ -283,7 +282,10 @@ impl<R: Read> Read for Counting<R> {
 mod tests {
     use serde::Deserialize;
 
-    use super::{super::row::by_serde, *};
+    use super::{
+        super::{SourceRow, row::by_serde},
+        *,
+    };
 
     #[derive(Debug, Deserialize, PartialEq)]
     struct Dish {
@@ -297,22 +299,30 @@ mod tests {
         name: String,
     }
 
+    fn read(file: JsonObjects, rows: &mut Vec<SourceRow<Dish>>) -> Result<(), Error> {
+        file.read(&ModelSchema::BARE, &mut |row, _| {
+            let mut ignored = Vec::new();
+            let value = row.object.and_then(|object| match object {
+                Some(ObjectText::Text(text)) => by_serde(text, &mut ignored).map(Some),
+                other => panic!("{other:?}"),
+            });
+            let raw = row.unread;
+            rows.push(SourceRow { value, ignored, ..SourceRow::new(row.at, row.identity, raw) });
+            ControlFlow::Continue(())
+        })
+    }
+
     fn rows(text: &[u8]) -> (Vec<SourceRow<Dish>>, Result<(), Error>) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows");
         std::fs::write(&path, text).unwrap();
         let mut rows = Vec::new();
-        let result = JsonFile::open(path).and_then(|file| {
-            file.read(&by_serde::<Dish>, &mut |row, _| {
-                rows.push(row);
-                ControlFlow::Continue(())
-            })
-        });
+        let result = JsonObjects::open(path).and_then(|file| read(file, &mut rows));
         (rows, result)
     }
 
     fn ids(rows: &[SourceRow<Dish>]) -> Vec<Option<u32>> {
-        rows.iter().map(|r| r.value.as_ref().ok().map(|d| d.id)).collect()
+        rows.iter().map(|r| r.value.as_ref().ok().and_then(|d| d.as_ref().map(|d| d.id))).collect()
     }
 
     fn lines(rows: &[SourceRow<Dish>]) -> Vec<Option<u64>> {
@@ -399,9 +409,9 @@ mod tests {
             let path = dir.path().join("rows");
             std::fs::write(&path, text).unwrap();
             let mut n = 0;
-            JsonFile::open(path)
+            JsonObjects::open(path)
                 .unwrap()
-                .read(&by_serde::<Dish>, &mut |_, _| {
+                .read(&ModelSchema::BARE, &mut |_, _| {
                     n += 1;
                     ControlFlow::Break(())
                 })
@@ -412,7 +422,44 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let err = JsonFile::open("no/such.json".into()).unwrap_err();
+        let err = JsonObjects::open("no/such.json").unwrap_err();
         assert!(err.to_string().starts_with("no/such.json: "), "{err}");
+    }
+
+    #[test]
+    fn a_huge_row_is_refused_before_it_is_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let huge = format!("{{\"id\": 2, \"x\": \"{}\"}}", "x".repeat(5000));
+        let path = dir.path().join("rows");
+        std::fs::write(&path, format!("{{\"id\": 1}}\n{huge}\n{{\"id\": 3}}\n")).unwrap();
+        let mut rows = Vec::new();
+        read(JsonObjects::open(&path).unwrap().max_row_bytes(4096), &mut rows).unwrap();
+        assert_eq!(ids(&rows), [Some(1), None, Some(3)]);
+        assert_eq!(lines(&rows), [Some(1), Some(2), Some(3)]);
+        let reason = rows[1].value.as_ref().unwrap_err();
+        assert!(reason.contains("more than the 4096 bytes"), "{reason}");
+
+        std::fs::write(&path, format!("[{{\"id\": 1}}, {huge}, {{\"id\": 3}}]")).unwrap();
+        let mut rows = Vec::new();
+        let file = JsonObjects::open(&path).unwrap().max_row_bytes(4096);
+        let error = read(file, &mut rows).unwrap_err().to_string();
+        assert_eq!(ids(&rows), [Some(1)]);
+        assert!(error.contains("row 2 has more than 4096 bytes"), "{error}");
+    }
+
+    #[test]
+    fn packed_rows_are_the_same_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["[{\"id\": 1},\n {\"id\": 2}]", "{\"id\": 1}\n{\"id\": 2}\n"] {
+            let path = dir.path().join("rows.gz");
+            let file = std::fs::File::create(&path).unwrap();
+            let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+            io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+            packed.finish().unwrap();
+            let mut rows = Vec::new();
+            read(JsonObjects::open(&path).unwrap(), &mut rows).unwrap();
+            assert_eq!(ids(&rows), [Some(1), Some(2)]);
+            assert_eq!(lines(&rows), [Some(1), Some(2)]);
+        }
     }
 }

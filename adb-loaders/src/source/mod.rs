@@ -1,17 +1,25 @@
 //! Sources: where rows come from, one at a time.
 
 mod csv;
+mod input;
 mod json;
+mod lines;
+mod object;
 mod row;
+mod transform;
 
 use std::{fmt, ops::ControlFlow, sync::Arc};
 
-use adb_model::ModelSchema;
+use adb_model::{ModelSchema, graph::row_identity};
+use bytes::Bytes;
 use uuid::Uuid;
 
-pub use csv::CsvSource;
-pub use json::JsonSource;
+pub use csv::{CsvObjects, CsvSource};
+pub use input::MAX_ROW_BYTES;
+pub use json::{JsonObjects, JsonSource};
+pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
 pub use row::{FromJson, LoadedRow, ToGraph};
+pub use transform::{Transform, Transformed, TransformedObjects};
 
 use crate::{Error, MediaRoot};
 
@@ -44,16 +52,59 @@ impl fmt::Display for RowPlace {
 pub struct SourceRow<T> {
     /// Where it stands.
     pub at: RowPlace,
-    /// What it says; an error costs this row alone.
-    pub value: Result<T, String>,
+    /// What it says; an error costs this row alone. Nothing where a [`Transform`] left it out.
+    pub value: Result<Option<T>, String>,
     /// Keys that no field took, such as `ingredients[].grams`.
     pub ignored: Vec<String>,
     /// What identifies the row on the next run, for models without an id of their own: see
     /// [`adb_model::graph::row_identity`].
     pub identity: Uuid,
+    /// The row as text, for whoever keeps it if it fails: JSON, where [`FromJson`] is to read it
+    /// again; as it was written, where it can't be read. Empty for sources that have no such thing.
+    pub raw: Bytes,
+    /// Files that the row brings itself, each by the path or address that its fields name it by:
+    /// they are not looked for anywhere else.
+    pub media: Vec<(String, Bytes)>,
+}
+
+impl<T> SourceRow<T> {
+    /// A row that is identified by where it stands, for sources that have no text.
+    #[must_use]
+    pub fn of(at: RowPlace, value: Result<T, String>) -> Self {
+        let identity = row_identity(&at.file, at.row, &[]);
+        Self { value: value.map(Some), ..Self::new(at, identity, Bytes::new()) }
+    }
+
+    /// A row whose value is still to be said; until then it fails for want of one.
+    #[must_use]
+    pub fn new(at: RowPlace, identity: Uuid, raw: impl Into<Bytes>) -> Self {
+        let value = Err("its source says nothing of it".to_owned());
+        let (ignored, media) = (Vec::new(), Vec::new());
+        Self { at, value, ignored, identity, raw: raw.into(), media }
+    }
 }
 
 /// A stream of rows.
+///
+/// ```
+/// # use std::ops::ControlFlow;
+/// # use adb_loaders::{Error, RowPlace, Source, SourceRow};
+/// # use adb_model::{DataModel, ModelSchema};
+/// struct Counted<T>(std::vec::IntoIter<T>);
+///
+/// impl<T: DataModel + Send + 'static> Source for Counted<T> {
+///     type Row = T;
+///     fn schema(&self) -> &'static ModelSchema { T::SCHEMA }
+///     fn read(self, each: &mut dyn FnMut(SourceRow<T>, u64) -> ControlFlow<()>) -> Result<(), Error> {
+///         for (row, value) in (1..).zip(self.0) {
+///             let at = RowPlace { file: "counted".into(), row, line: None };
+///             if each(SourceRow::of(at, Ok(value)), 0).is_break() { break; }
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+/// Where rows are objects of JSON, an [`ObjectSource`] is shorter still.
 pub trait Source: Send + 'static {
     /// What a row becomes.
     type Row: ToGraph + Send + 'static;
@@ -61,8 +112,10 @@ pub trait Source: Send + 'static {
     /// What its rows are.
     fn schema(&self) -> &'static ModelSchema;
 
-    /// Where relative paths in its rows begin.
-    fn media_root(&self) -> MediaRoot;
+    /// Where relative paths in its rows begin: the working directory unless it says otherwise.
+    fn media_root(&self) -> MediaRoot {
+        MediaRoot::new(".")
+    }
 
     /// Its size in bytes, when that is known: for progress.
     fn size(&self) -> Option<u64> {
@@ -78,4 +131,12 @@ pub trait Source: Send + 'static {
         self,
         each: &mut dyn FnMut(SourceRow<Self::Row>, u64) -> ControlFlow<()>,
     ) -> Result<(), Error>;
+
+    /// Changes, refuses or leaves out rows.
+    fn transform<T: Transform<Self::Row>>(self, transform: T) -> Transformed<Self, T>
+    where
+        Self: Sized,
+    {
+        Transformed::new(self, transform)
+    }
 }

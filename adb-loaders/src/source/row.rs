@@ -6,6 +6,8 @@ use adb_model::{DataModel, Graph, GraphBuilder, ModelError, ModelSchema, documen
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
+use super::Object;
+
 /// A row that the pipeline can bring into a database: any data model, or a [`LoadedRow`].
 pub trait ToGraph {
     /// The row's graph, in a builder that knows the row: see
@@ -35,6 +37,18 @@ pub trait FromJson: ToGraph + Send + Sized + 'static {
     /// # Errors
     /// In words, when the text is no JSON, or the row has not the right shape.
     fn from_json(by: Self::By, text: &str, ignored: &mut Vec<String>) -> Result<Self, String>;
+
+    /// The same for a row that is parsed already.
+    ///
+    /// # Errors
+    /// In words, when the row has not the right shape.
+    fn from_object(
+        by: Self::By,
+        object: Object,
+        ignored: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        Self::from_json(by, &Json::Object(object).to_string(), ignored)
+    }
 }
 
 impl<T: DataModel + DeserializeOwned + Send + 'static> FromJson for T {
@@ -46,6 +60,14 @@ impl<T: DataModel + DeserializeOwned + Send + 'static> FromJson for T {
 
     fn from_json((): (), text: &str, ignored: &mut Vec<String>) -> Result<Self, String> {
         by_serde(text, ignored)
+    }
+
+    fn from_object((): (), object: Object, ignored: &mut Vec<String>) -> Result<Self, String> {
+        let value = serde_ignored::deserialize(Json::Object(object), |path| {
+            ignored.push(key_of(&path));
+        });
+        each_once(ignored);
+        value.map_err(|e| without_position(&e))
     }
 }
 
@@ -60,6 +82,11 @@ impl LoadedRow {
     /// A row, and what it is.
     #[must_use]
     pub fn new(model: LoadedModel, row: Json) -> Self {
+        Self { model, row }
+    }
+
+    fn known(model: LoadedModel, row: Json, ignored: &mut Vec<String>) -> Self {
+        ignored.extend(model.unknown_keys(&row));
         Self { model, row }
     }
 }
@@ -83,8 +110,15 @@ impl FromJson for LoadedRow {
         ignored: &mut Vec<String>,
     ) -> Result<Self, String> {
         let row: Json = serde_json::from_str(text).map_err(|e| without_position(&e))?;
-        ignored.extend(model.unknown_keys(&row));
-        Ok(Self { model, row })
+        Ok(Self::known(model, row, ignored))
+    }
+
+    fn from_object(
+        model: LoadedModel,
+        object: Object,
+        ignored: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        Ok(Self::known(model, Json::Object(object), ignored))
     }
 }
 
@@ -97,9 +131,13 @@ pub(super) fn by_serde<T: DeserializeOwned>(
     let value = serde_ignored::deserialize(&mut deserializer, |path| ignored.push(key_of(&path)))
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|e: serde_json::Error| without_position(&e));
-    ignored.sort();
-    ignored.dedup();
+    each_once(ignored);
     value
+}
+
+fn each_once(keys: &mut Vec<String>) {
+    keys.sort();
+    keys.dedup();
 }
 
 /// `ingredients[].grams`: the same key of every item of a list is one key.

@@ -1,0 +1,285 @@
+//! CSV with a header: each column is a field, each line a row.
+
+mod cell;
+mod columns;
+
+use std::{
+    io::{self, BufRead, Read},
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+};
+
+use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
+use csv::{ByteRecord, ReaderBuilder, StringRecord};
+
+use super::{
+    EachObject, FromJson, LoadedRow, MAX_ROW_BYTES, ObjectRow, ObjectSource, ObjectText, RowPlace,
+    Rows, input::Input,
+};
+use crate::{Error, ErrorKind, MediaRoot};
+use columns::Columns;
+
+/// A `.csv` file whose first line names the fields by their keys.
+///
+/// A field of a nested struct is `outer.inner`, one of a single child `child.field`. Several
+/// children are JSON in one cell, or columns `ingredients[0].name`, `ingredients[1].name`, or lists
+/// in one column `ingredients[].name` (a JSON array, or items with `|` between). A cell is read as
+/// its field's type says: numbers, `true` and `false`, text and paths as they are; vectors, places
+/// in pictures, JSON and children as JSON. An empty cell is absent, but for a text that can't be
+/// absent, which is then empty. A line of the wrong length costs that row.
+///
+/// What stands between cells is seen from the header (`,`, `;`, tab or `|`); `.tsv` files have
+/// tabs. The file may be packed with gzip or Zstandard; `-` is standard input.
+pub type CsvSource<T> = Rows<CsvObjects, T>;
+
+impl<T: FromJson<By = ()>> CsvSource<T> {
+    /// Opens a file of rows that a struct is read from.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Ok(CsvObjects::open(path)?.rows())
+    }
+
+    /// The same with another byte between cells, such as `b'\t'`.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn with_delimiter(path: impl Into<PathBuf>, delimiter: u8) -> Result<Self, Error> {
+        Ok(CsvObjects::open(path)?.delimiter(delimiter).rows())
+    }
+}
+
+impl CsvSource<LoadedRow> {
+    /// Opens a file of rows that a document describes.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn by_model(path: impl Into<PathBuf>, model: LoadedModel) -> Result<Self, Error> {
+        Ok(ObjectSource::by_model(CsvObjects::open(path)?, model))
+    }
+}
+
+/// The objects of a CSV file: see [`CsvSource`].
+///
+/// ```no_run
+/// # use adb_loaders::{CsvObjects, CsvSource, ObjectSource};
+/// # use adb_model::DataModel;
+/// # fn example<Dish: DataModel + serde::de::DeserializeOwned + Send + 'static>() -> Result<(), adb_loaders::Error> {
+/// let dishes: CsvSource<Dish> =
+///     CsvObjects::open("dishes.csv.gz")?.map("Dish name", "name").delimiter(b';').rows();
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct CsvObjects {
+    input: Input,
+    delimiter: Option<u8>,
+    map: Vec<(String, String)>,
+    list_separator: char,
+    max_row_bytes: u64,
+}
+
+impl CsvObjects {
+    /// Opens a file, or standard input: `-`.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        Ok(Self {
+            input: Input::open(path)?,
+            delimiter: None,
+            map: Vec::new(),
+            list_separator: '|',
+            max_row_bytes: MAX_ROW_BYTES,
+        })
+    }
+
+    /// Sets the byte between cells; without it, the header tells.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// Reads a column as another key: `map("Dish name", "name")`. An empty key leaves the column
+    /// out.
+    #[must_use]
+    pub fn map(mut self, column: impl Into<String>, key: impl Into<String>) -> Self {
+        self.map.push((column.into(), key.into()));
+        self
+    }
+
+    /// Sets what stands between the items of a list in one cell; `|` without it.
+    #[must_use]
+    pub fn list_separator(mut self, separator: char) -> Self {
+        self.list_separator = separator;
+        self
+    }
+
+    /// Sets how many bytes a row may have: 64 MiB without it. A longer one, as a quote makes it
+    /// that is left open, ends the reading.
+    #[must_use]
+    pub fn max_row_bytes(mut self, bytes: u64) -> Self {
+        self.max_row_bytes = bytes;
+        self
+    }
+
+    /// What stands between cells: what makes most columns known to the model, then what makes most
+    /// columns.
+    fn sniff(&mut self, schema: &'static ModelSchema) -> Result<u8, Error> {
+        if let Some(delimiter) = self.delimiter {
+            return Ok(delimiter);
+        }
+        let name = self.input.path().to_string_lossy().to_ascii_lowercase();
+        let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+        if name.ends_with(".tsv") || name.ends_with(".tab") {
+            return Ok(b'\t');
+        }
+        let Self { input, map, list_separator, .. } = self;
+        let path = input.path().to_owned();
+        let first = input.reader.fill_buf().map_err(|e| Error::source(&path, e))?;
+        let fit = |delimiter: u8| {
+            let mut reader =
+                ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(first);
+            let mut header = StringRecord::new();
+            let _ = reader.read_record(&mut header);
+            let columns = Columns::new(&header, schema, map, *list_separator);
+            (columns.map_or(0, |columns| columns.known()), header.len())
+        };
+        // Of equals the last is taken.
+        let best = [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| fit(delimiter));
+        Ok(best.unwrap_or(b','))
+    }
+}
+
+impl ObjectSource for CsvObjects {
+    fn media_root(&self) -> MediaRoot {
+        self.input.media_root()
+    }
+
+    fn size(&self) -> Option<u64> {
+        self.input.size()
+    }
+
+    fn read(mut self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
+        let delimiter = self.sniff(schema)?;
+        let (path, file, taken) =
+            (self.input.path().to_owned(), self.input.name(), self.input.taken());
+        let most = self.max_row_bytes;
+        let guarded = Guarded { inner: self.input.reader, most, ..Guarded::of_nothing() };
+        // A line of another length is the row's matter, not the file's.
+        let mut reader =
+            ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(guarded);
+        let fail = |e, too_long, row| match too_long {
+            true => ErrorKind::RowTooLong { path: path.clone(), row, most }.into(),
+            false => broken(&path, e),
+        };
+        if let Err(e) = reader.headers() {
+            return Err(fail(e, reader.get_ref().too_long, 0));
+        }
+        let header = reader.headers().map_err(|e| fail(e, false, 0))?;
+        let columns = Columns::new(header, schema, &self.map, self.list_separator)
+            .map_err(|message| syntax(&path, 1, message))?;
+        let mut record = ByteRecord::new();
+        let mut row = 0;
+        loop {
+            reader.get_mut().row_start = reader.position().byte();
+            row += 1;
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(e) => return Err(fail(e, reader.get_ref().too_long, row)),
+            }
+            let line = Some(first_line(&reader, &record));
+            let object = columns.object(&record).map(ObjectText::Object);
+            let identity = row_identity(&file, row, &spelled(&record));
+            let at = RowPlace { file: file.clone(), row, line };
+            let mut row = ObjectRow::identified(at, object, identity);
+            if row.object.is_err() {
+                row.unread = as_written(&record).into();
+            }
+            if each(row, taken.load(Ordering::Relaxed)).is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What a record says, for its identity: cells with a byte between that no text needs.
+fn spelled(record: &ByteRecord) -> Vec<u8> {
+    record.iter().collect::<Vec<_>>().join(&0x1f)
+}
+
+/// A record that is no row, for who mends it: its cells, with quotes where they need some.
+fn as_written(record: &ByteRecord) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    // Writing to memory can't fail.
+    let _ = writer.write_byte_record(record);
+    writer.into_inner().unwrap_or_default()
+}
+
+fn broken(path: &Path, e: csv::Error) -> Error {
+    let line = e.position().map_or(1, csv::Position::line);
+    let message = e.to_string();
+    match e.into_kind() {
+        csv::ErrorKind::Io(e) => Error::source(path, e),
+        _ => syntax(path, line, message),
+    }
+}
+
+fn syntax(path: &Path, line: u64, message: String) -> Error {
+    let line = usize::try_from(line).unwrap_or(usize::MAX);
+    ErrorKind::Syntax { path: path.to_owned(), line, column: 1, message }.into()
+}
+
+/// The line on which a record begins that was just read. What the reader says of where it began is
+/// where the one before ended: before the second half of its `\r\n`, and before blank lines.
+fn first_line(reader: &csv::Reader<Guarded>, record: &ByteRecord) -> u64 {
+    let end = reader.position();
+    let within = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
+    let ended_by_newline = reader.get_ref().before(end.byte()) == Some(b'\n');
+    end.line().saturating_sub(within + u64::from(ended_by_newline)).max(1)
+}
+
+/// Ends where a row takes more than it may, and remembers what it gave last.
+struct Guarded {
+    inner: Box<dyn BufRead + Send>,
+    read: u64,
+    last: Vec<u8>,
+    most: u64,
+    row_start: u64,
+    too_long: bool,
+}
+
+impl Guarded {
+    fn of_nothing() -> Self {
+        let (read, last, most, row_start, too_long) = (0, Vec::new(), 0, 0, false);
+        Self { inner: Box::new(io::empty()), read, last, most, row_start, too_long }
+    }
+
+    /// The byte before a place in what was given last.
+    fn before(&self, place: u64) -> Option<u8> {
+        let back = usize::try_from(self.read - place).ok()?;
+        self.last.iter().rev().nth(back).copied()
+    }
+}
+
+impl Read for Guarded {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // The next read would hold more of one row than it may have.
+        if self.read.saturating_sub(self.row_start) > self.most {
+            self.too_long = true;
+            return Err(io::Error::other("the row is too long"));
+        }
+        let n = self.inner.read(buffer)?;
+        if n > 0 {
+            self.last.clear();
+            self.last.extend_from_slice(&buffer[..n]);
+        }
+        self.read += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests;
