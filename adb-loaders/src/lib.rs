@@ -22,6 +22,7 @@ pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
 pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
 pub use source::{
-    CsvObjects, CsvSource, EachObject, FromJson, JsonObjects, JsonSource, LoadedRow, Object,
-    ObjectRow, ObjectSource, ObjectText, RowPlace, Source, SourceRow, ToGraph, Transform,
+    CsvObjects, CsvSource, DirObjects, EachObject, FromJson, JsonObjects, JsonSource, LoadedRow,
+    Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, Source, SourceRow, ToGraph,
+    Transform,
 };

@@ -1,10 +1,12 @@
 //! Sources: where rows come from, one at a time.
 
 mod csv;
+mod directory;
 mod input;
 mod json;
 mod lines;
 mod object;
+mod plain;
 mod row;
 mod transform;
 
@@ -15,9 +17,11 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 pub use csv::{CsvObjects, CsvSource};
+pub use directory::DirObjects;
 pub use input::MAX_ROW_BYTES;
 pub use json::{JsonObjects, JsonSource};
 pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
+pub use plain::PlainModel;
 pub use row::{FromJson, LoadedRow, ToGraph};
 pub use transform::{Transform, Transformed, TransformedObjects};
 
@@ -28,7 +32,8 @@ use crate::{Error, MediaRoot};
 pub struct RowPlace {
     /// The file, as the user named it; or a stored object.
     pub file: Arc<str>,
-    /// The row, counted from 1; 0 for a stored object, which is in no file.
+    /// The row, counted from 1; 0 for a stored object, which is in no file, and for a file that is
+    /// a row itself.
     pub row: u64,
     /// The line on which it begins, counted from 1, where there are lines.
     pub line: Option<u64>,
