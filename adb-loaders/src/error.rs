@@ -44,6 +44,14 @@ pub enum ErrorKind {
         /// Bytes that it may have.
         most: u64,
     },
+    /// A program that gives or changes rows does not do so.
+    #[error("the command `{command}`: {what}")]
+    Command {
+        /// Its command line.
+        command: String,
+        /// What went wrong.
+        what: String,
+    },
     /// A model declares children that nobody makes.
     #[error(
         "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"

@@ -21,8 +21,12 @@ pub use compare::{Comparison, compare};
 pub use error::{Error, ErrorKind};
 pub use media::MediaRoot;
 pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
+#[cfg(feature = "parquet")]
+pub use source::ParquetObjects;
+#[cfg(feature = "webdataset")]
+pub use source::TarObjects;
 pub use source::{
-    CsvObjects, CsvSource, DirObjects, EachObject, FromJson, JsonObjects, JsonSource, LoadedRow,
-    Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, Source, SourceRow, ToGraph,
-    Transform,
+    CommandObjects, CsvObjects, CsvSource, DirObjects, EachObject, Filtered, FromJson, JsonObjects,
+    JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
+    Source, SourceRow, ToGraph, Transform, shards,
 };

@@ -1,14 +1,20 @@
 //! Sources: where rows come from, one at a time.
 
+mod command;
 mod csv;
 mod directory;
 mod input;
 mod json;
 mod lines;
 mod object;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plain;
 mod row;
+mod shards;
 mod transform;
+#[cfg(feature = "webdataset")]
+mod webdataset;
 
 use std::{fmt, ops::ControlFlow, sync::Arc};
 
@@ -16,14 +22,20 @@ use adb_model::{ModelSchema, graph::row_identity};
 use bytes::Bytes;
 use uuid::Uuid;
 
+pub use command::{CommandObjects, Filtered};
 pub use csv::{CsvObjects, CsvSource};
 pub use directory::DirObjects;
 pub use input::MAX_ROW_BYTES;
 pub use json::{JsonObjects, JsonSource};
 pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
+#[cfg(feature = "parquet")]
+pub use parquet::ParquetObjects;
 pub use plain::PlainModel;
 pub use row::{FromJson, LoadedRow, ToGraph};
+pub use shards::shards;
 pub use transform::{Transform, Transformed, TransformedObjects};
+#[cfg(feature = "webdataset")]
+pub use webdataset::TarObjects;
 
 use crate::{Error, MediaRoot};
 

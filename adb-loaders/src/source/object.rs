@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    FromJson, LoadedRow, RowPlace, Source, SourceRow, Transform, row::without_position,
+    Filtered, FromJson, LoadedRow, RowPlace, Source, SourceRow, Transform, row::without_position,
     transform::TransformedObjects,
 };
 use crate::{Error, MediaRoot};
@@ -148,6 +148,11 @@ pub trait ObjectSource: Sized + Send + 'static {
     /// Changes, refuses or leaves out rows before a model reads them.
     fn transform<T: Transform<Object>>(self, transform: T) -> TransformedObjects<Self, T> {
         TransformedObjects::new(self, transform)
+    }
+
+    /// The same by a program: see [`Filtered`].
+    fn through(self, command_line: impl Into<String>) -> Filtered<Self> {
+        Filtered::new(self, command_line.into())
     }
 }
 

@@ -14,7 +14,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace};
 use crate::{Error, MediaRoot};
 use manifest::Manifest;
-pub(crate) use row::{FileFields, extensions, media_kind};
+use row::FileFields;
+pub(super) use row::{extensions, media_kind};
 use table::{Table, TableFile};
 use walk::{Beside, Found, Root};
 
