@@ -25,7 +25,7 @@ mod server;
 mod service;
 mod tls;
 
-pub use accounts::{Accounts, Lifetimes, Role};
+pub use accounts::{Accounts, Lifetimes, Role, UserDetails};
 pub use error::Error;
 pub use options::{Access, Limits, Options};
 pub use server::Server;

@@ -24,6 +24,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{Instrument as _, info_span};
 
 use crate::{
     Access, Error, Options,
@@ -105,25 +106,27 @@ impl Server {
         let Self { framed, rest, setup, connections } = self;
         let tasks = TaskTracker::new();
         let rest = rest.map(|listener| (listener, rest::router(setup.service.clone())));
-        let framed = accept(framed, &connections, &setup.stop, |stream, permit| {
+        let framed = accept(framed, &connections, &setup.stop, |stream, peer, permit| {
             let setup = setup.clone();
-            tasks.spawn(async move {
+            let conversation = async move {
                 let _open = setup.service.metrics().connected();
                 if let Err(e) = connection::serve(stream, &setup).await {
                     tracing::debug!(reason = %e, "connection ended");
                 }
                 drop(permit);
-            });
+            };
+            tasks.spawn(conversation.instrument(info_span!("connection", %peer)));
         });
         let rest = async {
             let Some((listener, router)) = rest else { return };
-            accept(listener, &connections, &setup.stop, |stream, permit| {
+            accept(listener, &connections, &setup.stop, |stream, peer, permit| {
                 let (setup, router) = (setup.clone(), router.clone());
-                tasks.spawn(async move {
+                let conversation = async move {
                     let _open = setup.service.metrics().connected();
                     serve_rest(stream, &setup, router).await;
                     drop(permit);
-                });
+                };
+                tasks.spawn(conversation.instrument(info_span!("connection", %peer, rest = true)));
             })
             .await;
         };
@@ -167,7 +170,7 @@ async fn accept(
     listener: TcpListener,
     connections: &Arc<Semaphore>,
     stop: &CancellationToken,
-    mut begin: impl FnMut(TcpStream, Option<OwnedSemaphorePermit>),
+    mut begin: impl FnMut(TcpStream, SocketAddr, Option<OwnedSemaphorePermit>),
 ) {
     loop {
         let next = async {
@@ -179,12 +182,12 @@ async fn accept(
             next = next => next,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without either it works as well.
                 let _ = stream.set_nodelay(true);
                 let alive = TcpKeepalive::new().with_time(Duration::from_secs(60));
                 let _ = SockRef::from(&stream).set_tcp_keepalive(&alive);
-                begin(stream, permit);
+                begin(stream, peer, permit);
             }
             // Too many open files, most likely: some will be closed.
             Err(e) => {

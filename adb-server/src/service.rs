@@ -1,6 +1,11 @@
 //! From a message to its answer, whichever way it came.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use adb_model::{Database, Refusal, Request, Response};
 use adb_protocol::{
@@ -89,7 +94,25 @@ impl Service {
 impl Inner {
     async fn answer(&self, message: Message) -> (Outcome, (Bytes, Vec<Bytes>)) {
         let names = names(&message.json);
-        let own = names.iter().flatten().any(|name| is_accounts(name));
+        let (start, blobs) = (Instant::now(), message.blobs.len());
+        let (outcome, answer) = self.judge(message, names.as_deref()).await;
+        // Names alone: what stands in the commands is the users'.
+        tracing::debug!(
+            commands = %Shown(names.as_deref()),
+            blobs,
+            ?outcome,
+            milliseconds = start.elapsed().as_secs_f64() * 1e3,
+            "answered"
+        );
+        (outcome, answer)
+    }
+
+    async fn judge(
+        &self,
+        message: Message,
+        names: Option<&[String]>,
+    ) -> (Outcome, (Bytes, Vec<Bytes>)) {
+        let own = names.is_some_and(|names| names.iter().any(|name| is_accounts(name)));
         if own {
             let (outcome, answer) = self.account(&message).await;
             return (outcome, (text(&answer), Vec::new()));
@@ -99,7 +122,7 @@ impl Inner {
             return (Outcome::Unauthenticated, (answer, Vec::new()));
         };
         if caller.role == Role::Reader {
-            let changing = match &names {
+            let changing = match names {
                 Some(names) => names.iter().find(|name| !only_reads(name)).map(String::as_str),
                 None => Some("a request that can't be read"),
             };
@@ -234,6 +257,25 @@ fn everybodys_session() -> Session {
 fn names(json: &[u8]) -> Option<Vec<String>> {
     let commands: Vec<BTreeMap<String, IgnoredAny>> = serde_json::from_slice(json).ok()?;
     Some(commands.into_iter().flat_map(BTreeMap::into_keys).collect())
+}
+
+/// Names of commands, for a log: not more than fit a line, and nothing that breaks it.
+struct Shown<'a>(Option<&'a [String]>);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 8;
+        let Some(names) = self.0 else { return f.write_str("not an array of commands") };
+        for (at, name) in names.iter().take(MOST).enumerate() {
+            let gap = if at == 0 { "" } else { " " };
+            let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+            write!(f, "{gap}{name}")?;
+        }
+        match names.len().saturating_sub(MOST) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
 }
 
 /// Commands that change nothing.

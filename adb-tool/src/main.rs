@@ -4,8 +4,11 @@
 mod database;
 mod exit;
 mod ingest;
+mod logging;
+mod serve;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
 
 use exit::Exit;
 
@@ -13,6 +16,8 @@ use exit::Exit;
 #[derive(Parser)]
 #[command(name = "adb", version, about)]
 struct Cli {
+    #[command(flatten)]
+    logging: logging::Logging,
     #[command(subcommand)]
     command: Command,
 }
@@ -21,12 +26,32 @@ struct Cli {
 enum Command {
     #[command(subcommand)]
     Ingest(ingest::Ingest),
+    Serve(Box<serve::Serve>),
+}
+
+impl Command {
+    /// How much is logged without options.
+    fn usual_level(&self) -> LevelFilter {
+        match self {
+            Command::Serve(command) if command.serves() => LevelFilter::INFO,
+            _ => LevelFilter::WARN,
+        }
+    }
+
+    async fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Command::Ingest(command) => command.run().await,
+            Command::Serve(command) => command.run().await,
+        }
+    }
 }
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    let done = match Cli::parse().command {
-        Command::Ingest(command) => command.run().await,
+    let Cli { logging, command } = Cli::parse();
+    let done = match logging.start(command.usual_level()) {
+        Ok(()) => command.run().await,
+        Err(error) => Err(error),
     };
     match done {
         Ok(exit) => exit.into(),

@@ -62,10 +62,12 @@ pub use adb_loaders as loaders;
 pub use adb_loaders::embedders;
 #[doc(inline)]
 pub use adb_model::*;
-#[cfg(feature = "remote")]
+#[cfg(any(feature = "remote", feature = "server"))]
 pub use adb_protocol as protocol;
 #[cfg(feature = "remote")]
 pub use adb_remote as remote;
+#[cfg(feature = "server")]
+pub use adb_server as server;
 #[cfg(any(feature = "engine", feature = "remote"))]
 pub use connect::{ConnectError, connect};
 

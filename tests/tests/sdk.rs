@@ -418,3 +418,72 @@ async fn what_the_sdk_wrote_is_changed_by_our_structs() {
     let deleted = Dish::find().filter(|d| d.dish_id.eq("d1")).delete(&*db).await.unwrap();
     assert_eq!((deleted.objects, deleted.parts), (1, 1), "with its vector");
 }
+
+/// Runs the SDK itself against a server in front of this database; `what` is what `live.py` is to do.
+async fn live(python: &std::ffi::OsStr, address: std::net::SocketAddr, what: &str) -> Json {
+    let configuration = json!({"host": "127.0.0.1", "port": address.port(), "username": "admin",
+        "password": "any", "use_ssl": false});
+    let mut command = std::process::Command::new(python);
+    command
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/sdk/live.py"))
+        .arg(what)
+        .env("APERTUREDB_JSON", configuration.to_string())
+        .env_remove("APERTUREDB_KEY");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// `tests/sdk/run` says where Python and the SDK are; the tests above do the same with what the SDK
+/// sent once.
+#[tokio::test(flavor = "multi_thread")]
+async fn live_the_sdk_writes_we_go_on_and_it_reads() {
+    use adb_server::{Access, Options, Server};
+
+    let Some(python) = std::env::var_os("ADB_SDK_PYTHON") else {
+        eprintln!("skipped: ADB_SDK_PYTHON is not set; tests/sdk/run runs this test");
+        return;
+    };
+    let (_dir, db) = filled(0).await;
+    let server = Server::bind(db.clone(), Options::new(0, Access::Everybody)).await.unwrap();
+    let address = server.address().unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(server.run(async {
+        let _ = stopped.await;
+    }));
+    live(&python, address, "fill").await;
+
+    let menus = Menu::find().depth(2).with_blobs().with_vectors().fetch(&*db).await.unwrap();
+    assert_eq!(menus, [menu()]);
+    assert_eq!(Film::find().with_blobs().fetch(&*db).await.unwrap(), [film()]);
+    let before = counts(&*db).await;
+    let (menu_row, dish_row) = rows();
+    assert_eq!(ingest::<Menu>(&db, &menu_row, false).await.added, 0);
+    assert_eq!(ingest::<Dish>(&db, &dish_row, false).await.added, 0);
+    assert_eq!(counts(&*db).await, before, "nothing twice");
+
+    let mut more = menu_row.clone();
+    more["dishes"].as_array_mut().unwrap().push(json!(
+        {"id": "d4", "url": "3.png", "name": "tea", "ingredients": [{"id": "salt"}]}));
+    ingest::<Menu>(&db, &more, false).await;
+    let mut changed = fried_rice();
+    changed.name = "nasi goreng".into();
+    changed.most = None;
+    changed.upsert().write(&*db).await.unwrap();
+
+    let read = live(&python, address, "read").await;
+    let picture = |last: u8| format!("89504e470d0a1a0a{last:02x}");
+    assert_eq!(
+        read["d3"],
+        json!({"name": "nasi goreng", "picture": picture(b'1'), "vectors": [[3.0, 0.0, 0.0, 1.0]],
+            "ingredients": [["ingredients[0]", "egg"], ["ingredients[1]", "rice"]]})
+    );
+    assert_eq!(
+        read["d4"],
+        json!({"name": "tea", "picture": picture(b'3'), "vectors": [[51.0, 9.0, 9.0, 9.0]],
+            "ingredients": [["ingredients[0]", "salt"]]})
+    );
+    assert_eq!(read.as_object().unwrap().len(), 4);
+    let _ = stop.send(());
+    assert!(serving.await.unwrap());
+}

@@ -63,15 +63,15 @@ def look(name, x):
     return DishLook(id=name, vector=[x, 0.0, 0.0, 1.0], set=LOOKS)
 
 
-def main():
+def requests():
+    """What the SDK sends for each model, by name: commands and blobs."""
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
         for name, content in [
             ("1.png", b"\x89PNG\r\n\x1a\n1"),
             ("2.png", b"\x89PNG\r\n\x1a\n2"),
             ("film.mp4", b"the film"),
         ]:
-            with open(name, "wb") as file:
+            with open(os.path.join(folder, name), "wb") as file:
                 file.write(content)
         rice = Ingredient(id="rice", vegan=True)
         menu = Menu(
@@ -80,7 +80,7 @@ def main():
             dishes=[
                 Dish(
                     id="d1",
-                    url="1.png",
+                    url=os.path.join(folder, "1.png"),
                     name="dal",
                     look=look("7f3a", 1.0),
                     ingredients=[Ingredient(id="lentils"), Ingredient(id="salt")],
@@ -88,7 +88,7 @@ def main():
                 ),
                 Dish(
                     id="d2",
-                    url="2.png",
+                    url=os.path.join(folder, "2.png"),
                     name="rice",
                     look=look("c0de", 2.0),
                     ingredients=[rice],
@@ -98,7 +98,7 @@ def main():
         # A child that is met again.
         shared = Dish(
             id="d3",
-            url="1.png",
+            url=os.path.join(folder, "1.png"),
             name="fried rice",
             look=look("beef", 3.0),
             ingredients=[Ingredient(id="egg"), rice],
@@ -106,15 +106,19 @@ def main():
         )
         film = Film(
             id="f1",
-            url="film.mp4",
+            url=os.path.join(folder, "film.mp4"),
             title="Metropolis",
             scenes=[Scene(id="s1", number=1, range_type=RangeType.TIME, start=1, stop=65)],
         )
-        requests = {}
-        for name, model in [("menu", menu), ("shared", shared), ("film", film)]:
-            commands, blobs, _ = generate_add_query(model)
-            requests[name] = {"commands": commands, "blobs": [bytes(b).hex() for b in blobs]}
-    print(json.dumps(requests, indent=1))
+        models = {"menu": menu, "shared": shared, "film": film}
+        return {name: generate_add_query(model)[:2] for name, model in models.items()}
+
+
+def main():
+    shown = {}
+    for name, (commands, blobs) in requests().items():
+        shown[name] = {"commands": commands, "blobs": [bytes(b).hex() for b in blobs]}
+    print(json.dumps(shown, indent=1))
 
 
 if __name__ == "__main__":

@@ -569,7 +569,7 @@ fn each_step(steps: Vec<Json>) -> Result<Vec<Step>, Wrong> {
 fn step(body: &mut Body) -> Result<Step, Wrong> {
     Ok(Step {
         reference: required(body.reference("ref")?, "ref")?,
-        class: body.text("connection_class")?,
+        class: body.text("connection_class")?.or(body.text("class")?),
         outward: direction(body)?,
         constraints: body.take("constraints").map_or(Ok(None), |json| Expr::read(&json))?,
     })

@@ -50,6 +50,8 @@ pub struct HttpFetcher {
     schemes: Vec<String>,
     hosts: Option<Vec<String>>,
     private: bool,
+    /// Hosts for which that is no matter.
+    private_hosts: Vec<String>,
     /// Asked although it is private.
     trusted: Option<SocketAddr>,
     max_bytes: usize,
@@ -62,6 +64,7 @@ impl Default for HttpFetcher {
             schemes: vec!["http".to_owned(), "https".to_owned()],
             hosts: None,
             private: false,
+            private_hosts: Vec::new(),
             trusted: None,
             max_bytes: MAX_BYTES,
             time_limit: TIME_LIMIT,
@@ -75,6 +78,7 @@ impl fmt::Debug for HttpFetcher {
             .field("schemes", &self.schemes)
             .field("hosts", &self.hosts)
             .field("private", &self.private)
+            .field("private_hosts", &self.private_hosts)
             .finish_non_exhaustive()
     }
 }
@@ -96,7 +100,7 @@ impl HttpFetcher {
     /// Which hosts may be asked; all unless told. `.example.org` means all hosts below that name.
     #[must_use]
     pub fn hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
-        self.hosts = Some(hosts.into_iter().map(|h| h.into().to_ascii_lowercase()).collect());
+        self.hosts = Some(lower(hosts));
         self
     }
 
@@ -104,6 +108,15 @@ impl HttpFetcher {
     #[must_use]
     pub fn allow_private(mut self, allow: bool) -> Self {
         self.private = allow;
+        self
+    }
+
+    /// Hosts that may be asked although their addresses are not of the public net; none unless told.
+    /// `.example.org` means all hosts below that name. Whoever may send requests reaches every port of
+    /// them.
+    #[must_use]
+    pub fn private_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.private_hosts = lower(hosts);
         self
     }
 
@@ -117,16 +130,19 @@ impl HttpFetcher {
 
     /// Whether a name may be asked: one that has a private address beside public ones is not trusted
     /// with any.
-    fn allowed(&self, addresses: &[SocketAddr]) -> Result<(), String> {
-        match addresses.iter().find(|a| !self.allows(**a)) {
+    fn allowed(&self, host: &str, addresses: &[SocketAddr]) -> Result<(), String> {
+        match addresses.iter().find(|a| !self.allows(host, **a)) {
             Some(address) => Err(not_public(address.ip())),
             None => Ok(()),
         }
     }
 
-    /// Whether an address may be asked.
-    fn allows(&self, address: SocketAddr) -> bool {
-        self.private || self.trusted == Some(address) || is_public(address.ip())
+    /// Whether an address may be asked for a host.
+    fn allows(&self, host: &str, address: SocketAddr) -> bool {
+        self.private
+            || self.trusted == Some(address)
+            || is_public(address.ip())
+            || is_among(host, &self.private_hosts)
     }
 
     /// How many bytes one address may give; 256 MB unless told. The engine has a limit of its own.
@@ -156,11 +172,7 @@ impl HttpFetcher {
             return Err(FetchError::new("it holds a name or a password, which would be stored"));
         }
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        let allowed = |pattern: &String| match pattern.strip_prefix('.') {
-            Some(_) => host.ends_with(pattern.as_str()),
-            None => host == *pattern,
-        };
-        if self.hosts.as_ref().is_some_and(|hosts| !hosts.iter().any(allowed)) {
+        if self.hosts.as_ref().is_some_and(|hosts| !is_among(&host, hosts)) {
             return Err(FetchError::new(format!(
                 "the host `{host}` is none of those that may be asked"
             )));
@@ -172,7 +184,7 @@ impl HttpFetcher {
         };
         let port = url.port_or_known_default().unwrap_or_default();
         match literal {
-            Some(ip) if !self.allows(SocketAddr::new(ip, port)) => {
+            Some(ip) if !self.allows(&host, SocketAddr::new(ip, port)) => {
                 Err(FetchError::new(not_public(ip)))
             }
             _ => Ok(()),
@@ -257,6 +269,19 @@ impl HttpFetcher {
     }
 }
 
+fn lower<S: Into<String>>(hosts: impl IntoIterator<Item = S>) -> Vec<String> {
+    hosts.into_iter().map(|host| host.into().to_ascii_lowercase()).collect()
+}
+
+/// Whether a host, in lower case, is one of the patterns: a name, or `.` and what stands above it.
+fn is_among(host: &str, patterns: &[String]) -> bool {
+    let fits = |pattern: &String| match pattern.strip_prefix('.') {
+        Some(_) => host.ends_with(pattern.as_str()),
+        None => host == pattern,
+    };
+    patterns.iter().any(fits)
+}
+
 fn not_public(ip: IpAddr) -> String {
     format!("it leads to {ip}, which is not an address of the public net")
 }
@@ -276,7 +301,8 @@ impl Resolver for Checked {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.inner.resolve(uri, config, timeout)?;
-        self.fetcher.allowed(&found).map_err(|why| ureq::Error::Other(why.into()))?;
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        self.fetcher.allowed(&host, &found).map_err(|why| ureq::Error::Other(why.into()))?;
         Ok(found)
     }
 }
@@ -398,9 +424,24 @@ mod tests {
         };
         let (strict, lax) = (HttpFetcher::new(), HttpFetcher::new().allow_private(true));
         let mixed = addresses(&["1.1.1.1:80", "127.0.0.1:80"]);
-        assert!(strict.allowed(&mixed).unwrap_err().contains("127.0.0.1"));
-        assert!(lax.allowed(&mixed).is_ok());
-        assert!(strict.allowed(&addresses(&["1.1.1.1:80"])).is_ok());
+        assert!(strict.allowed("a.example", &mixed).unwrap_err().contains("127.0.0.1"));
+        assert!(lax.allowed("a.example", &mixed).is_ok());
+        assert!(strict.allowed("a.example", &addresses(&["1.1.1.1:80"])).is_ok());
+    }
+
+    #[test]
+    fn private_hosts_are_those_that_were_named() {
+        let fetcher = HttpFetcher::new().private_hosts(["localhost", ".Inner.example", "10.0.0.7"]);
+        let private = ["127.0.0.1:80".parse().unwrap()];
+        for host in ["localhost", "a.inner.example", "10.0.0.7"] {
+            assert!(fetcher.allowed(host, &private).is_ok(), "{host}");
+        }
+        for host in ["inner.example", "xlocalhost", "a.localhost", "10.0.0.8", ""] {
+            assert!(fetcher.allowed(host, &private).is_err(), "{host}");
+        }
+        let check = |url| fetcher.check(&Url::parse(url).unwrap());
+        assert!(check("http://10.0.0.7:8000/x").is_ok() && check("http://10.0.0.8/x").is_err());
+        assert!(check("https://a.example/").is_ok(), "public ones are asked as before");
     }
 
     #[test]

@@ -303,7 +303,7 @@ impl Step {
     fn parse(params: &mut Params) -> Result<Self, Fault> {
         Ok(Self {
             reference: params.required_reference("ref")?,
-            class: params.text("connection_class")?,
+            class: connection_class(params)?,
             direction: Direction::take(params)?,
             constraints: match params.take("constraints") {
                 Some(json) => Expr::parse(json)?,
@@ -322,6 +322,16 @@ impl Step {
                 Ok(step)
             })
             .collect()
+    }
+}
+
+/// `connection_class`; ApertureDB's page on embeddings of pictures says `class`.
+fn connection_class(params: &mut Params) -> Result<Option<String>, Fault> {
+    match (params.text("connection_class")?, params.text("class")?) {
+        (Some(class), Some(other)) if class != other => {
+            Err(Fault::new("`connection_class` and `class` of `is_connected_to` differ"))
+        }
+        (class, other) => Ok(class.or(other)),
     }
 }
 

@@ -658,7 +658,8 @@ impl<'t> Draw<'t> {
                 true => self.tape.pick(&SYSTEM_EDGES),
                 false => self.tape.pick(&EDGES),
             };
-            step["connection_class"] = json!(class);
+            let key = if self.tape.chance(20) { "class" } else { "connection_class" };
+            step[key] = json!(class);
         }
         if self.tape.chance(40) {
             step["direction"] = json!(self.tape.pick(&["out", "in"]));

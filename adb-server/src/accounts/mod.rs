@@ -4,6 +4,9 @@
 //! at all: a token says who it is for and until when, signed with a key that lies beside the
 //! accounts, so that they outlive a restart, as the older SDK needs. A user who is removed, or gets
 //! another password, loses all sessions.
+//!
+//! Several processes may have the same accounts open: each change is made under a lock, and whoever
+//! looks at the accounts sees what was changed since.
 
 mod command;
 mod password;
@@ -26,8 +29,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 pub(crate) use command::{begins_session, is_accounts};
-use store::{State, Store, User};
-use token::{Claims, Purpose, SigningKey};
+use store::{Loaded, State, Store, User};
+use token::{Claims, Purpose};
 
 /// What a user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,8 +93,7 @@ impl Default for Lifetimes {
 /// The accounts of a server.
 pub struct Accounts {
     store: Store,
-    state: Mutex<State>,
-    key: SigningKey,
+    loaded: Mutex<Loaded>,
     lifetimes: Lifetimes,
 }
 
@@ -99,7 +101,7 @@ pub struct Accounts {
 impl fmt::Debug for Accounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Accounts")
-            .field("users", &self.state().users.keys().collect::<Vec<_>>())
+            .field("users", &self.loaded().state.users.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -111,13 +113,13 @@ impl Accounts {
     /// When there are none (make them with [`Accounts::create`]), or they can't be read.
     pub fn open(directory: &Path, lifetimes: Lifetimes) -> Result<Self, Error> {
         let store = Store::at(directory);
-        let Some((state, key)) = store.load()? else {
+        let Some(loaded) = store.load()? else {
             return Err(Error::Account(format!(
                 "there are no accounts yet ({}); make the first with `--init`",
                 store.path().display()
             )));
         };
-        Ok(Self { store, state: Mutex::new(state), key, lifetimes })
+        Ok(Self { store, loaded: Mutex::new(loaded), lifetimes })
     }
 
     /// Makes accounts with one user, `admin`, and answers the password, which is kept nowhere.
@@ -140,6 +142,7 @@ impl Accounts {
         lifetimes: Lifetimes,
     ) -> Result<Self, Error> {
         let store = Store::at(directory);
+        let _lock = store.lock()?;
         if store.load()?.is_some() {
             return Err(Error::Account(format!(
                 "there are accounts already ({})",
@@ -149,13 +152,35 @@ impl Accounts {
         let (mut state, key) = State::new()?;
         let admin = new_user(Some(password), vec![Role::Admin])?;
         state.users.insert("admin".to_owned(), admin);
-        store.save(&state)?;
-        Ok(Self { store, state: Mutex::new(state), key, lifetimes })
+        let loaded = store.save(state, key)?;
+        Ok(Self { store, loaded: Mutex::new(loaded), lifetimes })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Whether there are accounts in a directory, readable or not.
+    #[must_use]
+    pub fn exist(directory: &Path) -> bool {
+        Store::at(directory).path().exists()
+    }
+
+    /// A password that nobody has had, and that the rules accept.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn generate_password() -> Result<SecretString, Error> {
+        password::generate()
+    }
+
+    /// The accounts as they are now, also if another process has changed them.
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
         // A change is made on a copy and put in place whole: a panic leaves nothing half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.store.load_if_changed(&loaded) {
+            Ok(Some(changed)) => *loaded = changed,
+            Ok(None) => {}
+            // Nobody is let in or out by a file that can't be read.
+            Err(e) => tracing::error!(error = %e, "the accounts stay as they were"),
+        }
+        loaded
     }
 
     /// Begins a session. Slow on purpose when a password is given, right or wrong: call it where it
@@ -164,7 +189,7 @@ impl Accounts {
         let name = match credentials {
             Credentials::Password { username, password } => {
                 let stored =
-                    self.state().users.get(username).and_then(|user| user.password.clone());
+                    self.loaded().state.users.get(username).and_then(|user| user.password.clone());
                 let good = match &stored {
                     Some(hash) => password::verify(password, hash),
                     None => {
@@ -177,8 +202,9 @@ impl Accounts {
             }
             Credentials::Token { username, token } => {
                 let print = token::fingerprint(token);
-                let state = self.state();
-                let mut owners = state.users.iter().filter(|(_, u)| u.tokens.contains_key(&print));
+                let loaded = self.loaded();
+                let mut owners =
+                    loaded.state.users.iter().filter(|(_, u)| u.tokens.contains_key(&print));
                 let (owner, _) = owners.next()?;
                 if username.as_ref().is_some_and(|name| name != owner) {
                     return None;
@@ -191,31 +217,30 @@ impl Accounts {
 
     /// Begins another session with what renews one; the old one stays good until its end.
     pub(crate) fn renew(&self, refresh: &SecretString) -> Option<Result<Session, Error>> {
-        let claims = self.good(Purpose::Refresh, refresh)?;
+        let claims = good(&self.loaded(), Purpose::Refresh, refresh)?;
         Some(self.session(&claims.user))
     }
 
     /// Who sent a request with this token.
     pub(crate) fn caller(&self, session: &SecretString) -> Option<Caller> {
-        let claims = self.good(Purpose::Session, session)?;
-        let state = self.state();
-        let role = state.users.get(&claims.user)?.roles.iter().min().copied()?;
-        drop(state);
+        let loaded = self.loaded();
+        let claims = good(&loaded, Purpose::Session, session)?;
+        let role = loaded.state.users.get(&claims.user)?.roles.iter().min().copied()?;
+        drop(loaded);
         Some(Caller { name: claims.user, role })
     }
 
-    fn good(&self, purpose: Purpose, token: &SecretString) -> Option<Claims> {
-        let claims = token::verify(&self.key, purpose, token)?;
-        let current = self.state().users.get(&claims.user)?.generation;
-        (current == claims.generation && now() < claims.expires).then_some(claims)
-    }
-
     fn session(&self, user: &str) -> Result<Session, Error> {
-        let generation = self.state().users.get(user).map_or(0, |user| user.generation);
+        let loaded = self.loaded();
+        let generation = loaded.state.users.get(user).map_or(0, |user| user.generation);
         let sign = |purpose, lifetime: Duration| {
             // What is told is cut to whole seconds, what is checked is not shorter.
             let expires = now() + lifetime.as_secs() + 1;
-            token::sign(&self.key, purpose, &Claims { user: user.to_owned(), generation, expires })
+            token::sign(
+                &loaded.key,
+                purpose,
+                &Claims { user: user.to_owned(), generation, expires },
+            )
         };
         Ok(Session {
             token: sign(Purpose::Session, self.lifetimes.session)?,
@@ -271,6 +296,57 @@ impl Accounts {
         Ok(token)
     }
 
+    /// Makes a token that is this user's, and answers it; it is kept nowhere.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the file can't be written.
+    pub fn add_token(&self, name: &str) -> Result<SecretString, Error> {
+        let token = token::new_api_token()?;
+        self.change(|state| {
+            let user = state.users.get_mut(name).ok_or_else(|| unknown(name))?;
+            user.tokens.insert(token::fingerprint(&token), shown(&token));
+            Ok(())
+        })?;
+        Ok(token)
+    }
+
+    /// Takes all tokens from a user, and answers how many there were. Sessions of the user end.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the file can't be written.
+    pub fn revoke_tokens(&self, name: &str) -> Result<usize, Error> {
+        let mut revoked = 0;
+        self.change(|state| {
+            let user = state.users.get_mut(name).ok_or_else(|| unknown(name))?;
+            revoked = std::mem::take(&mut user.tokens).len();
+            user.generation += 1;
+            Ok(())
+        })?;
+        Ok(revoked)
+    }
+
+    /// Gives a user another password. Sessions of the user end.
+    ///
+    /// # Errors
+    /// When it is too weak, there is no such user, or the file can't be written.
+    pub fn set_password(&self, name: &str, password: &SecretString) -> Result<(), Error> {
+        let change = UserChange { password: Some(password.clone()), ..UserChange::default() };
+        self.update_user(name, &change)
+    }
+
+    /// All users, in the order of their names.
+    #[must_use]
+    pub fn users(&self) -> Vec<UserDetails> {
+        let loaded = self.loaded();
+        let details = loaded.state.users.iter().map(|(name, user)| UserDetails {
+            name: name.clone(),
+            roles: user.roles.clone(),
+            has_password: user.password.is_some(),
+            tokens: user.tokens.values().cloned().collect(),
+        });
+        details.collect()
+    }
+
     /// Changes a user; what is `None` or empty stays.
     ///
     /// # Errors
@@ -313,26 +389,40 @@ impl Accounts {
         })
     }
 
-    /// Name, roles and how tokens begin, of one user or of all.
-    pub(crate) fn details(&self, name: Option<&str>) -> Vec<(String, Vec<Role>, Vec<String>)> {
-        let state = self.state();
-        let wanted = state.users.iter().filter(|(user, _)| name.is_none_or(|name| name == *user));
-        wanted
-            .map(|(name, user)| {
-                (name.clone(), user.roles.clone(), user.tokens.values().cloned().collect())
-            })
-            .collect()
-    }
-
     /// Applies a change to a copy, writes it, and puts it in place if that went well.
     fn change(&self, apply: impl FnOnce(&mut State) -> Result<(), Error>) -> Result<(), Error> {
-        let mut state = self.state();
-        let mut copy = state.clone();
+        let _lock = self.store.lock()?;
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        // Unlike `loaded`: what can't be read is not written over.
+        if let Some(changed) = self.store.load_if_changed(&loaded)? {
+            *loaded = changed;
+        }
+        let mut copy = loaded.state.clone();
         apply(&mut copy)?;
-        self.store.save(&copy)?;
-        *state = copy;
+        *loaded = self.store.save(copy, loaded.key)?;
         Ok(())
     }
+}
+
+/// What is known of a user, without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UserDetails {
+    /// The name.
+    pub name: String,
+    /// What the user may do.
+    pub roles: Vec<Role>,
+    /// Whether there is a way in by password.
+    pub has_password: bool,
+    /// How each API token begins.
+    pub tokens: Vec<String>,
+}
+
+/// What a token says, if it was signed here, is not over and the user's sessions have not ended.
+fn good(loaded: &Loaded, purpose: Purpose, token: &SecretString) -> Option<Claims> {
+    let claims = token::verify(&loaded.key, purpose, token)?;
+    let current = loaded.state.users.get(&claims.user)?.generation;
+    (current == claims.generation && now() < claims.expires).then_some(claims)
 }
 
 /// What is to change about a user.
@@ -506,6 +596,56 @@ mod tests {
         accounts.update_user("anna", &remove).unwrap();
         assert!(accounts.log_in(&by_token(None)).is_none());
         assert!(accounts.caller(&session.token).is_none());
+    }
+
+    #[test]
+    fn what_another_process_changes_is_seen() {
+        let (dir, server) = fresh();
+        let session = server.session("admin").unwrap();
+        let tool = Accounts::open(dir.path(), Lifetimes::default()).unwrap();
+        tool.create_user("anna", None, &["reader".into()]).unwrap();
+        let token = tool.add_token("anna").unwrap();
+        let by_token = Credentials::Token { username: None, token };
+        let anna = server.log_in(&by_token).unwrap().unwrap();
+        assert_eq!(server.caller(&anna.token).unwrap().role, Role::Reader);
+        // Both write, and neither undoes the other's.
+        server.create_user("bert", None, &[]).unwrap();
+        tool.create_user("carl", None, &[]).unwrap();
+        let names = |accounts: &Accounts| {
+            accounts.users().into_iter().map(|user| user.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&server), ["admin", "anna", "bert", "carl"]);
+        assert_eq!(names(&tool), names(&server));
+        tool.set_password("admin", &"other-pass-2".into()).unwrap();
+        assert!(server.caller(&session.token).is_none());
+        assert_eq!(tool.revoke_tokens("anna").unwrap(), 1);
+        assert!(server.caller(&anna.token).is_none() && server.log_in(&by_token).is_none());
+        let details = server.users().remove(1);
+        assert!(details.tokens.is_empty() && !details.has_password);
+
+        // A file that can't be read lets nobody in and locks nobody out.
+        let session = server.session("admin").unwrap();
+        std::fs::write(dir.path().join("accounts.json"), "{").unwrap();
+        assert!(server.caller(&session.token).is_some());
+        assert!(server.create_user("dora", None, &[]).is_err(), "nor is it written over");
+        assert_eq!(std::fs::read_to_string(dir.path().join("accounts.json")).unwrap(), "{");
+    }
+
+    #[test]
+    fn many_who_change_at_once_lose_nothing() {
+        let (dir, _accounts) = fresh();
+        std::thread::scope(|scope| {
+            for who in 0..4 {
+                let accounts = Accounts::open(dir.path(), Lifetimes::default()).unwrap();
+                scope.spawn(move || {
+                    for n in 0..10 {
+                        accounts.create_user(&format!("user-{who}-{n}"), None, &[]).unwrap();
+                    }
+                });
+            }
+        });
+        let accounts = Accounts::open(dir.path(), Lifetimes::default()).unwrap();
+        assert_eq!(accounts.users().len(), 41);
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -13,6 +15,8 @@ use super::{Role, random, token::SigningKey};
 use crate::{Error, files};
 
 const FILE: &str = "accounts.json";
+/// Held by whoever changes the accounts.
+const LOCK: &str = "accounts.lock";
 const FORMAT: u32 = 1;
 
 /// One user.
@@ -56,6 +60,39 @@ impl State {
     }
 }
 
+/// The accounts as they were when their file was read or written.
+pub(super) struct Loaded {
+    pub state: State,
+    pub key: SigningKey,
+    stamp: Stamp,
+}
+
+/// Tells one version of the file from the next: each is a file of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    file: u64,
+    length: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> io::Result<Self> {
+        let meta = fs::metadata(path)?;
+        let modified = meta.modified().ok();
+        Ok(Self { file: file_number(&meta), length: meta.len(), modified })
+    }
+}
+
+#[cfg(unix)]
+fn file_number(meta: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+#[cfg(not(unix))]
+fn file_number(_: &fs::Metadata) -> u64 {
+    0
+}
+
 /// A directory of the server's own.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -71,14 +108,28 @@ impl Store {
         self.directory.join(FILE)
     }
 
-    /// What is there, and its key; none if nothing is.
-    pub(super) fn load(&self) -> Result<Option<(State, SigningKey)>, Error> {
+    /// Waits until nobody else changes the accounts. The lock lasts until the answer is dropped, or
+    /// the process ends, however it ends.
+    pub(super) fn lock(&self) -> Result<File, Error> {
+        let path = self.directory.join(LOCK);
+        let failed = |source| Error::File { path: path.clone(), source };
+        fs::create_dir_all(&self.directory).map_err(failed)?;
+        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(file)
+    }
+
+    /// What is there; none if nothing is.
+    pub(super) fn load(&self) -> Result<Option<Loaded>, Error> {
         let path = self.path();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
+        let failed = |source| Error::File { path: path.clone(), source };
+        // Before the file is read: a version that comes in between is then read again.
+        let stamp = match Stamp::of(&path) {
+            Ok(stamp) => stamp,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(Error::File { path, source }),
+            Err(source) => return Err(failed(source)),
         };
+        let text = fs::read(&path).map_err(failed)?;
         // What serde says could quote a secret; where it stopped says enough.
         let state: State = serde_json::from_slice(&text).map_err(|e| Error::Content {
             path: path.clone(),
@@ -93,12 +144,27 @@ impl Store {
             return Err(fault("its key is damaged; remove the file and make accounts anew"));
         };
         private(&path)?;
-        Ok(Some((state, key)))
+        Ok(Some(Loaded { state, key, stamp }))
     }
 
-    /// Replaces what is there: after a power failure it is the old or the new, and whole.
-    pub(super) fn save(&self, state: &State) -> Result<(), Error> {
-        files::replace(&self.directory, FILE, |file| Ok(serde_json::to_writer_pretty(file, state)?))
+    /// What is there, if it is another version than this one. A file that was taken away counts as
+    /// unchanged.
+    pub(super) fn load_if_changed(&self, loaded: &Loaded) -> Result<Option<Loaded>, Error> {
+        match Stamp::of(&self.path()) {
+            Ok(stamp) if stamp == loaded.stamp => Ok(None),
+            _ => self.load(),
+        }
+    }
+
+    /// Replaces what is there: after a power failure it is the old or the new, and whole. The caller
+    /// holds the lock.
+    pub(super) fn save(&self, state: State, key: SigningKey) -> Result<Loaded, Error> {
+        files::replace(&self.directory, FILE, |file| {
+            Ok(serde_json::to_writer_pretty(file, &state)?)
+        })?;
+        let path = self.path();
+        let stamp = Stamp::of(&path).map_err(|source| Error::File { path, source })?;
+        Ok(Loaded { state, key, stamp })
     }
 }
 

@@ -1,0 +1,157 @@
+//! `adb serve`: a database for others, over ApertureDB's protocol and REST.
+
+mod accounts;
+mod limits;
+mod options;
+mod signals;
+mod users;
+mod welcome;
+
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+
+use adb::{
+    Database,
+    engine::{Engine, HttpFetcher},
+    server::Server,
+};
+
+use crate::exit::Exit;
+use signals::Asked;
+
+/// Serve a database to the official Python SDK, to `adb://…` addresses, and over REST.
+#[derive(clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Examples:
+  adb serve --db my.adb --init                         on this machine, port 55555; the first
+                                                       time with --init, which makes `admin`
+  adb serve --db my.adb --listen 0.0.0.0:55555 --tls-self-signed
+                                                       for other machines
+  adb serve --db my.adb --rest 127.0.0.1:8080          REST as well, with /healthz and /metrics
+  adb serve user add anna --role reader --db my.adb    somebody who may only read
+  adb serve user token anna --db my.adb                a token for a program
+
+The Python SDK, after the first example (it asks for the password):
+  adb config create here --host localhost --port 55555 --username admin \\
+      --no-use-ssl --active
+
+Lines on standard output are for scripts: `password of admin: …`, `certificate: …`,
+`REST: http://…/api`, and last `listening on ADDRESS`. SIGTERM and Ctrl-C end it in order:
+requests at work are answered, a second one ends it at once."
+)]
+pub(crate) struct Serve {
+    #[command(subcommand)]
+    user: Option<Sub>,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    options: options::Listening,
+    #[command(flatten)]
+    accounts: accounts::Access,
+    #[command(flatten)]
+    limits: limits::Limits,
+}
+
+#[derive(clap::Subcommand)]
+enum Sub {
+    /// Accounts of a server, also while it runs.
+    #[command(subcommand)]
+    User(users::User),
+}
+
+/// What is served.
+#[derive(clap::Args)]
+pub(crate) struct Source {
+    /// The database: a directory, made if it is not there.
+    #[arg(long, value_name = "DIR", env = "ADB_DB", required = true)]
+    db: Option<PathBuf>,
+    /// A host that `url` in requests may name although its address is not of the public net, such as
+    /// `localhost`; `.example.org` means all hosts below that name. May be given more than once.
+    #[arg(long, value_name = "HOST", conflicts_with = "no_fetch")]
+    fetch_allow: Vec<String>,
+    /// Refuse requests that name a `url` to fetch from.
+    #[arg(long)]
+    no_fetch: bool,
+}
+
+impl Source {
+    fn open(&self, limits: &limits::Limits) -> anyhow::Result<Arc<dyn Database>> {
+        let mut options = Engine::options().response_limit(limits.message_bytes());
+        if !self.no_fetch {
+            let fetcher = HttpFetcher::new().private_hosts(self.fetch_allow.iter().cloned());
+            options = options.fetcher(Arc::new(fetcher));
+        }
+        Ok(Arc::new(options.open(self.directory())?))
+    }
+
+    fn directory(&self) -> PathBuf {
+        // Clap insists on it.
+        self.db.clone().unwrap_or_default()
+    }
+}
+
+impl Serve {
+    /// Whether it is to serve, and not to change accounts.
+    pub(crate) fn serves(&self) -> bool {
+        self.user.is_none()
+    }
+
+    pub(crate) async fn run(self) -> anyhow::Result<Exit> {
+        if let Some(Sub::User(command)) = self.user {
+            return command.run();
+        }
+        let directory = self.source.directory();
+        let state = self.accounts.state.directory(&directory)?;
+        // Before accounts are made: a mistyped directory must not leave any.
+        let db = self.source.open(&self.limits)?;
+        let (access, password) = self.accounts.open(&state)?;
+        let (options, certificate) = self.options.with(access, &state, self.limits.into())?;
+        let tls = options.tls.is_some();
+        let server = Server::bind(db, options).await?;
+        let served = welcome::Served {
+            address: server.address()?,
+            rest: server.rest_address()?,
+            tls,
+            certificate,
+            password,
+            accounts: !self.accounts.no_auth,
+        };
+        served.tell();
+        until_stopped(server, served.address).await
+    }
+}
+
+/// Serves until somebody asks it to stop.
+async fn until_stopped(server: Server, address: SocketAddr) -> anyhow::Result<Exit> {
+    let mut signals = signals::Signals::new()?;
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let running = server.run(async {
+        // The sender is dropped only after it has sent.
+        let _ = stopped.await;
+    });
+    let mut running = std::pin::pin!(running);
+    let asked = tokio::select! {
+        asked = signals.next() => asked,
+        _ = running.as_mut() => anyhow::bail!("the server on {address} stopped by itself"),
+    };
+    let _ = stop.send(());
+    let ended = tokio::select! {
+        ended = running => ended,
+        _ = signals.next() => false,
+    };
+    if !ended {
+        tracing::warn!("requests were cut off");
+        return Ok(Exit::Failed);
+    }
+    tracing::info!("stopped");
+    Ok(match asked {
+        Asked::ToEnd => Exit::Well,
+        Asked::AtTheKeyboard => Exit::Stopped,
+    })
+}
+
+/// A line for scripts and people. If nobody reads it the server runs all the same.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,66 @@
+//! Where a server listens, and what its connections are made of.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use adb::server::{Access, Identity, Limits, Options};
+
+/// Where it listens.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct Listening {
+    /// Where ApertureDB's protocol is spoken; port 0 takes a free one. Addresses that other machines
+    /// can reach need TLS and accounts.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:55555")]
+    listen: SocketAddr,
+    /// Where REST is: /api, /healthz and /metrics.
+    #[arg(long, value_name = "ADDRESS")]
+    rest: Option<SocketAddr>,
+    /// The certificate, with those that vouch for it after it (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate of the server's own making, kept beside the accounts. Clients trust it by
+    /// being given its file.
+    #[arg(long, conflicts_with = "tls_cert")]
+    tls_self_signed: bool,
+    /// A name or an address of this machine that clients use, for that certificate; localhost,
+    /// 127.0.0.1 and the address of --listen are in it anyway. May be given more than once.
+    #[arg(long, value_name = "NAME", requires = "tls_self_signed")]
+    tls_name: Vec<String>,
+    /// Let clients of ApertureDB's protocol go without TLS, on this machine.
+    #[arg(long)]
+    allow_plain: bool,
+}
+
+impl Listening {
+    /// The options of the server, and the certificate that it has made.
+    pub(super) fn with(
+        &self,
+        access: Access,
+        state: &Path,
+        limits: Limits,
+    ) -> anyhow::Result<(Options, Option<PathBuf>)> {
+        let mut options = Options::new(0, access);
+        options.listen = self.listen;
+        options.rest = self.rest;
+        options.limits = limits;
+        options.plain_beside_tls = self.allow_plain;
+        let mut made = None;
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            options.tls = Some(Identity::from_files(certificate, key)?);
+        } else if self.tls_self_signed {
+            let listening = [Some(self.listen), self.rest].into_iter().flatten();
+            let addresses = listening.map(|address| address.ip().to_string());
+            let names: Vec<String> = addresses.chain(self.tls_name.iter().cloned()).collect();
+            let (identity, certificate) = Identity::self_signed(state, &names)?;
+            options.tls = Some(identity);
+            made = Some(certificate);
+        }
+        Ok((options, made))
+    }
+}

@@ -1,0 +1,274 @@
+//! `adb serve` as its users meet it: scripts that read its lines, clients, and whoever stops it.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use adb::{Database, Request};
+use serde_json::{Value as Json, json};
+
+fn adb(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_adb"));
+    command.current_dir(dir).stdin(Stdio::null());
+    for variable in ["ADB_DB", "ADB_LOG", "ADB_SERVER_STATE", "ADB_ADMIN_PASSWORD"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// A server that runs, and what it said before it listened.
+struct Served {
+    child: Child,
+    lines: Vec<String>,
+    address: String,
+}
+
+impl Served {
+    fn start(dir: &Path, more: &[&str]) -> Self {
+        Self::start_by(adb(dir), more)
+    }
+
+    fn start_by(mut command: Command, more: &[&str]) -> Self {
+        let mut child = command
+            .args(["serve", "--db", "my.adb", "--listen", "127.0.0.1:0"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            lines.push(line.unwrap());
+            if let Some(address) = lines.last().unwrap().strip_prefix("listening on ") {
+                let address = address.to_owned();
+                return Self { child, lines, address };
+            }
+        }
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        child.wait().unwrap();
+        panic!("it does not listen: {lines:?} {said}");
+    }
+
+    /// What a line says that begins so.
+    fn told(&self, beginning: &str) -> Option<&str> {
+        self.lines.iter().find_map(|line| line.strip_prefix(beginning))
+    }
+
+    fn password(&self) -> &str {
+        self.told("password of admin: ").unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Stops it; answers how it ended and what it logged.
+    fn stop(mut self, signal: &str) -> (ExitStatus, String) {
+        self.signal(signal);
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended, or is a test's that failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn run(dir: &Path, arguments: &[&str]) -> Output {
+    adb(dir).args(arguments).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+async fn ask(address: &str, commands: Json) -> Result<Json, String> {
+    let db = adb::connect(address).map_err(|e| e.to_string())?;
+    let answer = db.execute(Request::json(&commands)).await.map_err(|e| e.to_string())?;
+    answer.done().map(|(answers, _)| Json::Array(answers)).map_err(|r| r.info)
+}
+
+fn plain(user: &str, password: &str, server: &Served) -> String {
+    format!("adb://{user}:{}@{}?tls=off", password.replace('+', "%2B"), server.address)
+}
+
+#[tokio::test]
+async fn what_is_written_through_a_server_is_there_when_it_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Served::start(dir.path(), &["--init"]);
+    let password = server.password().to_owned();
+    let address = plain("admin", &password, &server);
+    let add = json!([{"AddEntity": {"class": "Dish", "properties": {"name": "dal"}}}]);
+    ask(&address, add.clone()).await.unwrap();
+    assert!(ask(&plain("admin", "wrong", &server), add.clone()).await.is_err());
+    let (status, log) = server.stop("TERM");
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopped") && log.contains("a login failed"), "{log}");
+    assert!(!log.contains(&password), "{log}");
+
+    // Again, and now `--init` finds accounts.
+    let server = Served::start(dir.path(), &["--init"]);
+    assert_eq!(server.told("password of admin: "), None, "it is printed once");
+    let find = json!([{"FindEntity": {"with_class": "Dish", "results": {"list": ["name"]}}}]);
+    let found = ask(&plain("admin", &password, &server), find).await.unwrap();
+    assert_eq!(found[0]["FindEntity"]["entities"], json!([{"name": "dal"}]));
+    let (status, log) = server.stop("INT");
+    assert_eq!(status.code(), Some(130), "{log}");
+    assert!(log.contains("--init changes nothing"), "{log}");
+    assert!(dir.path().join("my.adb.server/accounts.json").exists());
+}
+
+#[tokio::test]
+async fn accounts_are_changed_while_it_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = adb(dir.path());
+    command.env("ADB_ADMIN_PASSWORD", "admin-admin-1");
+    let server = Served::start_by(command, &["--init"]);
+    assert_eq!(server.lines.len(), 1, "a password that was given is not printed");
+    let user = |arguments: &[&str]| {
+        let all: Vec<&str> = ["serve", "user"].iter().chain(arguments).copied().collect();
+        let output = run(dir.path(), &[&all[..], &["--db", "my.adb"]].concat());
+        (output.status.code().unwrap(), said(&output))
+    };
+    let (code, told) = user(&["add", "anna", "--role", "reader"]);
+    assert_eq!(code, 0, "{told}");
+    let password = told.trim().strip_prefix("password of anna: ").unwrap().to_owned();
+    let status = json!([{"GetStatus": {}}]);
+    let anna = plain("anna", &password, &server);
+    ask(&anna, status.clone()).await.unwrap();
+    let add = json!([{"AddEntity": {"class": "Dish"}}]);
+    assert!(ask(&anna, add.clone()).await.unwrap_err().contains("reader"));
+
+    let (_, told) = user(&["token", "anna"]);
+    let token = told.trim().strip_prefix("token of anna: ").unwrap();
+    let (_, listed) = user(&["ls"]);
+    assert!(listed.contains("anna\treader\tpassword\ttokens adbp_"), "{listed}");
+    assert!(!listed.contains(token), "{listed}");
+    assert_eq!(user(&["token", "anna", "--revoke-all"]).1.trim(), "tokens of anna taken: 1");
+
+    let (_, told) = user(&["passwd", "anna"]);
+    assert!(ask(&anna, status.clone()).await.is_err());
+    let password = told.trim().strip_prefix("password of anna: ").unwrap();
+    let anna = plain("anna", password, &server);
+    ask(&anna, status.clone()).await.unwrap();
+    assert_eq!(user(&["rm", "anna"]).0, 0);
+    assert!(ask(&anna, status).await.is_err());
+    ask(&plain("admin", "admin-admin-1", &server), add).await.unwrap();
+
+    for (arguments, told) in [
+        (&["rm", "anna"][..], "there is no user `anna`"),
+        (&["rm", "admin"], "last admin"),
+        (&["add", "bob"], "four to 64"),
+        (&["add", "bert", "--role", "root"], "admin, user and reader"),
+    ] {
+        let (code, said) = user(arguments);
+        assert!(code == 1 && said.contains(told), "{said}");
+    }
+    let mut command = adb(dir.path());
+    let mut child = command
+        .args(["serve", "user", "add", "bert", "--password-stdin", "--db", "my.adb"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"bert-bert-1\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty(), "nothing to print");
+    let status = json!([{"GetStatus": {}}]);
+    ask(&plain("bert", "bert-bert-1", &server), status).await.unwrap();
+}
+
+#[tokio::test]
+async fn tls_of_its_own_making() {
+    let dir = tempfile::tempdir().unwrap();
+    let server =
+        Served::start(dir.path(), &["--init", "--tls-self-signed", "--rest", "127.0.0.1:0"]);
+    let port = server.address.rsplit_once(':').unwrap().1;
+    let password = server.password().replace('+', "%2B");
+    let status = json!([{"GetStatus": {}}]);
+    let certificate = server.told("certificate: ").unwrap();
+    for host in ["localhost", "127.0.0.1"] {
+        let address = format!("adb://admin:{password}@{host}:{port}?ca_cert={certificate}");
+        ask(&address, status.clone()).await.unwrap();
+    }
+    let unknown = format!("adb://admin:{password}@localhost:{port}");
+    assert!(ask(&unknown, status.clone()).await.is_err(), "nobody vouches for it");
+    assert!(
+        ask(&plain("admin", &password, &server), status).await.is_err(),
+        "TLS is all it speaks"
+    );
+    assert!(server.told("REST: https://127.0.0.1:").unwrap().ends_with("/api"));
+}
+
+#[test]
+fn rest_has_health_and_metrics() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Served::start(dir.path(), &["--no-auth", "--rest", "127.0.0.1:0"]);
+    let rest = server.told("REST: http://").unwrap().strip_suffix("/api").unwrap();
+    let get = |path: &str| {
+        let mut stream = TcpStream::connect(rest).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(get("/healthz").ends_with("ok\n"));
+    assert!(get("/metrics").contains("adb_requests_total{outcome=\"done\"} 0"));
+}
+
+#[test]
+fn what_can_t_be_served_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), "").unwrap();
+    for (arguments, code, told) in [
+        (&["--db", "my.adb"][..], 1, "make the first with `--init`"),
+        (&["--db", "file", "--init"], 1, "file"),
+        (&["--db", "my.adb", "--init", "--listen", "0.0.0.0:0"], 1, "TLS, for all connections"),
+        (&["--db", "my.adb", "--no-auth", "--listen", "0.0.0.0:0"], 1, "TLS and accounts"),
+        (&["--db", "my.adb", "--no-auth", "--init"], 2, "--init"),
+        (&["--db", "my.adb", "--tls-cert", "x"], 2, "--tls-key"),
+        (&["--db", "my.adb", "--listen", "here"], 2, "invalid socket address"),
+        (&["--db", "my.adb", "--message-mb", "0"], 2, "--message-mb"),
+        (&[], 2, "--db"),
+        (&["user", "ls"], 2, "--db"),
+        (&["user", "ls", "--db", "other"], 1, "there are no accounts yet"),
+    ] {
+        let output = run(dir.path(), &[&["serve"], arguments].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(told), "{arguments:?}: {}", said(&output));
+    }
+    assert!(!dir.path().join("file.server").exists());
+    let busy = Served::start(dir.path(), &["--init"]);
+    let again = ["serve", "--db", "second", "--no-auth", "--listen", &busy.address];
+    let output = run(dir.path(), &again);
+    assert!(said(&output).contains("can't listen on"), "{}", said(&output));
+}
+
+#[test]
+fn logs_are_lines_of_json_if_wanted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = adb(dir.path());
+    command.env("ADB_LOG", "adb=debug").env("ADB_LOG_FORMAT", "json");
+    let server = Served::start_by(command, &["--no-auth"]);
+    let (status, log) = server.stop("TERM");
+    assert!(status.success(), "{log}");
+    let lines: Vec<Json> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["message"] == "stopped"), "{log}");
+    let mut command = adb(dir.path());
+    command.env("ADB_LOG", "=====");
+    let output = command.args(["serve", "--db", "my.adb", "--no-auth"]).output().unwrap();
+    assert!(said(&output).contains("ADB_LOG====="), "{}", said(&output));
+}

@@ -1,0 +1,73 @@
+"""Runs the programs with the SDK that this interpreter finds, against servers of its own."""
+
+import argparse
+import importlib
+import os
+import pathlib
+import sys
+import tempfile
+import time
+import traceback
+
+# Before the SDK is imported: it writes a log into the working directory otherwise.
+os.environ.setdefault("ADB_LOG_FILE", "")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import world as worlds
+
+MODULES = ["sessions", "page", "loaders", "updates", "models", "objects", "utilities", "search",
+           "exchange"]
+
+
+def programs(only, short):
+    """All programs by name: functions of the modules whose names begin with `program_`."""
+    for module in map(importlib.import_module, MODULES):
+        for name, function in vars(module).items():
+            if not name.startswith("program_"):
+                continue
+            full = f"{module.__name__}.{name.removeprefix('program_')}"
+            if only and not any(part in full for part in only):
+                continue
+            if short and getattr(function, "long", False):
+                continue
+            yield full, function
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--adb", required=True, help="our program")
+    parser.add_argument("--transport", choices=["tcp", "tls", "rest", "rest-tls"], default="tcp")
+    parser.add_argument("--short", action="store_true", help="leave out what takes long")
+    parser.add_argument("--only", action="append", help="programs with this in their name")
+    options = parser.parse_args()
+
+    passed, failed = 0, []
+    with tempfile.TemporaryDirectory(prefix="adb-sdk-") as scratch:
+        os.chdir(scratch)
+        tls = ["--tls-self-signed"] if options.transport in ("tls", "rest-tls") else []
+        served = worlds.Served(options.adb, scratch, *tls)
+        try:
+            world = worlds.World(served, options.transport, scratch)
+            for name, program in programs(options.only, options.short):
+                start = time.monotonic()
+                try:
+                    world.empty()
+                    program(world)
+                    passed += 1
+                    said = "ok    "
+                except Exception:
+                    traceback.print_exc()
+                    failed.append(name)
+                    said = "FAILED"
+                print(f"{said} {name}  {time.monotonic() - start:.2f} s", flush=True)
+            served.stop()
+        finally:
+            served.kill()
+    version = ".".join(map(str, worlds.SDK))
+    print(f"SDK {version} over {options.transport}: {passed} passed, {len(failed)} failed"
+          + "".join(f"\n  {name}" for name in failed), flush=True)
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main()
