@@ -186,6 +186,12 @@ impl Directory {
         Ok(WriteLock { _file: file })
     }
 
+    /// Whether a process has the write lock. Sees it by sharing the lock for a moment.
+    pub(crate) fn is_locked(&self) -> bool {
+        File::open(self.root.join(LOCK_FILE))
+            .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Who holds the lock, as the lock file says.
     pub(crate) fn lock_holder(&self) -> Option<u32> {
         let mut text = String::new();
@@ -259,7 +265,9 @@ mod tests {
         let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
         let lock = directory.lock().unwrap();
         assert_eq!(directory.lock_holder(), Some(std::process::id()));
+        assert!(directory.is_locked());
         drop(lock);
+        assert!(!directory.is_locked());
         assert!(directory.lock().is_ok());
     }
 }

@@ -295,6 +295,16 @@ impl Engine {
         verify(path.as_ref())
     }
 
+    /// Whether a process writes to the database in a directory now, and which, as far as that is
+    /// known. For people who ask what is going on: it may have ended when the answer is read.
+    ///
+    /// # Errors
+    /// If there is no database.
+    pub fn writer(path: impl AsRef<Path>) -> Result<Option<Option<u32>>, Error> {
+        let directory = Directory::open(path.as_ref(), false, Settings::default())?;
+        Ok(directory.is_locked().then(|| directory.lock_holder()))
+    }
+
     /// Gives the space of deleted blobs back, as far as they are in packs: packs that are a quarter
     /// empty or more are written anew, those that nothing names are removed. Writes wait meanwhile,
     /// reads do not.

@@ -25,6 +25,8 @@ pub struct FoundSet {
     pub dimensions: usize,
     /// Its metrics, the default first.
     pub metrics: Vec<String>,
+    /// How it is searched, if the database said.
+    pub engines: Vec<String>,
     /// How many vectors it holds, if the database said.
     pub count: Option<u64>,
     /// Who fills it, if adb made it.
@@ -171,11 +173,28 @@ pub(crate) fn find_set(name: &str) -> Json {
     }})
 }
 
+/// The command that asks for all sets.
+pub(crate) fn find_sets() -> Json {
+    json!({"FindDescriptorSet": {
+        "dimensions": true, "metrics": true, "engines": true, "counts": true,
+        "results": {"list": ["_name", SET_EMBEDDER, SET_EMBEDDER_HASH]},
+    }})
+}
+
+/// Reads the answer to [`find_sets`].
+pub(crate) fn read_sets(answer: &Answer<'_>) -> Vec<FoundSet> {
+    let name = |set: &Json| Some(set.get("_name")?.as_str()?.to_owned());
+    answer.entities().iter().filter_map(|set| Some(read_one(&name(set)?, set))).collect()
+}
+
 /// Reads the answer to [`find_set`].
 pub(crate) fn read_set(name: &str, answer: &Answer<'_>) -> Option<FoundSet> {
-    let set = answer.entities().first()?;
+    Some(read_one(name, answer.entities().first()?))
+}
+
+fn read_one(name: &str, set: &Json) -> FoundSet {
     let text = |key: &str| set.get(key).and_then(Json::as_str).map(str::to_owned);
-    let metrics = match set.get("_metrics") {
+    let list = |key: &str| match set.get(key) {
         Some(Json::Array(all)) => all.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
         Some(Json::String(one)) => vec![one.clone()],
         _ => Vec::new(),
@@ -185,13 +204,14 @@ pub(crate) fn read_set(name: &str, answer: &Answer<'_>) -> Option<FoundSet> {
         (Some(name), None) if name == CALLER => Some(FilledBy::Caller),
         _ => None,
     };
-    Some(FoundSet {
+    FoundSet {
         name: name.to_owned(),
         dimensions: set.get("_dimensions").and_then(Json::as_u64).unwrap_or(0) as usize,
-        metrics,
+        metrics: list("_metrics"),
+        engines: list("_engines"),
         count: set.get("_count").and_then(Json::as_u64),
         filled_by,
-    })
+    }
 }
 
 /// What the database knows of a set; nothing if it has none of that name.

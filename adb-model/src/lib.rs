@@ -22,6 +22,7 @@ mod embedding;
 pub mod enrich;
 pub mod ensure;
 mod error;
+mod expression;
 mod face;
 mod field;
 mod geometry;
@@ -37,6 +38,7 @@ mod properties;
 pub mod query;
 mod record;
 mod schema;
+mod stored_schema;
 pub mod upsert;
 mod value;
 
@@ -63,6 +65,7 @@ pub use embedder::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImag
 pub use embedding::{Embedding, EmbeddingError, components};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
+pub use expression::ExpressionError;
 pub use face::{FaceSource, NoFace, PreparedFace};
 pub use field::{
     Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
@@ -89,4 +92,5 @@ pub use schema::{
     Convention, FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema,
     ObjectKind, SchemaRef,
 };
+pub use stored_schema::{StoredClass, StoredConnection, StoredProperty, StoredSchema};
 pub use value::{AsJson, Date, IdProperty, Property, PropertyField, Value, ValueError, ValueType};

@@ -1,21 +1,70 @@
 //! `--db`: which database a command is about.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use adb::Database;
+use adb::{ConnectError, Database};
+
+use crate::exit::Usage;
 
 /// The option that all commands share that need a database.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Db {
     /// The database: a directory, `adb://user@host`, or `config:NAME`. Without it: the server that
-    /// the Python SDK's configuration names.
-    #[arg(long = "db", value_name = "DB", env = "ADB_DB")]
+    /// `adb config` or the Python SDK has set up.
+    #[arg(long = "db", value_name = "DB", env = "ADB_DB", hide_env_values = true)]
     address: Option<String>,
 }
 
 impl Db {
-    /// Opens it, or makes it where a directory is named that is not there.
-    pub(crate) fn open(&self) -> Result<Arc<dyn Database>, adb::ConnectError> {
-        adb::connect(self.address.as_deref().unwrap_or("config:"))
+    /// Opens it for writing, or makes it where a directory is named that is not there.
+    pub(crate) fn open(&self) -> anyhow::Result<Arc<dyn Database>> {
+        told(adb::connect(self.address()))
     }
+
+    /// Opens it for writing; it must be there.
+    pub(crate) fn open_existing(&self) -> anyhow::Result<Arc<dyn Database>> {
+        if let Some(directory) = self.directory().filter(|path| !path.is_dir()) {
+            anyhow::bail!(
+                "there is no database at {}; `adb ingest` makes one",
+                directory.display()
+            );
+        }
+        self.open()
+    }
+
+    /// Opens it for reading: works while another process writes to it.
+    pub(crate) fn read(&self) -> anyhow::Result<Arc<dyn Database>> {
+        told(adb::connect_read_only(self.address()))
+    }
+
+    /// The directory of an embedded one.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        let address = self.address();
+        match address.split_once("://") {
+            Some(("file", path)) => Some(Path::new(path)),
+            Some(_) => None,
+            None if address.starts_with("config:") => None,
+            None => Some(Path::new(address)),
+        }
+    }
+
+    /// Where it is, as far as it was said; `config:` if it was not.
+    pub(crate) fn address(&self) -> &str {
+        self.address.as_deref().unwrap_or("config:")
+    }
+}
+
+fn told(opened: Result<Arc<dyn Database>, ConnectError>) -> anyhow::Result<Arc<dyn Database>> {
+    opened.map_err(|error| match error {
+        ConnectError::NotConfigured => Usage(
+            "no database is named, and no server is configured; give --db DIR (a directory, made by \
+             `adb ingest`), --db adb://user:password@host, or set a server up with `adb config create`"
+                .to_owned(),
+        )
+        .into(),
+        ConnectError::Scheme(_) => Usage(format!("--db: {error}")).into(),
+        // Faults in configurations end as the SDK's do.
+        ConnectError::Remote(adb::remote::Error::Protocol(error)) => Usage(error.to_string()).into(),
+        other => other.into(),
+    })
 }

@@ -1,8 +1,8 @@
 //! How the program ends.
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
-/// What the exit code tells; a wrong command line ends with 2, which is clap's.
+/// What the exit code tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Exit {
@@ -10,6 +10,8 @@ pub(crate) enum Exit {
     Well = 0,
     /// It did not work.
     Failed = 1,
+    /// It was not asked for in a way that can be answered; clap's own errors end so too.
+    Usage = 2,
     /// Some rows failed; the others are in.
     RowsFailed = 3,
     /// Ctrl-C.
@@ -21,3 +23,28 @@ impl From<Exit> for ExitCode {
         Self::from(exit as u8)
     }
 }
+
+impl Exit {
+    /// How an error ends.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if error.is::<Usage>() { Exit::Usage } else { Exit::Failed }
+    }
+}
+
+/// A fault in what was asked for, or in a configuration: ends with code 2.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Ends a command with [`Usage`].
+macro_rules! usage {
+    ($($text:tt)*) => { return Err($crate::exit::Usage(format!($($text)*)).into()) };
+}
+pub(crate) use usage;

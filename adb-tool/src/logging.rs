@@ -9,6 +9,8 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+use crate::{exit::Usage, out};
+
 /// How much is said, and in which form.
 #[derive(Clone, Copy, clap::Args)]
 pub(crate) struct Logging {
@@ -43,15 +45,18 @@ enum Form {
 impl Logging {
     /// Begins to log; `usual` is how much is said without options.
     pub(crate) fn start(self, usual: LevelFilter) -> anyhow::Result<()> {
+        if self.quiet > 0 {
+            out::be_quiet();
+        }
         let targets = match std::env::var("ADB_LOG") {
             Ok(told) if !told.is_empty() => Targets::from_str(&told).map_err(|e| {
-                anyhow::anyhow!("ADB_LOG={told}: {e}; it is as in `adb_server=debug,warn`")
+                Usage(format!("ADB_LOG={told}: {e}; it is as in `adb_server=debug,warn`"))
             })?,
             _ => self.targets(usual),
         };
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match self.log_format {
-            Form::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+            Form::Text => lines.with_ansi(out::is_coloured(std::io::stderr().is_terminal())).boxed(),
             Form::Json => lines.json().flatten_event(true).boxed(),
         };
         tracing_subscriber::registry().with(lines.with_filter(targets)).try_init()?;

@@ -27,24 +27,46 @@ use adb_model::Database;
 /// When a directory is not adb's, is of a newer format, or another process writes to it; when an
 /// address can't be understood, or there is no such configuration.
 pub fn connect(address: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    connect_for(address, Access::Write)
+}
+
+/// The same for those who only read: an embedded database is neither made nor locked, so this works
+/// while another process writes to it, and shows what that one has committed. What a server lets
+/// its users do is the server's to say.
+///
+/// # Errors
+/// As [`connect`]; also when there is no database in a directory.
+pub fn connect_read_only(address: &str) -> Result<Arc<dyn Database>, ConnectError> {
+    connect_for(address, Access::Read)
+}
+
+/// What an embedded database is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+fn connect_for(address: &str, access: Access) -> Result<Arc<dyn Database>, ConnectError> {
     if let Some(name) = address.strip_prefix("config:") {
         return configured(name);
     }
     match address.split_once("://") {
-        Some(("file", path)) => open(path),
+        Some(("file", path)) => open(path, access),
         Some(("adb", _)) => server(address),
         Some((scheme, _)) => Err(ConnectError::Scheme(scheme.to_owned())),
-        None => open(address),
+        None => open(address, access),
     }
 }
 
 #[cfg(feature = "engine")]
-fn open(path: &str) -> Result<Arc<dyn Database>, ConnectError> {
-    Ok(Arc::new(adb_engine::Engine::open(path)?))
+fn open(path: &str, access: Access) -> Result<Arc<dyn Database>, ConnectError> {
+    let options = adb_engine::Engine::options().read_only(access == Access::Read);
+    Ok(Arc::new(options.open(path)?))
 }
 
 #[cfg(not(feature = "engine"))]
-fn open(_: &str) -> Result<Arc<dyn Database>, ConnectError> {
+fn open(_: &str, _: Access) -> Result<Arc<dyn Database>, ConnectError> {
     Err(ConnectError::Feature("engine"))
 }
 

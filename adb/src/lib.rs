@@ -69,7 +69,7 @@ pub use adb_remote as remote;
 #[cfg(feature = "server")]
 pub use adb_server as server;
 #[cfg(any(feature = "engine", feature = "remote"))]
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, connect, connect_read_only};
 
 /// What a program that declares models needs: `use adb::prelude::*;`.
 pub mod prelude {

@@ -64,7 +64,7 @@ impl Bundle {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::bundle(
                     &dir,
-                    "there is no bundle.json, so this is no embedder; name a bundle's directory, or let `embedders init` describe the ONNX files in it",
+                    "there is no bundle.json, so this is no embedder; name a bundle's directory, or let `adb embedders init` describe the ONNX files in it",
                 ));
             }
             Err(e) => return Err(Error::io(&path, e)),

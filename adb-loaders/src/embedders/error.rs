@@ -27,7 +27,7 @@ pub enum ErrorKind {
         message: String,
     },
     /// A file is not the one that the bundle was made with.
-    #[error("{} is not the file that its bundle.json describes (sha256 {got}, wanted {wanted}); `embedders fetch` mends what came from a hub; otherwise remove the bundle's directory and build it again", path.display())]
+    #[error("{} is not the file that its bundle.json describes (sha256 {got}, wanted {wanted}); `adb embedders get` mends what came from a hub; otherwise remove the bundle's directory and build it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -123,7 +123,7 @@ const PRESETS: [Preset; 7] = [
         images: true,
         texts: false,
         origin: Origin::Own {
-            how: "export the VGGFace2 weights of facenet-pytorch to ONNX (input [batch, 3, 160, 160], output [batch, 512]) into a directory, run `embedders init DIR --name facenet-512`, check what it wrote, and name the directory or move it into the cache",
+            how: "export the VGGFace2 weights of facenet-pytorch to ONNX (input [batch, 3, 160, 160], output [batch, 512]) into a directory, run `adb embedders init DIR --name facenet-512`, check what it wrote, and name the directory or move it into the cache",
         },
         about_bytes: 94_000_000,
         tried: false,

@@ -4,10 +4,12 @@
 mod json_schema;
 mod loaded;
 mod mermaid;
+mod record;
 mod row;
 mod unknown;
 
 pub use loaded::LoadedModel;
+pub use record::StoredMedia;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;

@@ -151,30 +151,12 @@ impl<M: DataModel> Find<M> {
     }
 
     fn plan(self) -> Result<(Request, usize, Vec<plan::Part>), ModelError> {
-        let schema = M::SCHEMA;
-        let mut commands = Commands::new(self.dialect);
-        let mut body = plan::fetched(schema.kind, self.shape);
-        commands.select(&mut body, self.target)?;
-        let reference = plan::has_parts(schema, self.shape).then(|| commands.reference());
-        if let Some(reference) = reference {
-            body.insert("_ref".to_owned(), reference.into());
-        }
-        if !self.sort.is_empty() {
-            let sort: Vec<Json> = self.sort.iter().map(sort_key).collect();
-            commands.shaping(&mut body, "sort", sort.into());
-        }
-        if let Some(limit) = self.limit {
-            commands.shaping(&mut body, "limit", limit.into());
-        }
-        if self.offset > 0 {
-            body.insert("offset".to_owned(), self.offset.into());
-        }
-        let command = commands.push(plan::find(schema.kind, body));
-        let parts = match reference {
-            Some(reference) => commands.parts(schema, reference, self.shape),
-            None => Vec::new(),
+        let order = Order {
+            sort: self.sort.iter().map(sort_key).collect(),
+            limit: self.limit,
+            offset: self.offset,
         };
-        Ok((commands.request(), command, parts))
+        planned(self.target, self.shape, order, self.dialect)
     }
 
     /// How many objects there are, whatever the limit.
@@ -285,4 +267,44 @@ pub(super) fn last(answers: &[Json]) -> Result<Answer<'_>, QueryError> {
 fn sort_key<M>(sort: &Sort<M>) -> Json {
     let order = if sort.descending { "descending" } else { "ascending" };
     json!({"key": sort.property, "order": order})
+}
+
+/// Which of the objects that pass are wanted, and in what order.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    pub(super) sort: Vec<Json>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: u64,
+}
+
+/// The request that finds objects, where among its answers they are, and where what hangs on them.
+pub(super) fn planned(
+    target: Target,
+    shape: Shape,
+    order: Order,
+    dialect: Dialect,
+) -> Result<(Request, usize, Vec<plan::Part>), ModelError> {
+    let schema = target.schema;
+    let mut commands = Commands::new(dialect);
+    let mut body = plan::fetched(schema.kind, shape);
+    commands.select(&mut body, target)?;
+    let reference = plan::has_parts(schema, shape).then(|| commands.reference());
+    if let Some(reference) = reference {
+        body.insert("_ref".to_owned(), reference.into());
+    }
+    if !order.sort.is_empty() {
+        commands.shaping(&mut body, "sort", order.sort.into());
+    }
+    if let Some(limit) = order.limit {
+        commands.shaping(&mut body, "limit", limit.into());
+    }
+    if order.offset > 0 {
+        body.insert("offset".to_owned(), order.offset.into());
+    }
+    let command = commands.push(plan::find(schema.kind, body));
+    let parts = match reference {
+        Some(reference) => commands.parts(schema, reference, shape),
+        None => Vec::new(),
+    };
+    Ok((commands.request(), command, parts))
 }

@@ -5,6 +5,8 @@ mod find;
 mod groups;
 mod nearest;
 pub(crate) mod plan;
+mod records;
+mod untyped;
 
 use bytes::Bytes;
 
@@ -14,6 +16,8 @@ pub use change::Deleted;
 pub use find::Find;
 pub use groups::Groups;
 pub use nearest::{Hit, Nearest};
+pub use records::Records;
+pub use untyped::{AnyHit, Described, NearestAny};
 
 /// Why a search has no answer.
 #[derive(Debug, thiserror::Error)]

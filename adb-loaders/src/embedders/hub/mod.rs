@@ -138,6 +138,12 @@ impl Hub {
         self
     }
 
+    /// Why it is not asked, if it is not.
+    #[must_use]
+    pub fn is_offline(&self) -> Option<&'static str> {
+        self.offline
+    }
+
     /// Its address.
     #[must_use]
     pub fn endpoint(&self) -> &str {

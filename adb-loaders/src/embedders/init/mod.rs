@@ -145,7 +145,7 @@ impl Draft {
             normalize: true,
             image: towers.0,
             text: towers.1,
-            source: "described by `embedders init`".into(),
+            source: "described by `adb embedders init`".into(),
             licence: String::new(),
             files: BTreeMap::new(),
         };

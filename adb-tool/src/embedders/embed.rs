@@ -1,17 +1,16 @@
-//! `embedders embed`
+//! `adb embedders embed`
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use adb::embedders::{Device, Vectors};
 use anyhow::ensure;
-use clap::Args;
+
 use serde_json::json;
 
 /// Print the vectors of pictures and texts, a JSON object on each line
-#[derive(Args)]
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders embed clip-vit-b-32 --text \"a lentil dish\"")]
 pub(crate) struct Embed {
     /// The embedder: a name, or the directory of a bundle.
     name: String,
@@ -35,9 +34,9 @@ pub(crate) struct Embed {
 }
 
 impl Embed {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(!self.files.is_empty() || !self.texts.is_empty(), "name files, or give --text");
-        let mut embedder = crate::chooser()?.open(&self.name)?.device(self.device);
+        let mut embedder = super::chooser()?.open(&self.name)?.device(self.device);
         if let Some(sessions) = self.sessions {
             embedder = embedder.sessions(sessions);
         }
@@ -47,21 +46,14 @@ impl Embed {
         if let Some(batch) = self.batch {
             embedder = embedder.batch(batch);
         }
-        let mut out = io::stdout().lock();
-        print(&mut out, "file", &self.files, &embedder.images(&self.files)?)?;
-        print(&mut out, "text", &self.texts, &embedder.texts(&self.texts)?)?;
+        print("file", &self.files, &embedder.images(&self.files)?);
+        print("text", &self.texts, &embedder.texts(&self.texts)?);
         Ok(())
     }
 }
 
-fn print<T: serde::Serialize>(
-    out: &mut impl Write,
-    key: &str,
-    inputs: &[T],
-    vectors: &Vectors,
-) -> anyhow::Result<()> {
+fn print<T: serde::Serialize>(key: &str, inputs: &[T], vectors: &Vectors) {
     for (input, vector) in inputs.iter().zip(vectors.rows()) {
-        writeln!(out, "{}", json!({ key: input, "vector": vector }))?;
+        println!("{}", json!({ key: input, "vector": vector }));
     }
-    Ok(())
 }

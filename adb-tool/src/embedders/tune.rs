@@ -1,16 +1,17 @@
-//! `embedders tune`
+//! `adb embedders tune`
 
 use std::time::Duration;
 
 use adb::embedders::{self, Cache, Device, TuneOptions, Tuning};
 use anyhow::ensure;
-use clap::Args;
 
 /// Measure which sessions, threads and batches are fastest here, and remember them
 ///
 /// Takes half a minute for each side on a few cores; nothing else should compute meanwhile. What is
 /// found holds for this bundle, processor, library and device, and is used from then on.
-#[derive(Args)]
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders tune clip-vit-b-32 --seconds 0.5")]
 pub(crate) struct Tune {
     /// The embedder: a name, or the directory of a bundle.
     name: String,
@@ -35,9 +36,9 @@ pub(crate) struct Tune {
 }
 
 impl Tune {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!((0.0..=3600.0).contains(&self.seconds), "--seconds wants 0 to 3600");
-        let bundle = crate::chooser()?.bundle(&self.name)?;
+        let bundle = super::chooser()?.bundle(&self.name)?;
         let cache = Cache::from_env()?;
         let mut options = TuneOptions::default();
         options.device = self.device;

@@ -1,17 +1,19 @@
-//! `embedders ls`
+//! `adb embedders ls`
 
 use std::{fs, path::Path};
 
 use adb::embedders::{Cache, Manifest, Origin, Preset};
-use clap::Args;
+
 use comfy_table::{Table, presets};
 
 /// List the presets and the bundles in the cache
-#[derive(Args)]
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders ls")]
 pub(crate) struct Ls {}
 
 impl Ls {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let cache = Cache::from_env()?;
         let mut table = Table::new();
         table.load_style(presets::NOTHING);

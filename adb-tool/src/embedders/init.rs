@@ -1,12 +1,13 @@
-//! `embedders init`
+//! `adb embedders init`
 
 use std::path::PathBuf;
 
 use adb::embedders::{Cache, Draft, Known};
-use clap::Args;
 
 /// Describe the ONNX files in a directory: write a first bundle.json, and say what to check
-#[derive(Args)]
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders init ./my-model --name my-model")]
 pub(crate) struct Init {
     /// The directory.
     dir: PathBuf,
@@ -25,7 +26,7 @@ pub(crate) struct Init {
 }
 
 impl Init {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let mut known = Known::default();
         (known.name, known.image, known.text) = (self.name, self.image, self.text);
         let draft = Draft::of(&self.dir, &known, &Cache::from_env()?)?;

@@ -1,17 +1,16 @@
-//! `embedders faces`
+//! `adb embedders faces`
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 use adb::embedders::{Face, MAX_DECODED_BYTES, decode};
 use anyhow::{Context as _, ensure};
-use clap::Args;
+
 use serde_json::json;
 
 /// Print the faces in pictures, the largest first, a JSON object for each picture
-#[derive(Args)]
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders faces people.jpg --embedder facenet-128")]
 pub(crate) struct Faces {
     /// Pictures.
     files: Vec<PathBuf>,
@@ -21,16 +20,15 @@ pub(crate) struct Faces {
 }
 
 impl Faces {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         ensure!(!self.files.is_empty(), "name files");
-        let detector = crate::chooser()?.open(&self.embedder)?.detector()?;
-        let mut out = io::stdout().lock();
+        let detector = super::chooser()?.open(&self.embedder)?.detector()?;
         for file in &self.files {
             let place = || file.display().to_string();
             let bytes = std::fs::read(file).with_context(place)?;
             let faces = detector.detect(&decode(&bytes, MAX_DECODED_BYTES).with_context(place)?)?;
             let faces: Vec<_> = faces.iter().map(written).collect();
-            writeln!(out, "{}", json!({ "file": file, "faces": faces }))?;
+            println!("{}", json!({ "file": file, "faces": faces }));
         }
         Ok(())
     }

@@ -1,20 +1,21 @@
-//! `embedders fetch`
+//! `adb embedders get`
 
 use std::{path::Path, process::Command};
 
 use adb::embedders::{Cache, Origin, Preset};
 use anyhow::{Context as _, ensure};
-use clap::Args;
 
 /// Bring a preset's bundle into the cache, or mend it there
-#[derive(Args)]
-pub(crate) struct Fetch {
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb embedders get clip-vit-b-32")]
+pub(crate) struct Get {
     /// The preset.
     name: String,
 }
 
-impl Fetch {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
+impl Get {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         if let Some(script) = script(&self.name)?.filter(|script| Path::new(script).is_file()) {
             // What speaks there is the script; our own output is the directory alone.
             let status = Command::new("python3")
@@ -24,7 +25,7 @@ impl Fetch {
                 .with_context(|| format!("python3 {script}"))?;
             ensure!(status.success(), "python3 {script} ended with {status}");
         }
-        let bundle = crate::chooser()?.bundle(&self.name)?;
+        let bundle = super::chooser()?.bundle(&self.name)?;
         println!("{}", bundle.dir().display());
         Ok(())
     }

@@ -1,17 +1,18 @@
-//! `embedders audit`
-
-use std::path::PathBuf;
+//! `adb audit`: which bundle made the vectors of a set.
 
 use adb::embedders::{Cache, audit::Audit as Auditor};
-use clap::Args;
 
-/// Say which bundle made the vectors of a set, and how it prepared the pictures
-#[derive(Args)]
+use crate::{database::Db, embedders::chooser, exit::Exit};
+
+/// Say which bundle made the vectors of a set, and how it prepared the pictures.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb audit dish_photos --db my.adb")]
 pub(crate) struct Audit {
-    /// The database's directory.
-    database: PathBuf,
     /// The descriptor set.
     set: String,
+    #[command(flatten)]
+    db: Db,
     /// A bundle that may have made it: a name, or a directory; may be given more than once. All
     /// bundles in the cache are tried when it is left out.
     #[arg(long = "embedder", value_name = "NAME")]
@@ -22,16 +23,14 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        let chooser = crate::chooser()?;
+    pub(crate) async fn run(self) -> anyhow::Result<Exit> {
+        let chooser = chooser()?;
         let mut audit = Auditor::new(self.set).sample(self.sample);
         for name in &self.embedders {
             audit = audit.bundle(chooser.bundle(name)?);
         }
-        let db = crate::again::open(&self.database)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let findings = runtime.block_on(audit.run(&*db, &Cache::from_env()?))?;
-        println!("{findings}");
-        Ok(())
+        let db = self.db.read()?;
+        println!("{}", audit.run(&*db, &Cache::from_env()?).await?);
+        Ok(Exit::Well)
     }
 }

@@ -1,0 +1,90 @@
+//! `adb check` and `adb migrate`: a model document beside a database.
+
+use std::path::{Path, PathBuf};
+
+use adb::{
+    document::{Document, LoadedModel},
+    migrate,
+};
+use anyhow::Context as _;
+
+use crate::{database::Db, exit::Exit};
+
+/// Say in what a model and the database differ. Changes nothing.
+///
+/// Ends with 1 if something does not fit.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  adb check examples/data/cookbook/dish.model.json --db my.adb
+  adb check examples/data/cookbook/dish.model.json --db my.adb --plan")]
+pub(crate) struct Check {
+    /// The model document.
+    model: PathBuf,
+    #[command(flatten)]
+    db: Db,
+    /// Say what `adb migrate` would do about it.
+    #[arg(long)]
+    plan: bool,
+}
+
+/// Make the database follow a model: make sets and indexes, rename properties.
+///
+/// Nothing is done unless all can be. The second time there is nothing to do.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb migrate examples/data/cookbook/dish.model.json --db my.adb")]
+pub(crate) struct Migrate {
+    /// The model document.
+    model: PathBuf,
+    #[command(flatten)]
+    db: Db,
+}
+
+/// Reads a model document, ready for use.
+pub(crate) fn model(path: &Path) -> anyhow::Result<LoadedModel> {
+    let load = || -> anyhow::Result<LoadedModel> {
+        Ok(Document::parse(&std::fs::read_to_string(path)?)?.load()?)
+    };
+    load().with_context(|| path.display().to_string())
+}
+
+impl Check {
+    pub(crate) async fn run(self) -> anyhow::Result<Exit> {
+        let schema = model(&self.model)?.schema();
+        let db = self.db.read()?;
+        if self.plan {
+            let plan = migrate::plan_for(&*db, schema, |_| None).await?;
+            println!("{plan}");
+            return Ok(if plan.is_blocked() { Exit::Failed } else { Exit::Well });
+        }
+        let differences = adb::check::check(&*db, &[schema], |_| None).await?;
+        for difference in &differences {
+            let kind = if difference.is_note() { "note" } else { "differs" };
+            println!("{kind}: {difference}");
+        }
+        if differences.iter().all(adb::check::Difference::is_note) {
+            println!("the database fits the model");
+            return Ok(Exit::Well);
+        }
+        Ok(Exit::Failed)
+    }
+}
+
+impl Migrate {
+    pub(crate) async fn run(self) -> anyhow::Result<Exit> {
+        let schema = model(&self.model)?.schema();
+        let db = self.db.open_existing()?;
+        let before = migrate::plan_for(&*db, schema, |_| None).await?;
+        if !before.is_to_do() && !before.is_blocked() {
+            println!("{before}");
+            return Ok(Exit::Well);
+        }
+        let done = migrate::migrate_for(&*db, schema, |_| None).await?;
+        println!("{before}");
+        println!(
+            "done: {} sets and {} indexes made, {} objects renamed",
+            done.sets_made, done.indexes_made, done.renamed
+        );
+        Ok(Exit::Well)
+    }
+}

@@ -1,0 +1,215 @@
+//! `adb export`: objects of a model as rows and files, which go in again.
+
+use std::{
+    collections::HashMap,
+    fs::{self, File},
+    io::{BufWriter, Write as _},
+    path::{Component, Path, PathBuf},
+};
+
+use adb::{
+    Constraint, Database,
+    document::{LoadedModel, StoredMedia},
+    ensure::{FilledBy, inspect_set},
+    query::Records,
+};
+use anyhow::{Context as _, bail};
+
+use crate::{
+    check::model,
+    database::Db,
+    exit::{Exit, Usage},
+    out,
+};
+
+/// Objects in one request; their blobs are in memory at the same time.
+const PAGE: u64 = 64;
+/// Connections that are followed from one object to the next.
+const MAX_DEPTH: usize = 6;
+
+/// Write objects of a model as JSON Lines, with their files beside, so that they can go in again.
+///
+/// The directory gets `rows.jsonl`, `model.json` and the files. Vectors that an embedder made are
+/// left out, since ingestion makes them again; vectors that were given are written.
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  adb export dishes --model examples/data/cookbook/dish.model.json --db my.adb
+  adb export indian --model examples/data/cookbook/dish.model.json --db my.adb \\
+      --where 'cuisine == \"Indian\"'
+
+What it wrote goes in again:
+  adb ingest from-json dishes/rows.jsonl --model dishes/model.json --db copy.adb")]
+pub(crate) struct Export {
+    /// The directory to write to: a new one, or an empty one.
+    to: PathBuf,
+    #[command(flatten)]
+    db: Db,
+    /// The model, as a document.
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Only objects that pass, such as `cuisine == "Indian" && year > 2000`.
+    #[arg(long = "where", value_name = "FILTER")]
+    filter: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// Write the vectors of embedders as well.
+    #[arg(long, conflicts_with = "no_vectors")]
+    vectors: bool,
+    /// Write no vectors.
+    #[arg(long)]
+    no_vectors: bool,
+}
+
+impl Export {
+    pub(crate) async fn run(self) -> anyhow::Result<Exit> {
+        let model = model(&self.model)?;
+        let db = self.db.read()?;
+        let mut records = Records::of(model.schema())
+            .with_blobs()
+            .depth(model.schema().reachable().len().min(MAX_DEPTH));
+        if let Some(text) = &self.filter {
+            let constraint: Constraint =
+                text.parse().map_err(|e| Usage(format!("--where: {e}")))?;
+            records = records.filter(constraint);
+        }
+        if !self.no_vectors && (self.vectors || has_given_vectors(&*db, model).await?) {
+            records = records.with_vectors();
+        }
+        let mut to = Directory::new(&self.to)?;
+        let mut written = 0;
+        loop {
+            let left = self.limit.map_or(PAGE, |limit| (limit - written).min(PAGE));
+            if left == 0 {
+                break;
+            }
+            let page = records.page(&*db, written, left).await?;
+            for record in &page {
+                let row = model.row(record, &mut |media| to.media(media))?;
+                serde_json::to_writer(&mut to.rows, &row)?;
+                to.rows.write_all(b"\n")?;
+            }
+            written += page.len() as u64;
+            if (page.len() as u64) < left {
+                break;
+            }
+        }
+        let files = to.finish(model)?;
+        println!("{written} rows and {files} files are in {}", self.to.display());
+        out::notice(format_args!(
+            "they go in again: adb ingest from-json {0}/rows.jsonl --model {0}/model.json --db …",
+            self.to.display()
+        ));
+        Ok(Exit::Well)
+    }
+}
+
+/// Whether a set of the model holds vectors that nobody could make again.
+async fn has_given_vectors(db: &dyn Database, model: LoadedModel) -> anyhow::Result<bool> {
+    for set in model.schema().sets() {
+        let found = inspect_set(db, set.name).await?;
+        if matches!(found.and_then(|found| found.filled_by), Some(FilledBy::Caller)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Where rows and files go.
+struct Directory {
+    root: PathBuf,
+    rows: BufWriter<File>,
+    /// What has been written under a name, by the object that has it.
+    files: HashMap<PathBuf, String>,
+}
+
+impl Directory {
+    fn new(root: &Path) -> anyhow::Result<Self> {
+        let place = || root.display().to_string();
+        fs::create_dir_all(root).with_context(place)?;
+        if fs::read_dir(root).with_context(place)?.next().is_some() {
+            bail!("{} is not empty; name a new directory", root.display());
+        }
+        let rows = BufWriter::new(File::create(root.join("rows.jsonl")).with_context(place)?);
+        Ok(Self { root: root.to_owned(), rows, files: HashMap::new() })
+    }
+
+    /// Writes a blob, under the path that it had in its source where that is one beside the rows.
+    fn media(&mut self, media: StoredMedia<'_>) -> anyhow::Result<String> {
+        let wanted = media.origin.and_then(beside_the_rows);
+        let mut path =
+            wanted.unwrap_or_else(|| Path::new("files").join(name(media.unique_id, media.bytes)));
+        match self.files.get(&path) {
+            Some(owner) if owner == media.unique_id => return Ok(in_a_row(&path)),
+            // Another one had the same path: two sources, or a changed file.
+            Some(_) => path = Path::new("files").join(name(media.unique_id, media.bytes)),
+            None => {}
+        }
+        let file = self.root.join(&path);
+        let place = || file.display().to_string();
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder).with_context(place)?;
+        }
+        fs::write(&file, media.bytes).with_context(place)?;
+        let row = in_a_row(&path);
+        self.files.insert(path, media.unique_id.to_owned());
+        Ok(row)
+    }
+
+    /// How many files there are beside the rows.
+    fn finish(mut self, model: LoadedModel) -> anyhow::Result<usize> {
+        self.rows.flush()?;
+        let document = serde_json::to_string_pretty(model.document())? + "\n";
+        fs::write(self.root.join("model.json"), document)
+            .with_context(|| self.root.display().to_string())?;
+        Ok(self.files.len())
+    }
+}
+
+/// A path that stays within the directory and does not meet our own files; nothing otherwise.
+fn beside_the_rows(origin: &str) -> Option<PathBuf> {
+    let path = Path::new(origin);
+    let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
+    let is_ours = ["rows.jsonl", "model.json"].iter().any(|ours| path == Path::new(ours));
+    let is_address = origin.contains("://") || origin.contains(['\\', ':', '\0']);
+    (stays && !is_ours && !is_address && !origin.is_empty()).then(|| path.to_owned())
+}
+
+/// With `/`, whatever the system has.
+fn in_a_row(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// A name for a blob that has none: its object's, and an ending by its first bytes.
+fn name(unique_id: &str, bytes: &[u8]) -> String {
+    let ending = match bytes {
+        [0xff, 0xd8, 0xff, ..] => "jpg",
+        [0x89, b'P', b'N', b'G', ..] => "png",
+        [b'G', b'I', b'F', b'8', ..] => "gif",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "webp",
+        [b'B', b'M', ..] => "bmp",
+        [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..] => "tiff",
+        [_, _, _, _, b'f', b't', b'y', b'p', ..] => "mp4",
+        _ => "bin",
+    };
+    format!("{}.{ending}", unique_id.replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stay_within_the_directory() {
+        for inside in ["images/pizza.png", "a.jpg"] {
+            assert_eq!(beside_the_rows(inside), Some(PathBuf::from(inside)));
+        }
+        for outside in
+            ["../a.jpg", "/etc/passwd", "a/../../b", "https://h/a.jpg", "", "rows.jsonl", "C:\\a"]
+        {
+            assert_eq!(beside_the_rows(outside), None, "{outside}");
+        }
+        assert_eq!(name("3.0.7", b"\xff\xd8\xff\xe0"), "3-0-7.jpg");
+    }
+}

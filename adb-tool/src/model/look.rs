@@ -1,0 +1,315 @@
+//! Looking at rows: what there is under each key.
+
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::Path,
+};
+
+use adb::Date;
+use anyhow::{Context as _, bail};
+use serde_json::{Map, Value as Json};
+
+use crate::exit::usage;
+
+/// Objects within objects that are looked at.
+const MAX_DEPTH: usize = 8;
+/// Numbers in a list that make it a vector.
+const VECTOR: usize = 8;
+
+/// What was seen of objects of one kind.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) rows: usize,
+    /// In the order in which they were met.
+    pub(super) columns: Vec<Column>,
+}
+
+/// What was seen under one key.
+#[derive(Debug, Default)]
+pub(super) struct Column {
+    pub(super) key: String,
+    /// Rows in which there is a value.
+    pub(super) present: usize,
+    pub(super) bools: usize,
+    pub(super) ints: usize,
+    pub(super) floats: usize,
+    pub(super) texts: usize,
+    /// Texts that are dates without a time, with one, and with a zone as well.
+    pub(super) days: usize,
+    pub(super) times: usize,
+    pub(super) moments: usize,
+    /// Texts that name a file of a kind.
+    pub(super) images: usize,
+    pub(super) videos: usize,
+    pub(super) documents: usize,
+    /// Lists of numbers, all of one length.
+    pub(super) vectors: usize,
+    pub(super) dimensions: Option<usize>,
+    /// Other lists and, where objects are not looked into, objects.
+    pub(super) json: usize,
+    /// Rows with an object, and with a list of objects.
+    pub(super) objects: usize,
+    pub(super) lists: usize,
+    /// What the objects have.
+    pub(super) inner: Seen,
+    /// Values so far, as long as all differ.
+    values: Option<HashSet<String>>,
+}
+
+impl Column {
+    fn new(key: &str) -> Self {
+        Self { key: key.to_owned(), values: Some(HashSet::new()), ..Self::default() }
+    }
+
+    /// Whether no two rows have the same.
+    pub(super) fn differs(&self) -> bool {
+        self.values.as_ref().is_some_and(|values| values.len() == self.present)
+    }
+
+    fn add(&mut self, value: &Json, depth: usize) {
+        self.present += 1;
+        match value {
+            Json::Null => {}
+            Json::Bool(_) => self.bools += 1,
+            Json::Number(number) if number.is_i64() => self.ints += 1,
+            Json::Number(_) => self.floats += 1,
+            Json::String(text) => self.text(text),
+            Json::Object(_) if depth >= MAX_DEPTH => self.json += 1,
+            Json::Object(object) => {
+                self.objects += 1;
+                self.inner.add(object, depth + 1);
+            }
+            Json::Array(list) => self.list(list, depth),
+        }
+        // Identities are numbers and short texts.
+        let spelled = match value {
+            Json::String(text) if text.len() <= 256 => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let is_new = match (&mut self.values, spelled) {
+            (Some(values), Some(spelled)) => values.insert(spelled),
+            _ => false,
+        };
+        if !is_new {
+            self.values = None;
+        }
+    }
+
+    fn list(&mut self, list: &[Json], depth: usize) {
+        let is_of = |is: fn(&Json) -> bool| !list.is_empty() && list.iter().all(is);
+        if is_of(Json::is_object) && depth < MAX_DEPTH {
+            self.lists += 1;
+            for object in list.iter().filter_map(Json::as_object) {
+                self.inner.add(object, depth + 1);
+            }
+        } else if is_of(Json::is_number)
+            && list.len() >= VECTOR
+            && self.dimensions.is_none_or(|dimensions| dimensions == list.len())
+        {
+            self.vectors += 1;
+            self.dimensions = Some(list.len());
+        } else if list.is_empty() {
+            // It may be of anything, so it says nothing.
+        } else {
+            self.json += 1;
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.texts += 1;
+        match ending(text).as_str() {
+            "jpg" | "jpeg" | "png" | "webp" | "gif" | "bmp" | "tif" | "tiff" => self.images += 1,
+            "mp4" | "mov" | "avi" | "mkv" | "webm" | "m4v" => self.videos += 1,
+            "pdf" | "mp3" | "wav" | "flac" | "ogg" | "zip" => self.documents += 1,
+            _ => {}
+        }
+        // Four digits and a dash, or it would be any number that can be read as a date.
+        let bytes = text.as_bytes();
+        let like_a_date = bytes.len() >= 10
+            && bytes[..4].iter().all(u8::is_ascii_digit)
+            && bytes[4] == b'-'
+            && text.parse::<Date>().is_ok();
+        if like_a_date {
+            let has_zone = text.ends_with(['Z', 'z'])
+                || bytes.get(19..).is_some_and(|rest| rest.contains(&b'+') || rest.contains(&b'-'));
+            match (bytes.len(), has_zone) {
+                (10, _) => self.days += 1,
+                (_, true) => self.moments += 1,
+                _ => self.times += 1,
+            }
+        }
+    }
+}
+
+/// The ending of a path or address.
+fn ending(text: &str) -> String {
+    let path = text.split(['?', '#']).next().unwrap_or(text);
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() => ending.to_ascii_lowercase(),
+        _ => String::new(),
+    }
+}
+
+impl Seen {
+    fn add(&mut self, row: &Map<String, Json>, depth: usize) {
+        self.rows += 1;
+        for (key, value) in row {
+            let column = match self.columns.iter().position(|column| column.key == *key) {
+                Some(at) => &mut self.columns[at],
+                None => {
+                    self.columns.push(Column::new(key));
+                    let last = self.columns.len() - 1;
+                    &mut self.columns[last]
+                }
+            };
+            if !value.is_null() {
+                column.add(value, depth);
+            }
+        }
+    }
+}
+
+/// Looks at the first rows of a file.
+pub(super) fn rows(path: &Path, sample: usize) -> anyhow::Result<Seen> {
+    let place = || path.display().to_string();
+    let ending = ending(&path.to_string_lossy());
+    let mut seen = Seen::default();
+    match ending.as_str() {
+        "csv" | "tsv" => {
+            let delimiter = if ending == "tsv" { b'\t' } else { b',' };
+            let mut reader = csv::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .flexible(true)
+                .from_path(path)
+                .with_context(place)?;
+            let header = reader.headers().with_context(place)?.clone();
+            for record in reader.records().take(sample) {
+                let record = record.with_context(place)?;
+                let cells = header.iter().zip(&record);
+                let row = cells.map(|(key, cell)| (key.to_owned(), cell_value(cell))).collect();
+                seen.add(&row, 0);
+            }
+        }
+        "jsonl" | "ndjson" => {
+            let file = BufReader::new(File::open(path).with_context(place)?);
+            for (number, line) in (1..).zip(file.lines()) {
+                let line = line.with_context(place)?;
+                if line.trim().is_empty() {
+                    continue;
+                }
+                if seen.rows == sample {
+                    break;
+                }
+                let row: Json = serde_json::from_str(&line)
+                    .with_context(|| format!("{}:{number}", path.display()))?;
+                let Json::Object(row) = row else {
+                    bail!("{}:{number}: a row is an object", path.display());
+                };
+                seen.add(&row, 0);
+            }
+        }
+        "json" => {
+            let text = std::fs::read_to_string(path).with_context(place)?;
+            let rows: Json = serde_json::from_str(&text).with_context(place)?;
+            let Json::Array(rows) = rows else {
+                bail!("{}: an array of objects is wanted", path.display());
+            };
+            for row in rows.iter().take(sample) {
+                let Json::Object(row) = row else {
+                    bail!("{}: row {} is no object", path.display(), seen.rows + 1);
+                };
+                seen.add(row, 0);
+            }
+        }
+        "" => usage!(
+            "{}: what is in it? `.csv`, `.tsv`, `.json` and `.jsonl` can be looked at",
+            path.display()
+        ),
+        other => usage!(
+            "{}: files of `.{other}` are not looked at; `.csv`, `.tsv`, `.json` and `.jsonl` are",
+            path.display()
+        ),
+    }
+    Ok(seen)
+}
+
+/// What a cell would be in JSON.
+fn cell_value(cell: &str) -> Json {
+    match cell {
+        "" => Json::Null,
+        "true" => true.into(),
+        "false" => false.into(),
+        _ => {
+            let is_plain = |text: &str| {
+                // `007` is a name, not a number.
+                let digits = text.trim_start_matches('-');
+                !(digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0."))
+            };
+            if let Some(whole) = cell.parse::<i64>().ok().filter(|_| is_plain(cell)) {
+                return whole.into();
+            }
+            let begins = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
+            if let Some(number) =
+                cell.parse::<f64>().ok().filter(|x| begins && x.is_finite() && is_plain(cell))
+            {
+                return number.into();
+            }
+            if cell.starts_with(['[', '{'])
+                && let Ok(json) = serde_json::from_str(cell)
+            {
+                return json;
+            }
+            Json::String(cell.to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn cells_are_what_they_look_like() {
+        for (cell, wanted) in [
+            ("7", json!(7)),
+            ("-1.5", json!(-1.5)),
+            ("007", json!("007")),
+            ("0.5", json!(0.5)),
+            ("inf", json!("inf")),
+            ("true", json!(true)),
+            ("", Json::Null),
+            ("[1, 2]", json!([1, 2])),
+            ("[1, 2", json!("[1, 2")),
+        ] {
+            assert_eq!(cell_value(cell), wanted, "{cell}");
+        }
+    }
+
+    #[test]
+    fn texts_that_are_dates_and_files() {
+        let mut column = Column::new("x");
+        for text in [
+            "2021-07-01",
+            "2021-07-01T09:30:00",
+            "2021-07-01T09:30:00Z",
+            "2021-07-01T09:30:00+02:00",
+            "2021",
+            "a/b.JPG?size=2",
+            ".png",
+            "film.mp4",
+            "2021-99-99",
+        ] {
+            column.add(&text.into(), 0);
+        }
+        assert_eq!((column.days, column.times, column.moments), (1, 1, 2));
+        assert_eq!((column.images, column.videos), (1, 1));
+        assert!(column.differs());
+        column.add(&"2021".into(), 0);
+        assert!(!column.differs());
+    }
+}
