@@ -56,7 +56,9 @@ impl Logging {
         };
         let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
         let lines = match self.log_format {
-            Form::Text => lines.with_ansi(out::is_coloured(std::io::stderr().is_terminal())).boxed(),
+            Form::Text => {
+                lines.with_ansi(out::is_coloured(std::io::stderr().is_terminal())).boxed()
+            }
             Form::Json => lines.json().flatten_event(true).boxed(),
         };
         tracing_subscriber::registry().with(lines.with_filter(targets)).try_init()?;

@@ -94,6 +94,10 @@ impl Place {
             .env("ADB_CACHE_DIR", self.file("cache"))
             .env("ADB_OFFLINE", "1")
             .stdin(Stdio::null());
+        // For whoever has the shared library and wants to see the tests run on it.
+        if let Some(library) = std::env::var_os("ADB_TEST_ORT") {
+            command.env("ORT_DYLIB_PATH", library);
+        }
         command
     }
 
