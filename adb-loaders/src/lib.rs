@@ -19,7 +19,9 @@ pub mod terminal;
 
 pub use compare::{Comparison, compare};
 pub use error::{Error, ErrorKind};
-pub use media::MediaRoot;
+#[cfg(feature = "http")]
+pub use media::{Entry, Listing};
+pub use media::{MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot};
 pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
 #[cfg(feature = "parquet")]
 pub use source::ParquetObjects;

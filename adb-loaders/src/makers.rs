@@ -14,7 +14,7 @@ use adb_model::{
 };
 use bytes::Bytes;
 
-use crate::{Error, ErrorKind, MediaRoot, embedders::decode, error::panic_message};
+use crate::{Error, ErrorKind, MediaReader, embedders::decode, error::panic_message};
 
 /// Makers by name.
 #[derive(Clone, Default)]
@@ -71,7 +71,7 @@ impl Makers {
     pub(crate) fn make(
         &self,
         graph: &mut Graph,
-        root: &MediaRoot,
+        root: &MediaReader,
         media: &mut MediaCache,
         max_decoded_bytes: u64,
     ) -> Result<u64, String> {
@@ -166,7 +166,7 @@ pub(crate) struct MediaCache(pub(crate) std::collections::HashMap<String, Bytes>
 #[derive(Debug)]
 struct MediaInput<'a> {
     source: &'a MediaSource,
-    root: &'a MediaRoot,
+    root: &'a MediaReader,
     bytes: OnceCell<Bytes>,
     max_decoded_bytes: u64,
 }
@@ -174,7 +174,7 @@ struct MediaInput<'a> {
 impl<'a> MediaInput<'a> {
     fn new(
         source: &'a MediaSource,
-        root: &'a MediaRoot,
+        root: &'a MediaReader,
         cache: &MediaCache,
         max_decoded_bytes: u64,
     ) -> Self {

@@ -43,7 +43,7 @@ impl Database for Retrying {
 
 /// Between a half and the whole, so that writers that failed together don't return together. The
 /// standard library's hasher keys are random enough for that.
-fn jittered(pause: Duration) -> Duration {
+pub(crate) fn jittered(pause: Duration) -> Duration {
     let random = RandomState::new().build_hasher().finish();
     pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
 }

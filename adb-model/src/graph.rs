@@ -434,6 +434,29 @@ impl Graph {
         })
     }
 
+    /// What is still to be read, each with what it is: of an object its kind; what a descriptor is
+    /// made from is an image.
+    pub fn unread(&self) -> impl Iterator<Item = (ObjectKind, &MediaSource)> {
+        self.nodes.iter().filter(|n| !n.exists).flat_map(|n| {
+            let input = n.descriptor.as_ref().filter(|d| d.vector.is_none()).and_then(|d| match d
+                .source
+                .as_ref()?
+            {
+                EmbedInput::Image(image)
+                | EmbedInput::Region(image, _)
+                | EmbedInput::Face(image, _) => Some((ObjectKind::Image, image)),
+                EmbedInput::Text(_) | EmbedInput::OwnRegion => None,
+            });
+            n.media.as_ref().map(|media| (n.kind, media)).into_iter().chain(input)
+        })
+    }
+
+    /// The blobs whose hashes are identities, and that nobody has read yet, each with what it is.
+    pub fn unidentified(&self) -> impl Iterator<Item = (ObjectKind, &MediaSource)> {
+        let pending = self.nodes.iter().filter(|n| n.pending);
+        pending.filter_map(|n| n.media.as_ref().map(|media| (n.kind, media)))
+    }
+
     /// Puts a made vector in its place.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ mod lower;
 mod make;
 mod media;
 pub mod migrate;
+pub mod net;
 mod part;
 mod place_column;
 pub mod probe;

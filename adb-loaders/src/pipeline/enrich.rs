@@ -164,6 +164,8 @@ async fn look_at(context: &Context, task: Task, to: &Sender<Item>) -> Result<(),
                         known: None,
                         lacking: Some(Box::new(Lacking { task, unique_id })),
                         media: MediaCache::default(),
+                        #[cfg(feature = "http")]
+                        downloads: Vec::new(),
                         jobs: Vec::new(),
                         left_out: Vec::new(),
                     });

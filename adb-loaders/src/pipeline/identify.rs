@@ -8,14 +8,19 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
 use super::{Context, Item};
-use crate::{MediaRoot, makers::MediaCache};
+use crate::{MediaReader, makers::MediaCache};
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.
 pub(super) fn is_needed(schema: &'static ModelSchema) -> bool {
     schema.reachable().iter().any(|model| model.content_id)
 }
 
-pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
+pub(super) fn run(
+    context: &Context,
+    media: &MediaReader,
+    from: &Receiver<Item>,
+    to: &Sender<Item>,
+) {
     while let Ok(mut item) = from.recv_blocking() {
         let started = Instant::now();
         let identified = match context.is_broken() {
@@ -35,7 +40,7 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
 }
 
 /// `known`: what the row brought.
-fn identify(media: &MediaRoot, graph: &mut Graph, known: &MediaCache) -> Result<(), String> {
+fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Result<(), String> {
     let mut read: HashMap<String, Bytes> = HashMap::new();
     graph.identify(|source: &MediaSource| match source.origin() {
         None => media.read(source),
@@ -47,5 +52,6 @@ fn identify(media: &MediaRoot, graph: &mut Graph, known: &MediaCache) -> Result<
                 Ok(bytes)
             }
         },
-    })
+    })?;
+    Ok(())
 }

@@ -6,9 +6,14 @@ use std::time::Instant;
 use async_channel::{Receiver, Sender};
 
 use super::{Context, Item};
-use crate::MediaRoot;
+use crate::MediaReader;
 
-pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
+pub(super) fn run(
+    context: &Context,
+    media: &MediaReader,
+    from: &Receiver<Item>,
+    to: &Sender<Item>,
+) {
     while let Ok(mut item) = from.recv_blocking() {
         let started = Instant::now();
         let made = match context.is_broken() {

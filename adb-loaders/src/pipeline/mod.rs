@@ -12,6 +12,7 @@
 
 mod embed;
 mod enrich;
+mod fetch;
 mod identify;
 mod make;
 mod prepare;
@@ -36,18 +37,20 @@ use adb_model::{
     NodeId, PreparedImage, SetSpec,
     ensure::{ensure_in, unclaimed_notice},
 };
-use async_channel::{Receiver, Sender, bounded};
+use async_channel::{Receiver, bounded};
 use tokio::task::JoinSet;
 
 pub use reembed::Reembed;
 pub use report::{Progress, Report, RowFailure, Stages};
 
 use crate::{
-    Error, ErrorKind, MediaRoot, RowPlace, Source, SourceRow, ToGraph as _,
+    Error, ErrorKind, MediaOptions, MediaReader, MediaRoot, RowPlace, Source, SourceRow,
+    ToGraph as _,
     embedders::MAX_DECODED_BYTES,
     makers::{Makers, MediaCache},
     retry::Retrying,
 };
+use fetch::{Outlet, Wanted};
 use probe::Asked;
 use report::Tally;
 
@@ -74,6 +77,8 @@ pub struct Options {
     pub attempts: u32,
     /// Pause after the first such failure; it doubles each time, up to 30 s.
     pub backoff: Duration,
+    /// How the media that rows name are read.
+    pub media: MediaOptions,
     /// Whether a row with a key that no field takes fails. Otherwise such keys are counted.
     pub strict: bool,
 }
@@ -90,6 +95,7 @@ impl Default for Options {
             linger: Duration::from_millis(200),
             attempts: 6,
             backoff: Duration::from_millis(250),
+            media: MediaOptions::default(),
             strict: false,
         }
     }
@@ -260,16 +266,24 @@ impl Ingest {
         context.tally.notices(ensured.unclaimed.iter().map(|set| unclaimed_notice(set)));
 
         let rows = context.options.rows_per_request;
-        let (read_tx, mut read_rx) = bounded::<Item>(rows);
-        let (probed_tx, probed_rx) = bounded::<Item>(rows);
+        let makes = !context.makers.is_empty();
+        let identifies = identify::is_needed(schema);
+        let (read_tx, mut read_rx) = match (makes && upsert, identifies) {
+            (true, _) => run.with_downloads(Wanted::All, rows),
+            (false, true) => run.with_downloads(Wanted::Identities, rows),
+            (false, false) => {
+                let (direct, read) = bounded::<Item>(rows);
+                (direct.into(), read)
+            }
+        };
+        let (probed_tx, probed_rx) = run.with_downloads(Wanted::All, rows);
         run.workers.spawn_blocking({
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
         });
-        if identify::is_needed(schema) {
+        if identifies {
             read_rx = run.spawn_identify(&read_rx);
         }
-        let makes = !context.makers.is_empty();
         if makes && upsert {
             // What is there is compared with all that is to be: no probe says what need not be made.
             read_rx = run.spawn_makers(read_rx);
@@ -286,7 +300,7 @@ impl Ingest {
 /// A run under way: what its stages share, and the stages.
 struct Run {
     context: Arc<Context>,
-    media: MediaRoot,
+    media: MediaReader,
     workers: JoinSet<()>,
     started: Instant,
 }
@@ -299,6 +313,7 @@ impl Run {
         size: Option<u64>,
     ) -> Self {
         of.progress.begin(size);
+        let media = MediaReader::new(media, of.options.media.clone());
         let context = Context {
             db: Retrying {
                 inner: of.db,
@@ -346,7 +361,7 @@ impl Run {
     /// From objects whose children are still to be made to the database.
     fn spawn_makers_to_writers(&mut self, from: Receiver<Item>) {
         let made = self.spawn_makers(from);
-        let (asked_tx, asked_rx) = bounded::<Item>(self.context.batches_ahead());
+        let (asked_tx, asked_rx) = self.with_downloads(Wanted::All, self.context.batches_ahead());
         self.workers.spawn(probe::run(self.context.clone(), made, asked_tx, Asked::Again));
         self.spawn_to_writers(asked_rx);
     }
@@ -459,6 +474,9 @@ struct Item {
     lacking: Option<Box<enrich::Lacking>>,
     /// What was read of it so far.
     media: MediaCache,
+    /// What downloads hold of their budgets, until the row is written.
+    #[cfg(feature = "http")]
+    downloads: Vec<crate::media::budget::Held>,
     jobs: Vec<Job>,
     /// Descriptors that there is nothing to make from.
     left_out: Vec<NodeId>,
@@ -476,7 +494,7 @@ enum JobInput {
     Text(String),
 }
 
-fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
+fn read_source<S: Source>(source: S, context: &Context, to: &Outlet) {
     let tally = &context.tally;
     let mut last = Instant::now();
     let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
@@ -518,6 +536,8 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Sender<Item>) {
                     known: None,
                     lacking: None,
                     media: MediaCache(row.media.into_iter().collect()),
+                    #[cfg(feature = "http")]
+                    downloads: Vec::new(),
                     jobs: Vec::new(),
                     left_out: Vec::new(),
                 };

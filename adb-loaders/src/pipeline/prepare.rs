@@ -7,9 +7,14 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
 use super::{Context, Item, Job, JobInput, upsert};
-use crate::{MediaRoot, makers::MediaCache};
+use crate::{MediaReader, makers::MediaCache};
 
-pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, to: &Sender<Item>) {
+pub(super) fn run(
+    context: &Context,
+    media: &MediaReader,
+    from: &Receiver<Item>,
+    to: &Sender<Item>,
+) {
     while let Ok(mut item) = from.recv_blocking() {
         let started = Instant::now();
         let prepared = match context.is_broken() {
@@ -28,7 +33,7 @@ pub(super) fn run(context: &Context, media: &MediaRoot, from: &Receiver<Item>, t
     }
 }
 
-fn prepare(context: &Context, media: &MediaRoot, item: &mut Item) -> Result<(), String> {
+fn prepare(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), String> {
     // A picture that is both stored and embedded is read once, and makers may have read it.
     let read = &mut item.media.0;
     for source in item.graph.media_mut() {

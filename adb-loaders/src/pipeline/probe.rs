@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use adb_model::{Graph, probe::mark_existing_in};
-use async_channel::{Receiver, Sender};
+use async_channel::Receiver;
 
-use super::{Context, Item, gather, upsert};
+use super::{Context, Item, Outlet, gather, upsert};
 
 /// How often a row has been asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,12 +15,7 @@ pub(super) enum Asked {
     Again,
 }
 
-pub(super) async fn run(
-    context: Arc<Context>,
-    from: Receiver<Item>,
-    to: Sender<Item>,
-    asked: Asked,
-) {
+pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet, asked: Asked) {
     let most = context.options.rows_per_request;
     // A short wait: an embedder that idles costs more than a smaller probe.
     let linger = Duration::from_millis(20);

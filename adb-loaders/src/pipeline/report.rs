@@ -95,6 +95,7 @@ impl fmt::Display for RowFailure {
 #[derive(Debug, Default)]
 pub(super) struct StageClocks {
     pub(super) read: Clock,
+    pub(super) fetch: Clock,
     pub(super) make: Clock,
     pub(super) prepare: Clock,
     pub(super) embed: Clock,
@@ -119,6 +120,8 @@ impl Clock {
 pub struct Stages {
     /// Reading and parsing the source.
     pub read: Duration,
+    /// Downloading.
+    pub fetch: Duration,
     /// Making children.
     pub make: Duration,
     /// Reading, decoding and resizing pictures.
@@ -266,6 +269,7 @@ impl Tally {
             time,
             stages: Stages {
                 read: self.stages.read.get(),
+                fetch: self.stages.fetch.get(),
                 make: self.stages.make.get(),
                 prepare: self.stages.prepare.get(),
                 embed: self.stages.embed.get(),

@@ -14,10 +14,9 @@ use adb_model::{
     Answer, Database as _, DbError, Graph, Lowering, ModelSchema, NodeId, Response,
     upsert::{Connections, Outcome, Plan, Stored, UpsertError, look_up},
 };
-use async_channel::Sender;
 use tokio::sync::{Notify, RwLock};
 
-use super::{Context, Item, lock};
+use super::{Context, Item, Outlet, lock};
 
 /// What a run needs that upserts.
 pub(super) struct Upserts {
@@ -104,12 +103,7 @@ impl Upserts {
 }
 
 /// Looks rows up and passes them on.
-pub(super) async fn probe(
-    context: &Context,
-    upserts: &Upserts,
-    items: Vec<Item>,
-    to: &Sender<Item>,
-) {
+pub(super) async fn probe(context: &Context, upserts: &Upserts, items: Vec<Item>, to: &Outlet) {
     let mut batch = Vec::with_capacity(items.len());
     for item in items {
         let turn = loop {
@@ -130,7 +124,7 @@ async fn look_up_batch(
     context: &Context,
     upserts: &Upserts,
     mut batch: Vec<(Item, Turn)>,
-    to: &Sender<Item>,
+    to: &Outlet,
 ) {
     if batch.is_empty() {
         return;

@@ -1,5 +1,6 @@
 //! `adb ingest`: rows of files into a database.
 
+mod media;
 mod rows;
 
 use crate::exit::Exit;

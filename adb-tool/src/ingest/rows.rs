@@ -17,6 +17,7 @@ use adb::{
 };
 use anyhow::Context as _;
 
+use super::media::Media;
 use crate::{database::Db, exit::Exit};
 
 /// Bring the rows of a CSV file in, as a model document says.
@@ -70,6 +71,8 @@ struct How {
     /// Rows with a key that no field takes fail.
     #[arg(long)]
     strict: bool,
+    #[command(flatten)]
+    media: Media,
 }
 
 impl FromCsv {
@@ -98,6 +101,7 @@ impl How {
         let db = self.db.open()?;
         let mut options = Options::default();
         options.strict = self.strict;
+        options.media = self.media.options();
         let mut ingest =
             loaders::Ingest::new(db.clone()).options(options).stop_on(Stop::on_ctrl_c());
         if !self.no_embedder {

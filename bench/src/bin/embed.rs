@@ -228,7 +228,10 @@ fn pipeline(embedder: &Arc<OnnxEmbedder>, files: &[PathBuf]) -> anyhow::Result<U
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ingest = Ingest::new(Arc::new(Nowhere)).embedder(embedder.clone());
     let clock = Clock::start()?;
-    let report = runtime.block_on(ingest.options(Options::default()).run(source))?;
+    let mut options = Options::default();
+    // Rows name files by absolute paths.
+    options.media.allow_outside = true;
+    let report = runtime.block_on(ingest.options(options).run(source))?;
     let used = clock.stop()?;
     ensure!(report.added == files.len() as u64 && report.embedded == report.added, "{report}");
     Ok(used)

@@ -81,6 +81,8 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let mut options = Options::default();
+    // Rows name them by absolute paths.
+    options.media.root = Some(data);
     options.embed_batch = Some(cli.batch);
     options.decoders = cli.decoders;
     let source = JsonSource::<Dish>::open(&rows)?;

@@ -1,0 +1,213 @@
+//! Paths in rows: where they begin, and that they stay there.
+
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Component, Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{MediaError, MediaErrorKind};
+
+/// The directory in which relative paths in a source begin, and which paths may not leave unless
+/// that is allowed: rows may come from somebody else.
+#[derive(Debug, Clone)]
+pub struct MediaRoot {
+    dir: PathBuf,
+    outside: bool,
+}
+
+impl MediaRoot {
+    /// Files below `dir`.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), outside: false }
+    }
+
+    /// The directory that holds a source's file.
+    #[must_use]
+    pub fn beside(file: &Path) -> Self {
+        match file.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => Self::new(dir),
+            _ => Self::new("."),
+        }
+    }
+
+    /// Whether paths may name files elsewhere: absolute ones, by `..`, by symbolic links. No unless
+    /// told.
+    #[must_use]
+    pub fn allow_outside(mut self, allow: bool) -> Self {
+        self.outside = allow;
+        self
+    }
+
+    pub(crate) fn allows_outside(&self) -> bool {
+        self.outside
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The file that a row's path names.
+    ///
+    /// # Errors
+    /// When it is not there, or lies where it may not.
+    pub fn resolve(&self, path: &Path) -> Result<PathBuf, MediaError> {
+        let file = self.dir.join(path);
+        let place = || format!("the file {}", file.display());
+        if self.outside {
+            return Ok(file);
+        }
+        let outside = || {
+            let kind = MediaErrorKind::Outside { root: self.dir.clone() };
+            MediaError::new(place(), kind)
+        };
+        let failed = |e| MediaError::new(place(), fault(e));
+        let root = fs::canonicalize(&self.dir).map_err(failed)?;
+        // By the text alone first, so that nobody learns what lies elsewhere.
+        let within = |base: &Path| path.strip_prefix(base).is_ok_and(stays_within);
+        let stays = match path.is_absolute() {
+            true => within(&self.dir) || within(&root),
+            false => stays_within(path),
+        };
+        if !stays {
+            return Err(outside());
+        }
+        // Symbolic links.
+        let real = fs::canonicalize(&file).map_err(failed)?;
+        if real.starts_with(&root) { Ok(file) } else { Err(outside()) }
+    }
+
+    /// The bytes of a file, `limit` of them at most.
+    pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Bytes, MediaError> {
+        let file = self.resolve(path)?;
+        let failed = |kind| MediaError::new(format!("the file {}", file.display()), kind);
+        let meta = fs::metadata(&file).map_err(|e| failed(fault(e)))?;
+        if !meta.is_file() {
+            return Err(failed(MediaErrorKind::NotAFile));
+        }
+        if meta.len() > limit {
+            return Err(failed(MediaErrorKind::TooLarge { bytes: Some(meta.len()), limit }));
+        }
+        // It may grow meanwhile.
+        let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1);
+        let mut opened = fs::File::open(&file).map_err(|e| failed(fault(e)))?.take(limit + 1);
+        opened.read_to_end(&mut bytes).map_err(|e| failed(fault(e)))?;
+        match bytes.len() as u64 {
+            0 => Err(failed(MediaErrorKind::Empty)),
+            n if n > limit => Err(failed(MediaErrorKind::TooLarge { bytes: None, limit })),
+            _ => Ok(bytes.into()),
+        }
+    }
+}
+
+/// Whether a relative path never climbs above where it begins.
+fn stays_within(path: &Path) -> bool {
+    let mut depth = 0usize;
+    path.components().all(|part| match part {
+        Component::Normal(_) => {
+            depth += 1;
+            true
+        }
+        Component::CurDir => true,
+        Component::ParentDir => match depth.checked_sub(1) {
+            Some(up) => {
+                depth = up;
+                true
+            }
+            None => false,
+        },
+        Component::RootDir | Component::Prefix(_) => false,
+    })
+}
+
+fn fault(e: io::Error) -> MediaErrorKind {
+    match e.kind() {
+        io::ErrorKind::NotFound => MediaErrorKind::NotFound,
+        _ => MediaErrorKind::Io(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_names_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("empty.png"), b"").unwrap();
+        fs::write(dir.path().join("big.png"), b"12345").unwrap();
+        let root = MediaRoot::new(dir.path());
+        for (name, word) in [
+            ("none.png", "none.png does not exist"),
+            ("empty.png", "empty.png is empty"),
+            ("big.png", "limit of 4"),
+            ("", "is not a file"),
+        ] {
+            let err = root.read(Path::new(name), 4).unwrap_err().to_string();
+            assert!(err.contains(name) && err.contains(word), "{err}");
+        }
+        assert_eq!(root.read(Path::new("big.png"), 5).unwrap(), "12345");
+    }
+
+    #[test]
+    fn beside_a_bare_file_name_is_the_working_directory() {
+        assert_eq!(MediaRoot::beside(Path::new("dishes.json")).dir(), Path::new("."));
+        assert_eq!(MediaRoot::beside(Path::new("a/dishes.json")).dir(), Path::new("a"));
+    }
+
+    #[test]
+    fn paths_stay_within_the_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("in");
+        fs::create_dir_all(inside.join("a")).unwrap();
+        fs::write(dir.path().join("secret.png"), b"secret").unwrap();
+        fs::write(inside.join("b.png"), b"b").unwrap();
+        let root = MediaRoot::new(&inside);
+        let read = |root: &MediaRoot, path: &Path| root.read(path, 100).map_err(String::from);
+        let (secret, own) = (dir.path().join("secret.png"), inside.join("b.png"));
+        for path in ["b.png", "a/../b.png", "./b.png"] {
+            assert_eq!(read(&root, Path::new(path)).unwrap(), "b", "{path}");
+        }
+        assert_eq!(read(&root, &own).unwrap(), "b");
+        let by_detour = inside.join("../secret.png");
+        for path in ["../secret.png", "a/../../secret.png", "/etc/passwd", "../none.png"]
+            .map(PathBuf::from)
+            .iter()
+            .chain([&secret, &by_detour])
+        {
+            let err = read(&root, path).unwrap_err();
+            assert!(err.contains("lies outside of") && err.contains("--allow-outside"), "{err}");
+        }
+        let anywhere = root.clone().allow_outside(true);
+        assert_eq!(read(&anywhere, &secret).unwrap(), "secret");
+        assert_eq!(read(&anywhere, Path::new("../secret.png")).unwrap(), "secret");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn symbolic_links_do_not_lead_outside() {
+        let dir = tempfile::tempdir().unwrap();
+        let inside = dir.path().join("in");
+        fs::create_dir(&inside).unwrap();
+        fs::write(dir.path().join("secret.png"), b"secret").unwrap();
+        fs::write(inside.join("b.png"), b"b").unwrap();
+        std::os::unix::fs::symlink("../secret.png", inside.join("out.png")).unwrap();
+        std::os::unix::fs::symlink("..", inside.join("up")).unwrap();
+        std::os::unix::fs::symlink("b.png", inside.join("in.png")).unwrap();
+        let root = MediaRoot::new(&inside);
+        for path in ["out.png", "up/secret.png"] {
+            let err = root.read(Path::new(path), 100).unwrap_err().to_string();
+            assert!(err.contains("lies outside of"), "{err}");
+        }
+        assert_eq!(root.read(Path::new("in.png"), 100).unwrap(), "b");
+        // The root itself may be one.
+        std::os::unix::fs::symlink(&inside, dir.path().join("link")).unwrap();
+        let linked = MediaRoot::new(dir.path().join("link"));
+        assert_eq!(linked.read(Path::new("b.png"), 100).unwrap(), "b");
+    }
+}
