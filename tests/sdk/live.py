@@ -35,7 +35,7 @@ def read(db):
                                 "results": {"list": ["source_field", "_dst"]}}}], [])
         assert result == 0, more
         names = {e["_uniqueid"]: e["id"] for e in more[2]["FindEntity"].get("entities", [])}
-        edges = more[3]["FindConnection"].get("entities", [])
+        edges = more[3]["FindConnection"].get("connections", [])
         dishes[dish["id"]] = {
             "name": dish["name"],
             "picture": bytes(blobs[dish["_blob_index"]]).hex(),

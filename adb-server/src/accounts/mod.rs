@@ -3,7 +3,7 @@
 //! Passwords are kept as Argon2id, API tokens as SHA-256 (they are random). Sessions are not kept
 //! at all: a token says who it is for and until when, signed with a key that lies beside the
 //! accounts, so that they outlive a restart, as the older SDK needs. A user who is removed, or gets
-//! another password, loses all sessions.
+//! another password, loses all sessions; a token that is taken away, those that began with it.
 //!
 //! Several processes may have the same accounts open: each change is made under a lock, and whoever
 //! looks at the accounts sees what was changed since.
@@ -186,7 +186,7 @@ impl Accounts {
     /// Begins a session. Slow on purpose when a password is given, right or wrong: call it where it
     /// may block. A name that is not known takes as long as one that is.
     pub(crate) fn log_in(&self, credentials: &Credentials) -> Option<Result<Session, Error>> {
-        let name = match credentials {
+        let (name, by) = match credentials {
             Credentials::Password { username, password } => {
                 let stored =
                     self.loaded().state.users.get(username).and_then(|user| user.password.clone());
@@ -198,7 +198,7 @@ impl Accounts {
                         false
                     }
                 };
-                good.then(|| username.clone())?
+                (good.then(|| username.clone())?, None)
             }
             Credentials::Token { username, token } => {
                 let print = token::fingerprint(token);
@@ -209,16 +209,16 @@ impl Accounts {
                 if username.as_ref().is_some_and(|name| name != owner) {
                     return None;
                 }
-                owner.clone()
+                (owner.clone(), Some(print))
             }
         };
-        Some(self.session(&name))
+        Some(self.session(&name, by))
     }
 
     /// Begins another session with what renews one; the old one stays good until its end.
     pub(crate) fn renew(&self, refresh: &SecretString) -> Option<Result<Session, Error>> {
         let claims = good(&self.loaded(), Purpose::Refresh, refresh)?;
-        Some(self.session(&claims.user))
+        Some(self.session(&claims.user, claims.by))
     }
 
     /// Who sent a request with this token.
@@ -230,7 +230,7 @@ impl Accounts {
         Some(Caller { name: claims.user, role })
     }
 
-    fn session(&self, user: &str) -> Result<Session, Error> {
+    fn session(&self, user: &str, by: Option<String>) -> Result<Session, Error> {
         let loaded = self.loaded();
         let generation = loaded.state.users.get(user).map_or(0, |user| user.generation);
         let sign = |purpose, lifetime: Duration| {
@@ -239,7 +239,7 @@ impl Accounts {
             token::sign(
                 &loaded.key,
                 purpose,
-                &Claims { user: user.to_owned(), generation, expires },
+                &Claims { user: user.to_owned(), generation, expires, by: by.clone() },
             )
         };
         Ok(Session {
@@ -310,7 +310,8 @@ impl Accounts {
         Ok(token)
     }
 
-    /// Takes all tokens from a user, and answers how many there were. Sessions of the user end.
+    /// Takes all tokens from a user, and answers how many there were. Sessions that began with them
+    /// end.
     ///
     /// # Errors
     /// When there is none of that name, or the file can't be written.
@@ -319,7 +320,6 @@ impl Accounts {
         self.change(|state| {
             let user = state.users.get_mut(name).ok_or_else(|| unknown(name))?;
             revoked = std::mem::take(&mut user.tokens).len();
-            user.generation += 1;
             Ok(())
         })?;
         Ok(revoked)
@@ -376,7 +376,6 @@ impl Accounts {
                     let shown = shown(token);
                     return Err(Error::Account(format!("`{name}` has no token {shown}")));
                 }
-                user.generation += 1;
             }
             if let Some(hashed) = hashed {
                 user.password = Some(hashed);
@@ -421,8 +420,9 @@ pub struct UserDetails {
 /// What a token says, if it was signed here, is not over and the user's sessions have not ended.
 fn good(loaded: &Loaded, purpose: Purpose, token: &SecretString) -> Option<Claims> {
     let claims = token::verify(&loaded.key, purpose, token)?;
-    let current = loaded.state.users.get(&claims.user)?.generation;
-    (current == claims.generation && now() < claims.expires).then_some(claims)
+    let user = loaded.state.users.get(&claims.user)?;
+    let begun = claims.by.as_ref().is_none_or(|by| user.tokens.contains_key(by));
+    (begun && user.generation == claims.generation && now() < claims.expires).then_some(claims)
 }
 
 /// What is to change about a user.
@@ -552,7 +552,7 @@ mod tests {
         let lifetimes = Lifetimes { session: Duration::ZERO, ..Lifetimes::default() };
         let accounts =
             Accounts::create_with(dir.path(), &"admin-admin-1".into(), lifetimes).unwrap();
-        let session = accounts.session("admin").unwrap();
+        let session = accounts.session("admin", None).unwrap();
         std::thread::sleep(Duration::from_millis(1100));
         assert!(accounts.caller(&session.token).is_none());
         assert!(accounts.renew(&session.refresh_token).is_some());
@@ -561,7 +561,7 @@ mod tests {
     #[test]
     fn another_password_ends_all_sessions() {
         let (_dir, accounts) = fresh();
-        let session = accounts.session("admin").unwrap();
+        let session = accounts.session("admin", None).unwrap();
         let change = UserChange { password: Some("other-pass-2".into()), ..UserChange::default() };
         accounts.update_user("admin", &change).unwrap();
         assert!(accounts.caller(&session.token).is_none());
@@ -592,8 +592,13 @@ mod tests {
         let foreign = UserChange { add_tokens: vec!["adbp_mine".into()], ..UserChange::default() };
         assert!(accounts.update_user("anna", &foreign).is_err());
 
+        let renewed = accounts.renew(&session.refresh_token).unwrap().unwrap();
+        let other = accounts.session("anna", None).unwrap();
         let remove = UserChange { remove_tokens: vec![token.clone()], ..UserChange::default() };
         accounts.update_user("anna", &remove).unwrap();
+        // The older SDK can't log in again by itself: sessions that have nothing to do with it go on.
+        assert!(accounts.caller(&other.token).is_some());
+        assert!(accounts.caller(&renewed.token).is_none());
         assert!(accounts.log_in(&by_token(None)).is_none());
         assert!(accounts.caller(&session.token).is_none());
     }
@@ -601,7 +606,7 @@ mod tests {
     #[test]
     fn what_another_process_changes_is_seen() {
         let (dir, server) = fresh();
-        let session = server.session("admin").unwrap();
+        let session = server.session("admin", None).unwrap();
         let tool = Accounts::open(dir.path(), Lifetimes::default()).unwrap();
         tool.create_user("anna", None, &["reader".into()]).unwrap();
         let token = tool.add_token("anna").unwrap();
@@ -624,7 +629,7 @@ mod tests {
         assert!(details.tokens.is_empty() && !details.has_password);
 
         // A file that can't be read lets nobody in and locks nobody out.
-        let session = server.session("admin").unwrap();
+        let session = server.session("admin", None).unwrap();
         std::fs::write(dir.path().join("accounts.json"), "{").unwrap();
         assert!(server.caller(&session.token).is_some());
         assert!(server.create_user("dora", None, &[]).is_err(), "nor is it written over");
@@ -662,7 +667,7 @@ mod tests {
         assert!(accounts.update_user("admin", &demote).is_err());
         accounts.create_user("anna", None, &["admin".into()]).unwrap();
         accounts.update_user("admin", &demote).unwrap();
-        let session = accounts.session("admin").unwrap();
+        let session = accounts.session("admin", None).unwrap();
         assert_eq!(accounts.caller(&session.token).unwrap().role, Role::Reader);
         accounts.remove_user("admin").unwrap();
         assert!(accounts.caller(&session.token).is_none());

@@ -114,7 +114,11 @@ impl Store {
         let path = self.directory.join(LOCK);
         let failed = |source| Error::File { path: path.clone(), source };
         fs::create_dir_all(&self.directory).map_err(failed)?;
-        let file = File::options().create(true).append(true).open(&path).map_err(failed)?;
+        let mut options = File::options();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(file)
     }

@@ -38,6 +38,8 @@ pub(super) struct Claims {
     pub generation: u64,
     /// Seconds since 1970 at which it is over.
     pub expires: u64,
+    /// The fingerprint of the API token that the session began with, if it was one.
+    pub by: Option<String>,
 }
 
 /// Signs claims. Two tokens of the same claims differ.
@@ -47,7 +49,9 @@ pub(super) fn sign(
     claims: &Claims,
 ) -> Result<SecretString, Error> {
     let nonce = u64::from_le_bytes(random()?);
-    let text = format!("{}.{}.{nonce:x}.{}", claims.expires, claims.generation, claims.user);
+    // A fingerprint has no dots; a name may.
+    let by = claims.by.as_deref().unwrap_or_default();
+    let text = format!("{}.{}.{nonce:x}.{by}.{}", claims.expires, claims.generation, claims.user);
     let tag: [u8; 32] = mac(key, purpose, &text).finalize().into_bytes().into();
     let signed = [&tag[..], text.as_bytes()].concat();
     Ok(format!("{}{}", purpose.prefix(), BASE64.encode(signed)).into())
@@ -62,11 +66,12 @@ pub(super) fn verify(key: &SigningKey, purpose: Purpose, token: &SecretString) -
     let text = std::str::from_utf8(text).ok()?;
     // Compares in constant time.
     mac(key, purpose, text).verify_slice(tag).ok()?;
-    let mut parts = text.splitn(4, '.');
+    let mut parts = text.splitn(5, '.');
     let expires = parts.next()?.parse().ok()?;
     let generation = parts.next()?.parse().ok()?;
-    let user = parts.nth(1)?.to_owned();
-    Some(Claims { user, generation, expires })
+    let by = parts.nth(1).filter(|by| !by.is_empty()).map(str::to_owned);
+    let user = parts.next()?.to_owned();
+    Some(Claims { user, generation, expires, by })
 }
 
 fn mac(key: &SigningKey, purpose: Purpose, text: &str) -> Hmac<Sha256> {
@@ -95,7 +100,8 @@ mod tests {
     #[test]
     fn only_what_was_signed_is_believed() {
         let key = [7; 32];
-        let claims = Claims { user: "ann.lee".into(), generation: 3, expires: 1_800_000_000 };
+        let by = Some(fingerprint(&"adbp_x".into()));
+        let claims = Claims { user: "ann.lee".into(), generation: 3, expires: 1_800_000_000, by };
         let token = sign(&key, Purpose::Session, &claims).unwrap();
         assert!(token.expose_secret().starts_with("adbs_"));
         assert_eq!(verify(&key, Purpose::Session, &token), Some(claims.clone()));

@@ -52,7 +52,7 @@ pub(super) enum User {
     Token {
         /// The user.
         name: String,
-        /// Take all tokens from the user instead. The user's sessions end.
+        /// Take all tokens from the user instead. Sessions that began with them end.
         #[arg(long)]
         revoke_all: bool,
         #[command(flatten)]

@@ -11,6 +11,7 @@ import traceback
 
 # Before the SDK is imported: it writes a log into the working directory otherwise.
 os.environ.setdefault("ADB_LOG_FILE", "")
+os.environ.setdefault("TQDM_DISABLE", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import world as worlds
@@ -20,8 +21,9 @@ MODULES = ["sessions", "page", "loaders", "updates", "models", "objects", "utili
 
 
 def programs(only, short):
-    """All programs by name: functions of the modules whose names begin with `program_`."""
+    """Programs by name, module by module: functions whose names begin with `program_`."""
     for module in map(importlib.import_module, MODULES):
+        found = {}
         for name, function in vars(module).items():
             if not name.startswith("program_"):
                 continue
@@ -30,7 +32,23 @@ def programs(only, short):
                 continue
             if short and getattr(function, "long", False):
                 continue
-            yield full, function
+            found[full] = function
+        if found:
+            yield found
+
+
+def run(world, name, program):
+    """Runs one program in an empty database; gives whether it went well."""
+    start = time.monotonic()
+    try:
+        world.empty()
+        program(world)
+        well = True
+    except Exception:
+        traceback.print_exc()
+        well = False
+    print(f"{'ok    ' if well else 'FAILED'} {name}  {time.monotonic() - start:.2f} s", flush=True)
+    return well
 
 
 def main():
@@ -45,24 +63,18 @@ def main():
     with tempfile.TemporaryDirectory(prefix="adb-sdk-") as scratch:
         os.chdir(scratch)
         tls = ["--tls-self-signed"] if options.transport in ("tls", "rest-tls") else []
-        served = worlds.Served(options.adb, scratch, *tls)
-        try:
-            world = worlds.World(served, options.transport, scratch)
-            for name, program in programs(options.only, options.short):
-                start = time.monotonic()
+        for module in programs(options.only, options.short):
+            # Properties keep their types when all objects are gone, so each module has a database.
+            with tempfile.TemporaryDirectory(dir=scratch) as directory:
+                served = worlds.Served(options.adb, directory, *tls)
                 try:
-                    world.empty()
-                    program(world)
-                    passed += 1
-                    said = "ok    "
-                except Exception:
-                    traceback.print_exc()
-                    failed.append(name)
-                    said = "FAILED"
-                print(f"{said} {name}  {time.monotonic() - start:.2f} s", flush=True)
-            served.stop()
-        finally:
-            served.kill()
+                    world = worlds.World(served, options.transport, directory)
+                    good = [run(world, *program) for program in module.items()]
+                    served.stop()
+                finally:
+                    served.kill()
+            passed += sum(good)
+            failed += [name for name, well in zip(module, good) if not well]
     version = ".".join(map(str, worlds.SDK))
     print(f"SDK {version} over {options.transport}: {passed} passed, {len(failed)} failed"
           + "".join(f"\n  {name}" for name in failed), flush=True)

@@ -44,8 +44,8 @@ def ingest_twice(world: World, data, count, batch=7, threads=4):
 def found(world: World, kind, keys, **more):
     """All objects of a kind with these properties, by the first of them."""
     (answer,), blobs = world.ask([{f"Find{kind}": {"results": {"list": keys}, **more}}])
-    rows = {entity[keys[0]]: entity for entity in answer.get("entities", [])}
-    assert len(rows) == answer["returned"]
+    rows = {entity[keys[0]]: entity for entity in answer.get("entities", answer.get("connections", []))}
+    assert len(rows) == answer["returned"], answer
     return rows, blobs
 
 
@@ -131,7 +131,7 @@ def program_boxes_and_polygons(world: World):
                                        "width": row["width"], "height": row["height"]}
     (images, grouped), _ = world.ask([
         {"FindImage": {"_ref": 1, "uniqueids": True, "results": {"list": ["id"]}}},
-        {"FindBoundingBox": {"image_ref": 1, "group_by_source": True,
+        {"FindBoundingBox": {"is_connected_to": {"ref": 1}, "group_by_source": True,
                              "results": {"list": ["box_id"]}}}])
     for image in images["entities"]:
         inside = [box["box_id"] for box in grouped["entities"][image["_uniqueid"]]]

@@ -105,7 +105,7 @@ def program_people_with_hands(world: World):
         assert all(nails[f.id] == f.nail.name for hand in value.hands for f in hand.fingers)
     edges = world.ask([{"FindConnection": {
         "with_class": "Hand", "results": {"list": ["source_field"]}}}])[0][0]
-    fields = sorted(edge["source_field"] for edge in edges["entities"])
+    fields = sorted(edge["source_field"] for edge in edges["connections"])
     assert fields == sorted(["hands[0]", "hands[1]", "dominant"] * 4)
 
 
@@ -127,7 +127,7 @@ def program_a_film_with_scenes(world: World):
     assert sorted(clip["number"] for clip in clips["entities"]) == [0, 1, 2]
     for entity in vectors_found["entities"]:
         n = int(entity["id"][1:])
-        vector = np.frombuffer(blobs[entity["_blob_index"] + films["returned"]], dtype=np.float32)
+        vector = np.frombuffer(blobs[entity["_blob_index"]], dtype=np.float32)
         assert np.array_equal(vector, made[n]) and entity["user_type"] == "Look"
 
 

@@ -9,8 +9,8 @@ from aperturedb.Entities import Entities
 from aperturedb.Images import Images
 from aperturedb.Operations import Operations
 from aperturedb.Polygons import Polygons
-from aperturedb.Query import ObjectType, Query
-from aperturedb.Sort import Sort, SortOrder
+from aperturedb.Query import Query
+from aperturedb.Sort import Order, Sort
 
 from media import picture, pixels, vectors
 from world import NEW, World, where
@@ -41,7 +41,7 @@ def program_entities(world: World):
         with_class="Person", constraints=Constraints().greaterequal("age", 60)))
     assert all(p["decade"] == p["age"] // 10 for p in again)
     ordered = Entities.retrieve(world.db, spec=Query.spec(
-        with_class="Person", sort=Sort(key="age", order=SortOrder.DESCENDING), limit=3,
+        with_class="Person", sort=Sort(key="age", order=Order.DESCENDING), limit=3,
         list=["age"]))
     assert [p["age"] for p in ordered] == [85, 80, 75]
     some = Entities.retrieve(world.db, spec=Query.spec(
@@ -51,11 +51,13 @@ def program_entities(world: World):
 
 def program_what_is_connected(world: World):
     people(world)
-    young = Entities.retrieve(world.db, spec=Query.spec(
-        with_class="Person", constraints=Constraints().less("age", 40), list=["_uniqueid", "id"]))
-    portraits = young.get_connected_entities(ObjectType.IMAGE)
-    assert [len(images) for images in portraits] == [1, 1]
-    assert [images[0]["id"] for images in portraits] == [p["id"] for p in young]
+    # From pictures: for entities of a class the SDK asks for objects of a class called `Entity`.
+    portraits = Images.retrieve(world.db, Query.spec(
+        constraints=Constraints().less("id", 2), list=["_uniqueid", "id"]))
+    shown = portraits.get_connected_entities("Person")
+    assert [len(somebody) for somebody in shown] == [1, 1]
+    ages = [somebody[0]["age"] for somebody in shown]
+    assert sorted(ages) == [30, 35], ages
 
 
 def program_images(world: World):

@@ -50,7 +50,9 @@ def program_pictures_by_address_and_the_nearest(world: World):
         for entity in found["entities"]:
             n = entity["n"]
             assert blobs[entity["_blob_index"]] == files[f"/{n}.png"]
-            assert entity["name"] == f"picture {n}" and entity["_url"].endswith(f"/{n}.png")
+            assert entity["name"] == f"picture {n}"
+    (found,), _ = world.ask([{"FindImage": {"urls": True, "results": {"list": ["n"]}}}])
+    assert all(e["_url"] == f"{site}/{e['n']}.png" for e in found["entities"])
 
 
 def program_addresses_that_may_not_be_asked(world: World):

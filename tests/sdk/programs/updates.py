@@ -1,6 +1,5 @@
 """Loaders that look before they write: they go by what Add, Find, Update and Delete count."""
 
-from aperturedb.BlobNewestDataCSV import BlobNewestDataCSV
 from aperturedb.EntityUpdateDataCSV import SingleEntityUpdateDataCSV
 from aperturedb.ImageDataCSV import (ImageDataCSV, ImageForceNewestDataCSV, ImageSparseAddDataCSV,
                                      ImageUpdateDataCSV)
@@ -84,19 +83,3 @@ def program_images_that_are_missing_are_sent(world: World):
         run(world, ImageSparseAddDataCSV(plain("a.csv", count), blobs_relative_to_csv=True))
         assert stored(world) == {n: (1, picture(n)) for n in range(count)}
 
-
-def program_blobs_are_replaced(world: World):
-    def load(version, text):
-        for n in range(4):
-            (world.dir / f"{n}.txt").write_bytes(f"{text} {n}".encode())
-        path = table(world.dir / "blobs.csv", [
-            {"filename": f"{n}.txt", "id": n, "version": version, "constraint_id": n,
-             "updateif_<version": version, "gen_blobsha1_sha": "", "updateif_blobsha1_sha": ""}
-            for n in range(4)])
-        run(world, BlobNewestDataCSV("Blob", path, blobs_relative_to_csv=True))
-        (answer,), blobs = world.ask([{"FindBlob": {"blobs": True, "results": {"list": ["id"]}}}])
-        there = {e["id"]: blobs[e["_blob_index"]] for e in answer["entities"]}
-        assert there == {n: f"{text} {n}".encode() for n in range(4)}
-
-    load(1, "first")
-    load(2, "second")
