@@ -52,6 +52,24 @@ pub enum ErrorKind {
         /// What went wrong.
         what: String,
     },
+    /// Failed rows can't be kept.
+    #[error("the dead-letter file {} can't be written: {source}{}", path.display(), way_out(source))]
+    DeadLetters {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A dead-letter file can't be read.
+    #[error("{}, line {line}: {message}", path.display())]
+    Letters {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// A model declares children that nobody makes.
     #[error(
         "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"
@@ -144,6 +162,16 @@ impl From<DbError> for Error {
 impl From<EnsureError> for Error {
     fn from(e: EnsureError) -> Self {
         ErrorKind::Ensure(e).into()
+    }
+}
+
+/// How to go on where a dead-letter file can't be written.
+fn way_out(e: &std::io::Error) -> &'static str {
+    match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            "; it may hold rows that failed before: take these in first, or name another file"
+        }
+        _ => "",
     }
 }
 

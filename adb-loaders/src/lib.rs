@@ -9,6 +9,7 @@
 mod compare;
 pub mod embedders;
 mod error;
+pub mod letters;
 mod makers;
 mod media;
 pub mod pipeline;
@@ -19,10 +20,13 @@ pub mod terminal;
 
 pub use compare::{Comparison, compare};
 pub use error::{Error, ErrorKind};
+pub use letters::{DeadLetters, LetterFile};
 #[cfg(feature = "http")]
 pub use media::{Entry, Listing};
 pub use media::{MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot};
-pub use pipeline::{Ingest, Options, Progress, Reembed, Report, RowFailure, Stop};
+pub use pipeline::{
+    Event, Ingest, Meter, Options, Progress, Reembed, Report, RowFailure, Stage, Stop, dry_run,
+};
 #[cfg(feature = "parquet")]
 pub use source::ParquetObjects;
 #[cfg(feature = "webdataset")]
@@ -30,5 +34,5 @@ pub use source::TarObjects;
 pub use source::{
     CommandObjects, CsvObjects, CsvSource, DirObjects, EachObject, Filtered, FromJson, JsonObjects,
     JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
-    Source, SourceRow, ToGraph, Transform, shards,
+    Selection, Shard, Source, SourceRow, ToGraph, Transform, shards,
 };

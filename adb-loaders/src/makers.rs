@@ -162,6 +162,13 @@ fn misfit(
 #[derive(Debug, Default)]
 pub(crate) struct MediaCache(pub(crate) std::collections::HashMap<String, Bytes>);
 
+impl MediaCache {
+    /// What it holds, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.values().map(Bytes::len).sum()
+    }
+}
+
 /// Media of a row, read when a maker asks for them.
 #[derive(Debug)]
 struct MediaInput<'a> {

@@ -1,45 +1,176 @@
-//! Trying again what fails for a passing reason.
+//! Trying again what fails for a passing reason, and waiting for a database that is away.
 
 use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
-    sync::Arc,
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use adb_model::{BoxFuture, Database, DbError, Request, Response};
+use serde_json::json;
 
-/// A database that is asked again when it fails for a passing reason.
+use crate::{Progress, Stop};
+
+/// A database that is asked again when it fails for a passing reason, for as long as it takes or
+/// is allowed to take.
 ///
 /// For requests that may be applied twice without harm, such as all of the pipeline's, in which
 /// every Add is guarded: one whose fate is unknown is sent again as well.
-pub(crate) struct Retrying {
-    pub(crate) inner: Arc<dyn Database>,
-    /// Attempts in all.
-    pub(crate) attempts: u32,
-    /// Pause after the first failure; it doubles each time, up to 30 s.
-    pub(crate) backoff: Duration,
+pub(crate) struct Patient {
+    inner: Arc<dyn Database>,
+    give_up_after: Duration,
+    backoff: Duration,
+    stop: Stop,
+    progress: Arc<Progress>,
+    started: Instant,
+    /// When an answer came last, in microseconds since the start, and 1; 0: none has come yet.
+    answered: AtomicU64,
 }
 
-impl Database for Retrying {
+/// A request that got no answer, in the end.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The database is away, or does not let us in: others would fare no better.
+    Away(DbError),
+    /// The database answers others.
+    Alone(DbError),
+    /// The run was told to stop, and does not wait any longer.
+    Stopped,
+}
+
+/// So many failures in a row, while the database answers others, are the request's own matter.
+const ATTEMPTS_ALONE: u32 = 8;
+
+/// So many attempts are made before the database is asked whether it is there at all.
+const ASKED_ONLY: u64 = 2;
+
+/// The longest pause.
+const MOST_BACKOFF: Duration = Duration::from_secs(30);
+
+/// How long a database is waited for that has not answered yet: it may have been named wrongly.
+const AT_FIRST: Duration = Duration::from_secs(30);
+
+/// How often it is seen whether the run was told to stop.
+const LOOK_UP: Duration = Duration::from_millis(100);
+
+impl Patient {
+    pub(crate) fn new(
+        inner: Arc<dyn Database>,
+        (give_up_after, backoff): (Duration, Duration),
+        stop: Stop,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let started = Instant::now();
+        let answered = AtomicU64::new(0);
+        Self { inner, give_up_after, backoff, stop, progress, started, answered }
+    }
+
+    /// Runs a request, and tells a fault of its own from one of the database.
+    pub(crate) async fn ask(&self, request: Request) -> Result<Response, Unanswered> {
+        let mut pause = self.backoff;
+        // When it failed first and last.
+        let mut failed: Option<(u64, u64)> = None;
+        // Attempts that failed in a row while the database answered others.
+        let mut alone = 0;
+        for attempt in 1_u64.. {
+            let e = match self.inner.execute(request.clone()).await {
+                Ok(response) => {
+                    self.note_answer();
+                    return Ok(response);
+                }
+                Err(e) if e.is_transient() => e,
+                Err(e) => {
+                    return Err(match self.is_there().await {
+                        true => Unanswered::Alone(e),
+                        false => Unanswered::Away(e),
+                    });
+                }
+            };
+            let now = self.now();
+            let (first, last) = failed.unwrap_or((now, now));
+            failed = Some((first, now));
+            let answers_others = self.answered.load(Ordering::Relaxed) > last
+                || (attempt > ASKED_ONLY && self.is_there().await);
+            alone = if answers_others { alone + 1 } else { 0 };
+            if alone >= ATTEMPTS_ALONE {
+                return Err(Unanswered::Alone(e));
+            }
+            if self.stop.is_stopped() {
+                return Err(Unanswered::Stopped);
+            }
+            let left = self.patience().saturating_sub(self.away_for(first));
+            if left.is_zero() {
+                return Err(Unanswered::Away(e));
+            }
+            let wait = e.retry_after().unwrap_or_else(|| jittered(pause)).min(left);
+            tracing::warn!(error = %e, attempt, ?wait, "the database failed; trying again");
+            if !answers_others {
+                self.progress.database_is_away(&e);
+            }
+            self.sleep(wait).await;
+            pause = (pause * 2).min(MOST_BACKOFF);
+        }
+        Err(Unanswered::Away(DbError::permanent("no attempt was left")))
+    }
+
+    /// Whether it answers at all.
+    async fn is_there(&self) -> bool {
+        let ping = Request::json(&json!([{"GetStatus": {}}]));
+        self.inner.execute(ping).await.is_ok()
+    }
+
+    fn patience(&self) -> Duration {
+        match self.answered.load(Ordering::Relaxed) {
+            0 => self.give_up_after.min(AT_FIRST),
+            _ => self.give_up_after,
+        }
+    }
+
+    /// Since the later of a request's first failure and the last answer to any.
+    fn away_for(&self, since: u64) -> Duration {
+        let since = since.max(self.answered.load(Ordering::Relaxed));
+        Duration::from_micros(self.now().saturating_sub(since))
+    }
+
+    fn note_answer(&self) {
+        self.answered.store(self.now(), Ordering::Relaxed);
+        self.progress.database_is_back();
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    /// Ends early when the run is told to stop.
+    async fn sleep(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while !self.stop.is_stopped() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(left.min(LOOK_UP)).await;
+        }
+    }
+}
+
+impl Database for Patient {
     fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
         Box::pin(async move {
-            let mut pause = self.backoff;
-            for attempt in 1.. {
-                match self.inner.execute(request.clone()).await {
-                    Err(e) if e.is_transient() && attempt < self.attempts => {
-                        let wait = e.retry_after().unwrap_or_else(|| jittered(pause));
-                        tracing::warn!(error = %e, attempt, ?wait, "the database failed; trying again");
-                        tokio::time::sleep(wait).await;
-                        pause = (pause * 2).min(Duration::from_secs(30));
-                    }
-                    ended => return ended,
-                }
-            }
-            Err(DbError::permanent("no attempt was allowed"))
+            self.ask(request).await.map_err(|e| match e {
+                Unanswered::Away(e) | Unanswered::Alone(e) => e,
+                Unanswered::Stopped => DbError::transient(STOPPED),
+            })
         })
     }
 }
+
+/// Why a request was not tried again.
+const STOPPED: &str = "the run was told to stop while the database did not answer";
 
 /// Between a half and the whole, so that writers that failed together don't return together. The
 /// standard library's hasher keys are random enough for that.

@@ -1,6 +1,7 @@
 //! For programs that run in a terminal: a progress bar, and Ctrl-C that loses nothing.
 
 use std::{
+    io::{IsTerminal as _, stderr},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -12,12 +13,12 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
-    Progress, Stop,
+    Meter, Progress, Stop,
     embedders::{Download, OnDownload},
 };
 
-/// Draws `progress` on standard error until it is dropped; draws nothing where that is no
-/// terminal.
+/// Shows `progress` on standard error until it is dropped: a bar on a terminal; elsewhere a line
+/// every half a minute, so that logs stay short.
 #[derive(Debug)]
 pub struct Bar {
     ended: Arc<AtomicBool>,
@@ -25,13 +26,16 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// Begins to draw, on a thread of its own.
+    /// Begins to show it, on a thread of its own.
     #[must_use]
     pub fn start(progress: Arc<Progress>) -> Self {
         let ended = Arc::new(AtomicBool::new(false));
         let drawing = std::thread::spawn({
             let ended = ended.clone();
-            move || draw(&progress, &ended)
+            move || match stderr().is_terminal() {
+                true => draw(&progress, &ended),
+                false => log(&progress, &ended),
+            }
         });
         Self { ended, drawing: Some(drawing) }
     }
@@ -49,29 +53,44 @@ impl Drop for Bar {
 }
 
 fn draw(progress: &Progress, ended: &AtomicBool) {
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {percent:>3}% [{bar:24}] {msg}") {
+    let bar = ProgressBar::new(1000);
+    let with_share = ProgressStyle::with_template("{spinner} {percent:>3}% [{bar:24}] {msg}");
+    if let Ok(style) = with_share {
         bar.set_style(style.progress_chars("=> "));
     }
-    let started = Instant::now();
+    let mut meter = Meter::default();
+    let mut is_known = true;
     while !ended.load(Ordering::Acquire) {
-        // The source's bytes say how far it is; rows in flight are not finished yet.
-        let (rows, finished) = (progress.rows().max(1), progress.finished());
-        bar.set_length(progress.source_size());
-        bar.set_position((progress.source_read() as f64 * finished as f64 / rows as f64) as u64);
-        let rate = finished as f64 / started.elapsed().as_secs_f64().max(0.1);
-        bar.set_message(format!(
-            "{finished} rows: {} added, {} existed, {} updated, {} failed; {} vectors; {rate:.1} rows/s",
-            progress.added(),
-            progress.existed(),
-            progress.updated(),
-            progress.failed(),
-            progress.embedded(),
-        ));
+        let snapshot = meter.read(progress);
+        if is_known && snapshot.share.is_none() && snapshot.rows > 0 {
+            is_known = false;
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                bar.set_style(style);
+            }
+        }
+        bar.set_position((snapshot.share.unwrap_or_default() * 1000.0) as u64);
+        bar.set_message(snapshot.to_string());
         bar.tick();
         std::thread::park_timeout(Duration::from_millis(100));
     }
     bar.finish_and_clear();
+}
+
+/// How often a line is written where nobody watches.
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+#[expect(clippy::print_stderr, reason = "it speaks to the person who reads the log")]
+fn log(progress: &Progress, ended: &AtomicBool) {
+    let mut meter = Meter::default();
+    let mut next = Instant::now() + LINE_EVERY;
+    while !ended.load(Ordering::Acquire) {
+        std::thread::park_timeout(Duration::from_secs(1));
+        let snapshot = meter.read(progress);
+        if Instant::now() >= next {
+            next += LINE_EVERY;
+            eprintln!("{snapshot}");
+        }
+    }
 }
 
 impl OnDownload {

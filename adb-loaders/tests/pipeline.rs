@@ -17,6 +17,7 @@ fn options() -> Options {
     let mut options = Options::default();
     options.backoff = Duration::from_millis(1);
     options.linger = Duration::from_millis(5);
+    options.give_up_after = Duration::from_millis(300);
     options
 }
 

@@ -1,7 +1,6 @@
 //! What the pipeline gives an embedder at once, and when.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-#[expect(dead_code, reason = "other tests use the rest")]
 mod common;
 
 use std::{

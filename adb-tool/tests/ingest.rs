@@ -13,12 +13,17 @@ fn cookbook() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/cookbook")
 }
 
-/// Runs the program with an empty cache and no hub.
+/// Brings rows in.
 fn ingest(dir: &Path, model: &Path, rows: &Path, more: &[&str]) -> Output {
+    let (model, rows) = (model.to_str().unwrap(), rows.to_str().unwrap());
+    let first = ["ingest", "from-json", "--db", "my.adb", "--model", model, rows];
+    adb(dir, &[&first, more].concat())
+}
+
+/// Runs the program with an empty cache and no hub.
+fn adb(dir: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_adb"))
-        .args(["ingest", "from-json", "--db", "my.adb", "--model"])
-        .args([model, rows])
-        .args(more)
+        .args(arguments)
         .current_dir(dir)
         .env("ADB_CACHE_DIR", dir.join("cache"))
         .env("ADB_OFFLINE", "1")
@@ -91,4 +96,135 @@ fn a_document_that_is_none_is_named() {
     let output = ingest(dir.path(), &rows, &rows, &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("dishes.json: this is no model document"), "{}", said(&output));
+}
+
+#[test]
+fn failed_rows_are_kept_and_taken_again_once_they_are_mended() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows_with_vectors(dir.path());
+    let text = fs::read_to_string(&rows).unwrap();
+    let mut lines: Vec<Json> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let picture = dir.path().join(lines[3]["url"].as_str().unwrap());
+    let kept = fs::read(&picture).unwrap();
+    fs::remove_file(&picture).unwrap();
+    lines[5]["dish_id"] = "five".into();
+    fs::write(&rows, lines.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
+    let model = cookbook().join("dish.model.json");
+    let first = ingest(dir.path(), &model, &rows, &["--no-embedder"]);
+    assert_eq!(first.status.code(), Some(3), "{}", said(&first));
+    let letters = dir.path().join("dishes.jsonl.dead-letters.jsonl");
+    let advice = format!("adb ingest retry {}", letters.display());
+    assert!(said(&first).contains(&advice), "{}", said(&first));
+
+    fs::write(&picture, kept).unwrap();
+    fs::remove_file(&rows).unwrap();
+    let retry = |letters: &Path| {
+        let letters = letters.to_str().unwrap();
+        adb(dir.path(), &["ingest", "retry", letters, "--db", "my.adb"])
+    };
+    let second = retry(&letters);
+    assert_eq!(second.status.code(), Some(3), "{}", said(&second));
+    assert!(said(&second).contains("2 rows read = 1 added + 0 existed"), "{}", said(&second));
+    let letters = dir.path().join("dishes.jsonl.dead-letters.2.jsonl");
+    let text = fs::read_to_string(&letters).unwrap().replace("\"five\"", "500");
+    fs::write(&letters, text).unwrap();
+    let third = retry(&letters);
+    assert!(third.status.success(), "{}", said(&third));
+    assert!(said(&third).contains("1 rows read = 1 added"), "{}", said(&third));
+
+    let header = r#"{"adb_dead_letters":1,"rows":{"format":{"name":"x"}},"media_root":"."}"#;
+    fs::write(&letters, format!("{header}\n")).unwrap();
+    let unknown = retry(&letters);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(said(&unknown).contains("format `x`, which this adb does not know"));
+}
+
+#[test]
+fn a_dry_run_prints_commands_and_needs_neither_database_nor_embedder() {
+    let dir = tempfile::tempdir().unwrap();
+    let model = cookbook().join("dish.model.json");
+    let rows = cookbook().join("dishes.json");
+    let output = ingest(dir.path(), &model, &rows, &["--dry-run", "--limit", "2"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let shown: Vec<Json> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0]["commands"][0]["AddImage"].is_object(), "{text}");
+    assert!(shown[0]["blobs"].to_string().contains("to_be_made_from"), "{text}");
+    assert!(!dir.path().join("my.adb").exists());
+}
+
+#[test]
+fn events_are_lines_of_json_and_nothing_else_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows_with_vectors(dir.path());
+    let model = cookbook().join("dish.model.json");
+    let output = ingest(dir.path(), &model, &rows, &["--no-embedder", "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let events: Vec<Json> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(events[0]["event"], "started");
+    let last = events.last().unwrap();
+    assert_eq!((&last["event"], &last["report"]["added"]), (&json!("finished"), &json!(22)));
+}
+
+#[test]
+fn parts_and_shares_of_the_rows_can_be_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows_with_vectors(dir.path());
+    let model = cookbook().join("dish.model.json");
+    let mut added = 0;
+    for share in ["1/3", "2/3", "3/3"] {
+        let options = ["--no-embedder", "--json", "--shard", share];
+        let output = ingest(dir.path(), &model, &rows, &options);
+        assert!(output.status.success(), "{}", said(&output));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let last: Json = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        added += last["report"]["added"].as_u64().unwrap();
+    }
+    assert_eq!(added, 22);
+    let wrong = ingest(dir.path(), &model, &rows, &["--shard", "0/3"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+    assert!(said(&wrong).contains("1/4, 2/4"), "{}", said(&wrong));
+    let sample = ingest(dir.path(), &model, &rows, &["--no-embedder", "--sample", "5"]);
+    assert!(said(&sample).contains("5 rows read = 0 added + 5 existed"), "{}", said(&sample));
+}
+
+/// Ctrl-C, as a terminal sends it.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_it_soon_with_everything_accounted_for() {
+    use std::io::{BufRead as _, BufReader};
+
+    let dir = tempfile::tempdir().unwrap();
+    let model = dir.path().join("thing.model.json");
+    let document = json!({"version": 1, "models": [{
+        "name": "Thing", "class": "Thing", "kind": "entity", "fields": [
+            {"name": "id", "key": "id", "property": "id", "role": "id", "type": "int"},
+        ],
+    }]});
+    fs::write(&model, document.to_string()).unwrap();
+    // More than any machine takes in before the signal comes.
+    let rows = dir.path().join("things.jsonl");
+    let text: String = (0..3_000_000).map(|i| format!("{{\"id\":{i}}}\n")).collect();
+    fs::write(&rows, text).unwrap();
+    let mut running = Command::new(env!("CARGO_BIN_EXE_adb"))
+        .args(["ingest", "from-json", "--db", "my.adb", "--json", "--no-embedder", "--model"])
+        .args([&model, &rows])
+        .current_dir(dir.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(running.stdout.take().unwrap())
+        .lines()
+        .map(|line| serde_json::from_str::<Json>(&line.unwrap()).unwrap());
+    assert!(events.any(|e| e["event"] == "progress" && e["finished"].as_u64() > Some(0)));
+    let signal = Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    let last = events.last().unwrap();
+    assert_eq!(running.wait().unwrap().code(), Some(130), "{last}");
+    let report = &last["report"];
+    assert_eq!((&report["stopped"], &report["failed"]), (&json!(true), &json!(0)), "{last}");
+    assert_eq!(report["rows"], report["added"], "{last}");
 }

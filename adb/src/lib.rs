@@ -47,6 +47,11 @@ mod modelling {}
 #[doc = include_str!("../../docs/embedders.md")]
 mod embedders_guide {}
 
+/// The guide to ingestion, run as tests.
+#[cfg(all(doctest, feature = "engine", feature = "loaders"))]
+#[doc = include_str!("../../docs/ingestion.md")]
+mod ingestion_guide {}
+
 /// The guide to faces, run as tests.
 #[cfg(all(doctest, feature = "engine", feature = "loaders"))]
 #[doc = include_str!("../../docs/faces.md")]

@@ -46,6 +46,15 @@ pub struct MediaOptions {
     pub trusting: Option<SocketAddr>,
 }
 
+impl MediaOptions {
+    /// Where relative paths begin, for who wants to find that again from elsewhere.
+    pub(crate) fn place(&self, of_source: &super::MediaRoot) -> String {
+        let dir = self.root.as_deref().unwrap_or(of_source.dir());
+        let absolute = std::path::absolute(dir);
+        absolute.as_deref().unwrap_or(dir).display().to_string()
+    }
+}
+
 impl Default for MediaOptions {
     fn default() -> Self {
         Self {

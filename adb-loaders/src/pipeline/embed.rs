@@ -4,10 +4,7 @@
 //! full, or when the oldest of it has waited long enough, so that a slow source moves on too. It is
 //! computed by one of several threads, and a row goes on when all of its vectors are there.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::sync::{Arc, Mutex};
 
 use adb_model::{Batches, EmbedError, Embedder, NodeId, PreparedImage, SetSpec};
 use async_channel::{Receiver, Sender, bounded};
@@ -16,7 +13,7 @@ use tokio::{
     time::{Instant as Clock, timeout_at},
 };
 
-use super::{Context, Embedders, Item, Job, JobInput, lock};
+use super::{Context, Embedders, Item, Job, JobInput, failure::Stage, lock};
 
 /// Starts the stage.
 pub(super) fn spawn(
@@ -187,7 +184,7 @@ async fn dispatch(context: &Context, full: &Sender<Batch>, batch: Batch) {
     if let Err(unsent) = full.send(batch).await {
         for wanted in unsent.0.jobs {
             if let Some((item, _)) = wanted.row.done(Some("the pipeline broke off".to_owned())) {
-                context.tally.failed(item.at, "the pipeline broke off".to_owned());
+                context.tally.lost(item.row, Stage::Embed);
             }
         }
     }
@@ -232,9 +229,15 @@ impl Done for Row {
 
 fn compute(context: &Context, from: &Receiver<Batch>, to: &Sender<Item>) {
     while let Ok(batch) = from.recv_blocking() {
+        if context.stop.is_stopped() {
+            // The next run makes these vectors; who waits for the end of this one waits less.
+            let rows = batch.jobs.into_iter().filter_map(|job| job.row.done(None));
+            rows.for_each(|_| context.tally.put_back());
+            continue;
+        }
         for (item, failure) in embed(context, batch) {
             match failure {
-                Some(reason) => context.tally.failed(item.at, reason),
+                Some(reason) => context.tally.failed(item.row, Stage::Embed, reason),
                 None => send(context, to.send_blocking(item)),
             }
         }
@@ -243,14 +246,14 @@ fn compute(context: &Context, from: &Receiver<Batch>, to: &Sender<Item>) {
 
 fn send(context: &Context, sent: Result<(), async_channel::SendError<Item>>) {
     if let Err(unsent) = sent {
-        context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+        context.tally.lost(unsent.0.row, Stage::Embed);
     }
 }
 
 /// Fills the vectors of a batch; gives the rows that have all of theirs. A fault costs the rows
 /// that it concerns.
 fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
-    let started = Instant::now();
+    let computing = context.tally.stages.embed.run();
     let broken = context.is_broken();
     // `prepare` has seen to it that there is one.
     let embedder = context.embedders.of(&batch.set);
@@ -291,7 +294,7 @@ fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
         }
         done.extend(row.done(filled.err()));
     }
-    context.tally.stages.embed.add(started.elapsed());
+    drop(computing);
     done
 }
 

@@ -10,8 +10,8 @@ use adb_model::{
 };
 use async_channel::{Sender, bounded};
 
-use super::{Context, Ingest, Item, Run, lock, write::Outcome};
-use crate::{Error, ErrorKind, MediaRoot, RowPlace, makers::MediaCache};
+use super::{Context, Ingest, Item, Run, failure::Stage, lock, tally::Row, write::Outcome};
+use crate::{Error, ErrorKind, MediaRoot};
 
 /// Which stored object an item is made up for, and in which respect.
 pub(super) struct Lacking {
@@ -24,7 +24,7 @@ pub(super) struct Lacking {
 /// Most often somebody else was quicker, or this run's own request was sent twice. But what is
 /// there may hang on another object with the same id: then this one still lacks it.
 pub(super) struct Doubt {
-    at: RowPlace,
+    row: Row,
     lacking: Lacking,
     added: bool,
 }
@@ -64,7 +64,7 @@ impl Ingest {
     /// As [`enrich`](Ingest::enrich).
     pub async fn enrich_by(mut self, schema: &'static ModelSchema) -> Result<super::Report, Error> {
         self.makers.complete(schema)?;
-        let run = Run::begin(self, MediaRoot::new("."), None, None);
+        let run = Run::begin(self, MediaRoot::new("."), None, None, None);
         let context = run.context.clone();
         let embedder = |set: &SetSpec| context.embedders.identity(set);
         let missing = Missing::of_models(schema, &|set| embedder(set).is_some());
@@ -95,7 +95,7 @@ impl Run {
             async move {
                 for task in tasks {
                     if let Err(e) = look_at(&context, task, &found_tx).await {
-                        context.break_off(e);
+                        context.not_asked([], Stage::LookUp, e);
                     }
                     if context.is_over() {
                         break;
@@ -108,12 +108,6 @@ impl Run {
             false => self.spawn_makers_to_writers(found_rx),
         }
         Ok(self.end().await)
-    }
-}
-
-impl Context {
-    fn is_over(&self) -> bool {
-        self.stop.is_stopped() || self.is_broken().is_some()
     }
 }
 
@@ -134,17 +128,17 @@ async fn look_at(context: &Context, task: Task, to: &Sender<Item>) -> Result<(),
             let objects = look_up(context, task, ids).await?;
             let mut lacking = Vec::new();
             for Object { unique_id, name, lacks } in objects {
-                let at = RowPlace { file: Arc::from(name), row: 0, line: None };
+                let row = Row::stored(Arc::from(name));
                 match lacks {
                     Lacks::Nothing => {
                         context.tally.object_read();
-                        context.tally.existed(at, None);
+                        context.tally.existed(row, None);
                     }
                     Lacks::Unmakeable(reason) => {
                         context.tally.object_read();
-                        context.tally.failed(at, reason);
+                        context.tally.failed(row, Stage::LookUp, reason);
                     }
-                    Lacks::Something(draft) => lacking.push((at, unique_id, draft)),
+                    Lacks::Something(draft) => lacking.push((row, unique_id, draft)),
                 }
             }
             let mut lacking = lacking.into_iter().peekable();
@@ -154,30 +148,20 @@ async fn look_at(context: &Context, task: Task, to: &Sender<Item>) -> Result<(),
                 let wanted: Vec<_> =
                     some.iter().flat_map(|(_, _, draft)| draft.blobs.iter().cloned()).collect();
                 let blobs = fetch_blobs(context.dialect, &context.db, &wanted).await?;
-                for (at, unique_id, draft) in some {
+                for (row, unique_id, draft) in some {
                     context.tally.object_read();
-                    let item = draft.graph(&blobs).map(|graph| Item {
-                        at: at.clone(),
-                        graph,
-                        existed: true,
-                        difference: None,
-                        known: None,
-                        lacking: Some(Box::new(Lacking { task, unique_id })),
-                        media: MediaCache::default(),
-                        #[cfg(feature = "http")]
-                        downloads: Vec::new(),
-                        jobs: Vec::new(),
-                        left_out: Vec::new(),
-                    });
-                    match item {
-                        Err(reason) => context.tally.failed(at, reason),
-                        Ok(item) => {
-                            if let Err(unsent) = to.send(item).await {
-                                context
-                                    .tally
-                                    .failed(unsent.0.at, "the pipeline broke off".to_owned());
-                            }
+                    let graph = match draft.graph(&blobs) {
+                        Ok(graph) => graph,
+                        Err(reason) => {
+                            context.tally.failed(row, Stage::LookUp, reason);
+                            continue;
                         }
+                    };
+                    let mut item = Item::new(row, graph);
+                    item.existed = true;
+                    item.lacking = Some(Box::new(Lacking { task, unique_id }));
+                    if let Err(unsent) = to.send(item).await {
+                        context.tally.lost(unsent.0.row, Stage::LookUp);
                     }
                 }
             }
@@ -194,7 +178,7 @@ async fn look_up(context: &Context, task: Task, ids: &[String]) -> Result<Vec<Ob
 pub(super) fn book_written(context: &Context, item: Item, outcome: Outcome) {
     let Some(lacking) = item.lacking else { return };
     if outcome.vector_existed {
-        let doubt = Doubt { at: item.at, lacking: *lacking, added: outcome.added > 0 };
+        let doubt = Doubt { row: item.row, lacking: *lacking, added: outcome.added > 0 };
         return lock(&context.doubts).push(doubt);
     }
     book(context, lacking.task);
@@ -226,23 +210,21 @@ async fn settle_some(context: &Context, task: Task, doubts: &[Doubt]) {
     let objects = match look_up(context, task, &ids).await {
         Ok(objects) => objects,
         Err(e) => {
-            let reason = context.break_off(e);
-            for doubt in doubts {
-                context.tally.failed(doubt.at.clone(), reason.clone());
-            }
-            return;
+            let rows = doubts.iter().map(|doubt| doubt.row.clone());
+            return context.not_asked(rows, Stage::LookUp, e);
         }
     };
     for doubt in doubts {
         let object = objects.iter().find(|o| o.unique_id == doubt.lacking.unique_id);
         match object.map(|o| &o.lacks) {
             Some(Lacks::Nothing) if doubt.added => book(context, task),
-            Some(Lacks::Nothing) => context.tally.existed(doubt.at.clone(), None),
+            Some(Lacks::Nothing) => context.tally.existed(doubt.row.clone(), None),
             Some(_) => context.tally.failed(
-                doubt.at.clone(),
-                "another object of its class has the same id, and what was made for that one is taken for this one's; give each an id of its own".to_owned(),
+                doubt.row.clone(),
+                Stage::Write,
+                "another object of its class has the same id, and what was made for that one is taken for this one's; give each an id of its own",
             ),
-            None => context.tally.failed(doubt.at.clone(), "it was deleted meanwhile".to_owned()),
+            None => context.tally.failed(doubt.row.clone(), Stage::Write, "it was deleted meanwhile"),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Reading the blobs whose hashes are identities: before rows are looked up by identity, and for
 //! models that have such alone.
 
-use std::{collections::HashMap, time::Instant};
+use std::collections::HashMap;
 
 use adb_model::{Graph, MediaSource, ModelSchema};
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
-use super::{Context, Item};
+use super::{Context, Item, failure::Stage};
 use crate::{MediaReader, makers::MediaCache};
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.
@@ -22,25 +22,34 @@ pub(super) fn run(
     to: &Sender<Item>,
 ) {
     while let Ok(mut item) = from.recv_blocking() {
-        let started = Instant::now();
+        if context.stop.is_stopped() {
+            context.tally.put_back();
+            continue;
+        }
+        item.pass_to_media(&context.media_gate);
         let identified = match context.is_broken() {
             Some(reason) => Err(reason),
-            None => identify(media, &mut item.graph, &item.media),
+            None => {
+                let reading = context.tally.stages.media.run();
+                let identified = identify(media, &mut item.graph, &item.media);
+                item.row.spent += reading.time();
+                identified
+            }
         };
-        context.tally.stages.prepare.add(started.elapsed());
         match identified {
-            Err(reason) => context.tally.failed(item.at, reason),
-            Ok(()) => {
+            Err(reason) => context.tally.failed(item.row, Stage::Media, reason),
+            Ok(bytes) => {
+                item.hold_media(bytes);
                 if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                    context.tally.lost(unsent.0.row, Stage::Media);
                 }
             }
         }
     }
 }
 
-/// `known`: what the row brought.
-fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Result<(), String> {
+/// Answers how many bytes it read. `known`: what the row brought.
+fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Result<usize, String> {
     let mut read: HashMap<String, Bytes> = HashMap::new();
     graph.identify(|source: &MediaSource| match source.origin() {
         None => media.read(source),
@@ -53,5 +62,5 @@ fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Resul
             }
         },
     })?;
-    Ok(())
+    Ok(read.values().map(Bytes::len).sum())
 }

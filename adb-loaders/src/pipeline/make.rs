@@ -1,11 +1,9 @@
 //! Children that the rows do not bring: their makers are asked, on several threads, for rows whose
 //! objects are not there yet.
 
-use std::time::Instant;
-
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item};
+use super::{Context, Item, failure::Stage};
 use crate::MediaReader;
 
 pub(super) fn run(
@@ -15,23 +13,32 @@ pub(super) fn run(
     to: &Sender<Item>,
 ) {
     while let Ok(mut item) = from.recv_blocking() {
-        let started = Instant::now();
+        if context.stop.is_stopped() {
+            context.tally.put_back();
+            continue;
+        }
+        item.pass_to_media(&context.media_gate);
         let made = match context.is_broken() {
             Some(reason) => Err(reason),
-            None => context.makers.make(
-                &mut item.graph,
-                media,
-                &mut item.media,
-                context.options.max_decoded_bytes,
-            ),
+            None => {
+                let making = context.tally.stages.make.run();
+                let made = context.makers.make(
+                    &mut item.graph,
+                    media,
+                    &mut item.media,
+                    context.options.max_decoded_bytes,
+                );
+                item.row.spent += making.time();
+                made
+            }
         };
-        context.tally.stages.make.add(started.elapsed());
         match made {
-            Err(reason) => context.tally.failed(item.at, reason),
+            Err(reason) => context.tally.failed(item.row, Stage::Make, reason),
             Ok(children) => {
+                item.hold_media(item.media.bytes());
                 context.tally.made(children);
                 if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                    context.tally.lost(unsent.0.row, Stage::Make);
                 }
             }
         }

@@ -7,18 +7,25 @@
 //! Where a blob's hash is an object's identity, it is read before the probe. Where rows are upserted,
 //! children are made before the probe, and that looks up all of a row.
 //!
-//! Channels between the stages are bounded, so memory does not grow with the source. Every row
-//! that is read ends as exactly one of added, existed, updated, failed.
+//! Channels between the stages are bounded by rows, and what rows hold by bytes, so memory does not
+//! grow with the source. Every row that is read ends as exactly one of added, existed, updated,
+//! failed; one that is not begun when the run is told to stop counts as not read.
 
+mod budget;
+mod dry;
 mod embed;
 mod enrich;
+mod event;
+mod failure;
 mod fetch;
 mod identify;
 mod make;
 mod prepare;
 mod probe;
+mod progress;
 mod reembed;
 mod report;
+mod tally;
 mod upsert;
 mod write;
 
@@ -35,24 +42,32 @@ use std::{
 use adb_model::{
     ChildMaker, Database, DbError, Dialect, Embedder, EmbedderIdentity, Graph, GraphBuilder,
     NodeId, PreparedImage, SetSpec,
+    document::Document,
     ensure::{ensure_in, unclaimed_notice},
 };
 use async_channel::{Receiver, bounded};
 use tokio::task::JoinSet;
 
+pub use dry::{DryRow, dry_run};
+pub use event::{EVENTS_VERSION, Event};
+pub use failure::{FailureGroup, RowFailure, Stage};
+pub use progress::{Meter, Outage, Progress, Snapshot};
 pub use reembed::Reembed;
-pub use report::{Progress, Report, RowFailure, Stages};
+pub use report::{Report, SlowRow, Stages};
 
 use crate::{
-    Error, ErrorKind, MediaOptions, MediaReader, MediaRoot, RowPlace, Source, SourceRow,
-    ToGraph as _,
+    Error, ErrorKind, MediaOptions, MediaReader, MediaRoot, Source, SourceRow, ToGraph as _,
     embedders::MAX_DECODED_BYTES,
+    letters::{DeadLetters, Header, LetterBox, RowsAre},
     makers::{Makers, MediaCache},
-    retry::Retrying,
+    retry::{Patient, Unanswered},
 };
+use budget::{Gate, Held};
+use event::Listener;
+use failure::Reason;
 use fetch::{Outlet, Wanted};
 use probe::Asked;
-use report::Tally;
+use tally::{Row, Tally};
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
@@ -73,12 +88,16 @@ pub struct Options {
     pub writers: usize,
     /// How long an incomplete batch or request waits for more rows.
     pub linger: Duration,
-    /// Attempts at a request that fails for a passing reason.
-    pub attempts: u32,
-    /// Pause after the first such failure; it doubles each time, up to 30 s.
+    /// How long a database that gives no answer is waited for; half a minute at most if it never
+    /// gave one.
+    pub give_up_after: Duration,
+    /// Pause after the first failure of a request; it doubles each time, up to 30 s.
     pub backoff: Duration,
     /// How the media that rows name are read.
     pub media: MediaOptions,
+    /// Bytes of media that rows hold at once, about: the last file for each thread may go beyond.
+    /// What rows themselves hold before their media are read may take a quarter of it.
+    pub bytes_in_flight: usize,
     /// Whether a row with a key that no field takes fails. Otherwise such keys are counted.
     pub strict: bool,
 }
@@ -93,9 +112,10 @@ impl Default for Options {
             bytes_per_request: 16 << 20,
             writers: 2,
             linger: Duration::from_millis(200),
-            attempts: 6,
+            give_up_after: Duration::from_secs(600),
             backoff: Duration::from_millis(250),
             media: MediaOptions::default(),
+            bytes_in_flight: 256 << 20,
             strict: false,
         }
     }
@@ -137,6 +157,8 @@ pub struct Ingest {
     stop: Stop,
     upsert: bool,
     dialect: Dialect,
+    letters: Option<DeadLetters>,
+    listener: Option<Listener>,
 }
 
 impl std::fmt::Debug for Ingest {
@@ -175,6 +197,8 @@ impl Ingest {
             stop: Stop::default(),
             upsert: false,
             dialect: Dialect::default(),
+            letters: None,
+            listener: None,
         }
     }
 
@@ -221,6 +245,24 @@ impl Ingest {
         self
     }
 
+    /// Keeps each row that fails, with its reason, in a file from which it can be
+    /// [taken again](crate::LetterFile) once what was wrong is mended. It is written while the run
+    /// goes on. (Not for [`enrich`](Ingest::enrich) and [`reembed`](Ingest::reembed), whose rows
+    /// are in the database.)
+    #[must_use]
+    pub fn dead_letters(mut self, letters: DeadLetters) -> Self {
+        self.letters = Some(letters);
+        self
+    }
+
+    /// Tells `listener` what happens, as it happens, from several threads. It should be quick: who
+    /// tells it waits.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Listener(Arc::new(listener)));
+        self
+    }
+
     /// Lets rows that exist become what the source says, as
     /// [`adb_model::DataModel::upsert`] does with one value. Without it they are left as they are.
     ///
@@ -259,7 +301,12 @@ impl Ingest {
         self.makers.complete(schema)?;
         let (size, upsert) = (source.size(), self.upsert);
         let upserts = upsert.then(|| upsert::Upserts::new(schema));
-        let mut run = Run::begin(self, source.media_root(), upserts, size);
+        let media = source.media_root();
+        let header =
+            Header::new(RowsAre::Model(Document::of(schema)), self.options.media.place(&media));
+        let letters = self.letters.take().map(|letters| letters.open(header)).transpose()?;
+        let mut run = Run::begin(self, media, upserts, size, letters);
+        run.tell(schema.class, size);
         let context = run.context.clone();
         let embedder = |set: &SetSpec| context.embedders.identity(set);
         let ensured = ensure_in(context.dialect, &context.db, schema, embedder).await?;
@@ -303,6 +350,17 @@ struct Run {
     media: MediaReader,
     workers: JoinSet<()>,
     started: Instant,
+    /// Who tells of progress.
+    telling: Option<AbortOnDrop>,
+}
+
+/// A task that lasts as long as this.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Run {
@@ -311,18 +369,26 @@ impl Run {
         media: MediaRoot,
         upserts: Option<upsert::Upserts>,
         size: Option<u64>,
+        letters: Option<LetterBox>,
     ) -> Self {
         of.progress.begin(size);
         let media = MediaReader::new(media, of.options.media.clone());
+        let waits = (of.options.give_up_after, of.options.backoff);
+        let db = Patient::new(of.db, waits, of.stop.clone(), of.progress.clone());
+        let (decoders, writers) = (of.options.decoders.max(1), of.options.writers.max(1));
+        let stages = &of.progress.stages;
+        for clock in [&stages.make, &stages.media, &stages.decode] {
+            clock.threads(decoders);
+        }
+        stages.embed.threads(of.embedders.at_once());
+        stages.write.threads(writers);
         let context = Context {
-            db: Retrying {
-                inner: of.db,
-                attempts: of.options.attempts.max(1),
-                backoff: of.options.backoff,
-            },
+            db,
             embedders: of.embedders,
             makers: of.makers,
-            tally: Arc::new(Tally::new(of.progress)),
+            tally: Arc::new(Tally::new(of.progress, letters, of.listener)),
+            rows_gate: Gate::new(of.options.bytes_in_flight / 4),
+            media_gate: Gate::new(of.options.bytes_in_flight),
             options: of.options,
             stop: of.stop,
             dialect: of.dialect,
@@ -330,7 +396,31 @@ impl Run {
             doubts: Mutex::default(),
             fatal: Mutex::new(None),
         };
-        Self { context: Arc::new(context), media, workers: JoinSet::new(), started: Instant::now() }
+        Self {
+            context: Arc::new(context),
+            media,
+            workers: JoinSet::new(),
+            started: Instant::now(),
+            telling: None,
+        }
+    }
+
+    /// Tells who listens that it begins, and from then on what it is at.
+    fn tell(&mut self, class: &str, source_bytes: Option<u64>) {
+        let tally = &self.context.tally;
+        if !tally.is_heard() {
+            return;
+        }
+        tally.tell(&Event::Started { version: EVENTS_VERSION, source_bytes, class });
+        let tally = tally.clone();
+        self.telling = Some(AbortOnDrop(tokio::spawn(async move {
+            let mut meter = Meter::default();
+            let mut ticks = tokio::time::interval(Duration::from_secs(1));
+            loop {
+                ticks.tick().await;
+                tally.tell(&Event::Progress(&meter.read(tally.progress())));
+            }
+        })));
     }
 
     fn spawn_identify(&mut self, from: &Receiver<Item>) -> Receiver<Item> {
@@ -396,16 +486,24 @@ impl Run {
         enrich::settle(&self.context).await;
         let broken_off = self.context.take_fatal();
         let stopped = self.context.stop.is_stopped();
-        self.context.tally.report(self.started.elapsed(), stopped, broken_off)
+        self.telling = None;
+        let tally = &self.context.tally;
+        let report = tally.report(self.started.elapsed(), stopped, broken_off);
+        tally.tell(&Event::Finished { exit_code: report.exit_code(), report: &report });
+        report
     }
 }
 
 /// What all stages share.
 struct Context {
-    db: Retrying,
+    db: Patient,
     embedders: Embedders,
     makers: Makers,
     tally: Arc<Tally>,
+    /// Before a row goes on from its source.
+    rows_gate: Gate,
+    /// Before its media are read.
+    media_gate: Gate,
     options: Options,
     stop: Stop,
     dialect: Dialect,
@@ -429,6 +527,28 @@ impl Context {
         reason
     }
 
+    /// Ends rows whose request got no answer, and could not be tried on its own.
+    fn not_answered(&self, rows: impl IntoIterator<Item = Row>, stage: Stage, why: Unanswered) {
+        let reason = match why {
+            Unanswered::Stopped => {
+                return rows.into_iter().for_each(|_| self.tally.put_back());
+            }
+            Unanswered::Away(e) | Unanswered::Alone(e) => self.break_off(e),
+        };
+        for row in rows {
+            self.tally.failed(row, stage, reason.as_str());
+        }
+    }
+
+    /// The same for what came of asking by way of [`Database::execute`].
+    fn not_asked(&self, rows: impl IntoIterator<Item = Row>, stage: Stage, e: DbError) {
+        let why = match self.stop.is_stopped() && e.is_transient() {
+            true => Unanswered::Stopped,
+            false => Unanswered::Away(e),
+        };
+        self.not_answered(rows, stage, why);
+    }
+
     /// How many items with pictures wait between two stages: a batch for each session that computes,
     /// to be ready when it is done.
     fn batches_ahead(&self) -> usize {
@@ -440,12 +560,9 @@ impl Context {
         lock(&self.fatal).take()
     }
 
-    /// Whether more rows are to be read.
-    fn go_on(&self) -> ControlFlow<()> {
-        match self.stop.is_stopped() || self.is_broken().is_some() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
+    /// Whether no more rows are to be read.
+    fn is_over(&self) -> bool {
+        self.stop.is_stopped() || self.is_broken().is_some()
     }
 
     /// Why nothing more can be written, for the rows that are still under way.
@@ -462,7 +579,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// A row on its way.
 struct Item {
-    at: RowPlace,
+    row: Row,
     graph: Graph,
     /// Whether the probe found its root.
     existed: bool,
@@ -480,6 +597,45 @@ struct Item {
     jobs: Vec<Job>,
     /// Descriptors that there is nothing to make from.
     left_out: Vec<NodeId>,
+    /// Bytes of the row itself.
+    _held: Option<Held>,
+    /// Bytes of its media, once it has passed the gate to them.
+    held_media: Option<Held>,
+}
+
+impl Item {
+    fn new(row: Row, graph: Graph) -> Self {
+        Self {
+            row,
+            graph,
+            existed: false,
+            difference: None,
+            known: None,
+            lacking: None,
+            media: MediaCache::default(),
+            #[cfg(feature = "http")]
+            downloads: Vec::new(),
+            jobs: Vec::new(),
+            left_out: Vec::new(),
+            _held: None,
+            held_media: None,
+        }
+    }
+
+    /// Waits until its media may be read. Later calls return at once.
+    fn pass_to_media(&mut self, gate: &Gate) {
+        if self.held_media.is_none() {
+            gate.pass();
+            self.held_media = Some(gate.hold(0));
+        }
+    }
+
+    /// Counts bytes of its media.
+    fn hold_media(&mut self, bytes: usize) {
+        if let Some(held) = &mut self.held_media {
+            held.add(bytes);
+        }
+    }
 }
 
 /// A vector to be made.
@@ -496,68 +652,65 @@ enum JobInput {
 
 fn read_source<S: Source>(source: S, context: &Context, to: &Outlet) {
     let tally = &context.tally;
-    let mut last = Instant::now();
+    // What it spends on waiting for the stages behind it does not count.
+    let mut since = Instant::now();
+    let mut broke = false;
     let result = source.read(&mut |row: SourceRow<S::Row>, bytes| {
-        tally.stages.read.add(last.elapsed());
-        let (at, ignored) = (row.at, row.ignored);
-        let builder = GraphBuilder::for_row(row.identity);
-        let value = match row.value {
-            Ok(Some(value)) => Ok(value),
-            Err(reason) => Err(reason),
-            Ok(None) => {
-                tally.row_left_out(bytes);
-                last = Instant::now();
-                return context.go_on();
-            }
+        let SourceRow { at, value, ignored, identity, raw, media } = row;
+        let Some(value) = value.transpose() else {
+            tally.row_left_out(bytes);
+            tally.stages.read.add(since.elapsed());
+            since = Instant::now();
+            broke = context.is_over();
+            return if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
         };
         tally.row_read(bytes);
-        let graph = value.and_then(|value| {
-            let graph = value.graph_in(builder).map_err(|e| e.to_string())?;
+        let builder = GraphBuilder::for_row(identity);
+        let row = Row { at, raw, identity, spent: Duration::ZERO };
+        let graph = value.map_err(Reason::from).and_then(|value| {
+            let graph = value.graph_in(builder)?;
             // Of a row that can't be read, not all keys may have been seen.
             tally.ignored(&ignored);
             match ignored.first() {
                 Some(key) if context.options.strict => Err(format!(
                     "no field takes the key `{key}`; take it away, or ingest without `strict`"
-                )),
+                )
+                .into()),
                 _ => Ok(graph),
             }
         });
+        tally.stages.read.add(since.elapsed());
         let go = match graph {
             Err(reason) => {
-                tally.failed(at, reason);
+                tally.failed(row, Stage::Read, reason);
                 ControlFlow::Continue(())
             }
             Ok(graph) => {
-                let item = Item {
-                    at,
-                    graph,
-                    existed: false,
-                    difference: None,
-                    known: None,
-                    lacking: None,
-                    media: MediaCache(row.media.into_iter().collect()),
-                    #[cfg(feature = "http")]
-                    downloads: Vec::new(),
-                    jobs: Vec::new(),
-                    left_out: Vec::new(),
-                };
+                context.rows_gate.pass();
+                let media = MediaCache(media.into_iter().collect());
+                let bytes = row.raw.len() + graph.blob_bytes() + media.bytes();
+                let held = context.rows_gate.hold(bytes);
+                let item = Item { _held: Some(held), media, ..Item::new(row, graph) };
                 match to.send_blocking(item) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(unsent) => {
-                        tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                        tally.lost(unsent.0.row, Stage::Read);
                         ControlFlow::Break(())
                     }
                 }
             }
         };
-        last = Instant::now();
-        match go.is_break() {
-            true => go,
-            false => context.go_on(),
+        if let Some(e) = tally.letters_error() {
+            context.fail(e);
         }
+        since = Instant::now();
+        broke = go.is_break() || context.is_over();
+        if broke { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    if let Err(e) = result {
-        context.tally.source_broke(e);
+    match result {
+        Err(e) => tally.source_broke(e),
+        Ok(()) if !broke => tally.source_ended(),
+        Ok(()) => {}
     }
 }
 

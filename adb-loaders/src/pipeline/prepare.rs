@@ -1,12 +1,14 @@
 //! Reading pictures, decoding and resizing them: on several threads, beside inference.
 
-use std::time::Instant;
-
 use adb_model::{EmbedError, EmbedInput, MediaSource, PreparedFace};
 use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
-use super::{Context, Item, Job, JobInput, upsert};
+use super::{
+    Context, Item, Job, JobInput,
+    failure::{Reason, Stage},
+    upsert,
+};
 use crate::{MediaReader, makers::MediaCache};
 
 pub(super) fn run(
@@ -16,32 +18,47 @@ pub(super) fn run(
     to: &Sender<Item>,
 ) {
     while let Ok(mut item) = from.recv_blocking() {
-        let started = Instant::now();
+        if context.stop.is_stopped() {
+            context.tally.put_back();
+            continue;
+        }
+        item.pass_to_media(&context.media_gate);
         let prepared = match context.is_broken() {
-            Some(reason) => Err(reason),
-            None => prepare(context, media, &mut item),
+            Some(reason) => Err((Stage::Media, reason.into())),
+            None => read(context, media, &mut item)
+                .map_err(|reason| (Stage::Media, reason.into()))
+                .and_then(|()| {
+                    decode(context, &mut item).map_err(|reason| (Stage::Decode, reason))
+                }),
         };
-        context.tally.stages.prepare.add(started.elapsed());
+        context.tally.spent(&item.row);
         match prepared {
-            Err(reason) => context.tally.failed(item.at, reason),
+            Err((stage, reason)) => context.tally.failed(item.row, stage, reason),
             Ok(()) => {
                 if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                    context.tally.lost(unsent.0.row, Stage::Decode);
                 }
             }
         }
     }
 }
 
-fn prepare(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), String> {
+/// Reads a row's media.
+fn read(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), String> {
+    if item.graph.media_mut().next().is_none() {
+        return Ok(());
+    }
+    let reading = context.tally.stages.media.run();
     // A picture that is both stored and embedded is read once, and makers may have read it.
     let read = &mut item.media.0;
+    let mut bytes_read = 0;
     for source in item.graph.media_mut() {
         let bytes = match source.origin() {
             Some(origin) => match read.get(&origin) {
                 Some(bytes) => bytes.clone(),
                 None => {
                     let bytes = media.read(source)?;
+                    bytes_read += bytes.len();
                     read.insert(origin, bytes.clone());
                     bytes
                 }
@@ -50,12 +67,26 @@ fn prepare(context: &Context, media: &MediaReader, item: &mut Item) -> Result<()
         };
         *source = MediaSource::Bytes(bytes);
     }
+    item.hold_media(bytes_read);
+    item.row.spent += reading.time();
+    Ok(())
+}
+
+/// Compares them with what is there, and prepares what is to be embedded.
+fn decode(context: &Context, item: &mut Item) -> Result<(), Reason> {
+    let decoding = context.tally.stages.decode.run();
+    let decoded = decode_item(context, item);
+    item.row.spent += decoding.time();
+    decoded
+}
+
+fn decode_item(context: &Context, item: &mut Item) -> Result<(), Reason> {
     match &context.upserts {
-        Some(upserts) => upsert::compare(context, upserts, item).map_err(|e| e.to_string())?,
+        Some(upserts) => upsert::compare(context, upserts, item)?,
         None => item.graph.mark_contents(|set| context.embedders.identity(set)),
     }
     let (mut jobs, mut left_out) = (Vec::new(), Vec::new());
-    for (node, set, input) in item.graph.wanted().map_err(|e| e.to_string())? {
+    for (node, set, input) in item.graph.wanted()? {
         let embedder = context.embedders.of(&set).ok_or_else(|| {
             format!(
                 "there is no vector for the set `{}`, and no embedder to make one; give the row a vector, or the ingestion an embedder",
@@ -97,9 +128,10 @@ fn prepare(context: &Context, media: &MediaReader, item: &mut Item) -> Result<()
                 return Err(format!(
                     "a vector of the set `{}` is to be made from the region's part of a picture, and what the region lies in has none in this row; give the vector",
                     set.name
-                ));
+                )
+                .into());
             }
-            other => return Err(format!("nothing can be embedded from {other:?}")),
+            other => return Err(format!("nothing can be embedded from {other:?}").into()),
         };
         jobs.push(Job { node, set, input });
     }
@@ -110,7 +142,7 @@ fn prepare(context: &Context, media: &MediaReader, item: &mut Item) -> Result<()
             None => item.graph.leave_out(node),
         };
         if !done {
-            return Err(EmbedError::NoFace.to_string());
+            return Err(EmbedError::NoFace.to_string().into());
         }
     }
     item.jobs = jobs;

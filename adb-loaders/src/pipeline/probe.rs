@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use adb_model::{Graph, probe::mark_existing_in};
 use async_channel::Receiver;
 
-use super::{Context, Item, Outlet, gather, upsert};
+use super::{Context, Item, Outlet, failure::Stage, gather, upsert};
 
 /// How often a row has been asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,8 +24,10 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet,
             upsert::probe(&context, upserts, items, &to).await;
             continue;
         }
+        let looking = context.tally.stages.look_up.run();
         let mut graphs: Vec<&mut Graph> = items.iter_mut().map(|item| &mut item.graph).collect();
         let found = mark_existing_in(context.dialect, &context.db, &mut graphs).await;
+        drop(looking);
         match found {
             Ok(found) => {
                 for (mut item, found) in items.into_iter().zip(found) {
@@ -34,15 +36,13 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet,
                         item.difference = found.difference;
                     }
                     if let Err(unsent) = to.send(item).await {
-                        context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                        context.tally.lost(unsent.0.row, Stage::LookUp);
                     }
                 }
             }
             Err(e) => {
-                let reason = context.break_off(e);
-                for item in items {
-                    context.tally.failed(item.at, reason.clone());
-                }
+                let rows = items.into_iter().map(|item| item.row);
+                context.not_asked(rows, Stage::LookUp, e);
             }
         }
     }

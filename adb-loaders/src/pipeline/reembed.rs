@@ -62,7 +62,7 @@ impl Ingest {
     /// When it can't start. What stops it on the way is in
     /// [`Report::broken_off`].
     pub async fn reembed(self, reembed: Reembed) -> Result<Report, Error> {
-        let run = Run::begin(self, MediaRoot::new("."), None, None);
+        let run = Run::begin(self, MediaRoot::new("."), None, None, None);
         let context = run.context.clone();
         let no_source = |why: &str| {
             Error::from(ErrorKind::NoSource { set: reembed.from.clone(), why: why.into() })

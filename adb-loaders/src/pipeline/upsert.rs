@@ -11,12 +11,13 @@ use std::{
 };
 
 use adb_model::{
-    Answer, Database as _, DbError, Graph, Lowering, ModelSchema, NodeId, Response,
+    Answer, DbError, Graph, Lowering, ModelSchema, NodeId, Response,
     upsert::{Connections, Outcome, Plan, Stored, UpsertError, look_up},
 };
 use tokio::sync::{Notify, RwLock};
 
-use super::{Context, Item, Outlet, lock};
+use super::{Context, Item, Outlet, failure::Stage, lock, tally::Row};
+use crate::retry::Unanswered;
 
 /// What a run needs that upserts.
 pub(super) struct Upserts {
@@ -130,20 +131,21 @@ async fn look_up_batch(
         return;
     }
     let mut graphs: Vec<&mut Graph> = batch.iter_mut().map(|(item, _)| &mut item.graph).collect();
-    match look_up(&context.db, upserts.schema, &mut graphs).await {
+    let looking = context.tally.stages.look_up.run();
+    let stored = look_up(&context.db, upserts.schema, &mut graphs).await;
+    drop(looking);
+    match stored {
         Ok(stored) => {
             for ((mut item, turn), stored) in batch.into_iter().zip(stored) {
                 item.known = Some(Box::new(Known { stored, plan: None, _turn: turn }));
                 if let Err(unsent) = to.send(item).await {
-                    context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                    context.tally.lost(unsent.0.row, Stage::LookUp);
                 }
             }
         }
         Err(e) => {
-            let reason = context.break_off(e);
-            for (item, _) in batch {
-                context.tally.failed(item.at, reason.clone());
-            }
+            let rows = batch.into_iter().map(|(item, _)| item.row);
+            context.not_asked(rows, Stage::LookUp, e);
         }
     }
 }
@@ -169,7 +171,7 @@ pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>
         let plan = item.known.as_ref().and_then(|known| known.plan.as_ref());
         match plan {
             Some(plan) if plan.outcome() == Outcome::Unchanged => {
-                context.tally.existed(item.at, None);
+                context.tally.existed(item.row, None);
             }
             Some(plan) if plan.replaces() => replace(context, upserts, item).await,
             _ => others.push(item),
@@ -180,24 +182,22 @@ pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>
 
 /// Writes one row while no one else writes.
 async fn replace(context: &Context, upserts: &Upserts, item: Item) {
-    let Item { at, mut graph, left_out, .. } = item;
+    let Item { row, mut graph, left_out, .. } = item;
     let _alone = upserts.alone.write().await;
     if let Some(reason) = context.is_broken() {
-        return context.tally.failed(at, reason);
+        return context.tally.failed(row, Stage::Write, reason);
     }
     match replacement(context, upserts, &mut graph, &left_out).await {
-        Err(UpsertError::Database(e)) => {
-            let reason = context.break_off(e);
-            context.tally.failed(at, reason);
-        }
-        Err(e) => context.tally.failed(at, e.to_string()),
-        Ok((plan, lowering)) => match context.db.execute(lowering.finish()).await {
-            Err(e) => {
-                let reason = context.break_off(e);
-                context.tally.failed(at, reason);
+        Err(UpsertError::Database(e)) => context.not_asked([row], Stage::Write, e),
+        Err(e) => context.tally.failed(row, Stage::Write, e),
+        Ok((plan, lowering)) => match context.db.ask(lowering.finish()).await {
+            Err(Unanswered::Alone(e)) => {
+                context.tally.failed(row, Stage::Write, format!("not written: {e}"));
             }
+            Err(why) => context.not_answered([row], Stage::Write, why),
             Ok(Response::Refused(refusal)) => {
-                context.tally.failed(at, format!("the database refused it: {refusal}"));
+                let reason = format!("the database refused it: {refusal}");
+                context.tally.failed(row, Stage::Write, reason);
             }
             Ok(Response::Done { answers, .. }) => {
                 let added = answers.iter().filter_map(|a| Answer::open(a).ok());
@@ -205,7 +205,7 @@ async fn replace(context: &Context, upserts: &Upserts, item: Item) {
                 let (edges, objects): (Vec<_>, Vec<_>) =
                     added.partition(|a| a.command == "AddConnection");
                 context.tally.written(objects.len() as u64, edges.len() as u64);
-                book(context, at, plan.outcome());
+                book(context, row, plan.outcome());
             }
         },
     }
@@ -253,13 +253,13 @@ pub(super) fn push(
 /// Books a row that was written.
 pub(super) fn book_written(context: &Context, item: Item) {
     let outcome = item.known.as_ref().map_or(Outcome::Added, |known| known.outcome());
-    book(context, item.at, outcome);
+    book(context, item.row, outcome);
 }
 
-fn book(context: &Context, at: crate::RowPlace, outcome: Outcome) {
+fn book(context: &Context, row: Row, outcome: Outcome) {
     match outcome {
         Outcome::Added => context.tally.added(),
         Outcome::Updated => context.tally.updated(),
-        Outcome::Unchanged => context.tally.existed(at, None),
+        Outcome::Unchanged => context.tally.existed(row, None),
     }
 }

@@ -1,12 +1,13 @@
 //! Writing: rows are packed into requests; a refused request is halved until the guilty row stands
 //! alone.
 
-use std::{ops::Range, sync::Arc, time::Instant};
+use std::{ops::Range, sync::Arc};
 
-use adb_model::{Answer, Database as _, DbError, Lowering, Request, Response};
+use adb_model::{Answer, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, enrich, gather, upsert};
+use super::{Context, Item, enrich, failure::Stage, gather, upsert};
+use crate::retry::Unanswered;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
     let options = &context.options;
@@ -16,9 +17,8 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
                 >= options.bytes_per_request
     };
     while let Some(items) = gather(&from, options.linger, full).await {
-        let started = Instant::now();
+        let _writing = context.tally.stages.write.run();
         write(&context, items).await;
-        context.tally.stages.write.add(started.elapsed());
     }
 }
 
@@ -40,33 +40,33 @@ async fn write(context: &Context, items: Vec<Item>) {
         }
         if let Some(reason) = context.is_broken() {
             for (item, _) in part {
-                context.tally.failed(item.at, reason.clone());
+                context.tally.failed(item.row, Stage::Write, reason.as_str());
             }
             continue;
         }
-        match context.db.execute(request).await {
-            Err(e) => {
-                let reason = context.break_off(e);
-                for (item, _) in part {
-                    context.tally.failed(item.at, reason.clone());
-                }
+        let refused = match context.db.ask(request).await {
+            Ok(Response::Done { answers, .. }) => {
+                account(context, part, &answers);
+                continue;
             }
-            Ok(Response::Done { answers, .. }) => account(context, part, &answers),
-            Ok(Response::Refused(refusal)) => {
-                let mut rows: Vec<Item> = part.into_iter().map(|(item, _)| item).collect();
-                if rows.len() == 1 {
-                    for item in rows {
-                        context
-                            .tally
-                            .failed(item.at, format!("the database refused it: {refusal}"));
-                    }
-                } else {
-                    tracing::debug!(rows = rows.len(), %refusal, "halving a refused request");
-                    let second = rows.split_off(rows.len() / 2);
-                    parts.push(second);
-                    parts.push(rows);
-                }
+            Ok(Response::Refused(refusal)) => format!("the database refused it: {refusal}"),
+            Err(Unanswered::Alone(e)) => format!("not written: {e}"),
+            Err(why) => {
+                let rows = part.into_iter().map(|(item, _)| item.row);
+                context.not_answered(rows, Stage::Write, why);
+                continue;
             }
+        };
+        let mut rows: Vec<Item> = part.into_iter().map(|(item, _)| item).collect();
+        if rows.len() == 1 {
+            for item in rows {
+                context.tally.failed(item.row, Stage::Write, refused.as_str());
+            }
+        } else {
+            tracing::debug!(rows = rows.len(), refused, "halving a request");
+            let second = rows.split_off(rows.len() / 2);
+            parts.push(second);
+            parts.push(rows);
         }
     }
 }
@@ -80,7 +80,7 @@ fn pack(context: &Context, items: Vec<Item>) -> (Request, Packed) {
     for item in items {
         match upsert::push(&mut lowering, &item) {
             Ok(commands) => packed.push((item, commands)),
-            Err(e) => context.tally.failed(item.at, e.to_string()),
+            Err(e) => context.tally.failed(item.row, Stage::Write, e),
         }
     }
     (lowering.finish(), packed)
@@ -91,7 +91,7 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
     let (mut objects, mut connections) = (0, 0);
     for (item, commands) in rows {
         match outcome(answers, commands, &mut objects, &mut connections) {
-            Err(e) => context.tally.failed(item.at, e.to_string()),
+            Err(e) => context.tally.failed(item.row, Stage::Write, e.to_string()),
             Ok(_) if item.known.is_some() => upsert::book_written(context, item),
             Ok(outcome) if item.lacking.is_some() => enrich::book_written(context, item, outcome),
             Ok(Outcome { root_added: true, .. }) => context.tally.added(),
@@ -101,7 +101,7 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
                     // The probe had not seen it: another row of this run has the same id.
                     false => Some("another row of this source has the same id".to_owned()),
                 };
-                context.tally.existed(item.at, difference);
+                context.tally.existed(item.row, difference);
             }
         }
     }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use adb_model::{ModelSchema, document::LoadedModel};
+use bytes::Bytes;
 use serde::{
     Deserializer as _,
     de::{SeqAccess, Visitor},
@@ -139,15 +140,19 @@ impl JsonObjects {
         let mut row = 0;
         loop {
             let (line, read) = lines.next(&mut *self.input.reader);
+            let mut unread = Bytes::new();
             let text = match read.map_err(|e| Error::source(self.input.path(), e))? {
                 Line::End => return Ok(()),
                 Line::Blank => continue,
                 Line::Text(text) => Ok(ObjectText::Text(text)),
-                Line::Fault(reason) => Err(reason),
+                Line::Fault(reason, bytes) => {
+                    unread = Bytes::copy_from_slice(bytes);
+                    Err(reason)
+                }
             };
             row += 1;
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
-            let row = ObjectRow::new(at, text);
+            let row = ObjectRow { unread, ..ObjectRow::new(at, text) };
             if each(row, taken.load(Ordering::Relaxed)).is_break() {
                 return Ok(());
             }

@@ -10,8 +10,8 @@ pub(super) enum Line<'a> {
     Blank,
     /// The line, with its end where it has one.
     Text(&'a str),
-    /// Something that is no text, or too much of it: why it costs its row.
-    Fault(String),
+    /// Something that is no text, or too much of it: why it costs its row, and what is there.
+    Fault(String, &'a [u8]),
 }
 
 /// Reads lines and counts them.
@@ -44,16 +44,20 @@ impl Lines {
             self.buffer = Vec::new();
             skip_line(from)?;
             let most = self.most;
-            return Ok(Line::Fault(format!("the line has more than the {most} bytes of a row")));
+            return Ok(Line::Fault(
+                format!("the line has more than the {most} bytes of a row"),
+                &self.buffer,
+            ));
         }
         if self.buffer.iter().all(u8::is_ascii_whitespace) {
             return Ok(Line::Blank);
         }
         Ok(match std::str::from_utf8(&self.buffer) {
             Ok(text) => Line::Text(text),
-            Err(e) => {
-                Line::Fault(format!("not UTF-8 from byte {} of the line on", e.valid_up_to() + 1))
-            }
+            Err(e) => Line::Fault(
+                format!("not UTF-8 from byte {} of the line on", e.valid_up_to() + 1),
+                &self.buffer,
+            ),
         })
     }
 }

@@ -11,6 +11,7 @@ mod object;
 mod parquet;
 mod plain;
 mod row;
+mod select;
 mod shards;
 mod transform;
 #[cfg(feature = "webdataset")]
@@ -20,6 +21,7 @@ use std::{fmt, ops::ControlFlow, sync::Arc};
 
 use adb_model::{ModelSchema, graph::row_identity};
 use bytes::Bytes;
+use serde::Serialize;
 use uuid::Uuid;
 
 pub use command::{CommandObjects, Filtered};
@@ -32,6 +34,7 @@ pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
 pub use parquet::ParquetObjects;
 pub use plain::PlainModel;
 pub use row::{FromJson, LoadedRow, ToGraph};
+pub use select::{Selected, Selection, Shard};
 pub use shards::shards;
 pub use transform::{Transform, Transformed, TransformedObjects};
 #[cfg(feature = "webdataset")]
@@ -40,7 +43,7 @@ pub use webdataset::TarObjects;
 use crate::{Error, MediaRoot};
 
 /// Where a row stands in its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowPlace {
     /// The file, as the user named it; or a stored object.
     pub file: Arc<str>,
@@ -48,6 +51,7 @@ pub struct RowPlace {
     /// a row itself.
     pub row: u64,
     /// The line on which it begins, counted from 1, where there are lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<u64>,
 }
 
@@ -148,6 +152,15 @@ pub trait Source: Send + 'static {
         self,
         each: &mut dyn FnMut(SourceRow<Self::Row>, u64) -> ControlFlow<()>,
     ) -> Result<(), Error>;
+
+    /// A part of its rows.
+    #[must_use]
+    fn select(self, selection: Selection) -> Selected<Self>
+    where
+        Self: Sized,
+    {
+        Selected::new(self, selection)
+    }
 
     /// Changes, refuses or leaves out rows.
     fn transform<T: Transform<Self::Row>>(self, transform: T) -> Transformed<Self, T>

@@ -1,9 +1,13 @@
 //! A model without the macro, an embedder without weights, a database without a disk.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![allow(dead_code, reason = "each test uses a part of it")]
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use adb_loaders::Stop;
@@ -169,26 +173,84 @@ impl Embedder for Letters {
     }
 }
 
+/// Class (or set) and properties of each.
+#[derive(Default)]
+struct Objects {
+    all: Vec<(String, Map<String, Json>)>,
+    /// Which have a class, a property and its value.
+    by_value: HashMap<(String, String, String), Vec<usize>>,
+}
+
+impl Objects {
+    fn push(&mut self, class: &str, properties: Map<String, Json>) {
+        for (key, value) in &properties {
+            let key = (class.to_owned(), key.clone(), value.to_string());
+            self.by_value.entry(key).or_default().push(self.all.len());
+        }
+        self.all.push((class.to_owned(), properties));
+    }
+
+    /// Those that all constraints hold for, which are `==` or `in`.
+    fn find(&self, class: &str, constraints: &Map<String, Json>) -> Vec<&Map<String, Json>> {
+        let values = |wanted: &Json| match wanted[0].as_str() {
+            Some("in") => wanted[1].as_array().unwrap().clone(),
+            _ => vec![wanted[1].clone()],
+        };
+        let of = |key: &String, value: &Json| {
+            let key = (class.to_owned(), key.clone(), value.to_string());
+            self.by_value.get(&key).map_or(&[][..], Vec::as_slice)
+        };
+        let candidates = constraints.iter().map(|(key, wanted)| {
+            let values = values(wanted);
+            values.iter().flat_map(|value| of(key, value)).copied().collect::<Vec<usize>>()
+        });
+        let candidates = candidates.min_by_key(Vec::len).unwrap();
+        let objects = candidates.into_iter().map(|i| &self.all[i].1);
+        objects
+            .filter(|p| {
+                let holds = |(k, wanted): (&String, &Json)| {
+                    p.get(k).is_some_and(|value| values(wanted).contains(value))
+                };
+                constraints.iter().all(holds)
+            })
+            .collect()
+    }
+}
+
 /// Just enough of a database for the requests of this pipeline; it also plays its faults.
 #[derive(Default)]
 pub(crate) struct Fake {
-    /// Class (or set), identity as JSON → properties.
-    objects: Mutex<Vec<(String, Map<String, Json>)>>,
+    objects: Mutex<Objects>,
     requests: AtomicU64,
     /// Fails every second request in a passing way, half of those after applying them.
     pub(crate) flaky: AtomicBool,
     /// Fails all requests from this one on; 0 stands for never.
     pub(crate) dies_after: AtomicU64,
+    /// Fails all requests, for now.
+    pub(crate) is_away: AtomicBool,
 }
 
 impl Fake {
     pub(crate) fn objects(&self, class: &str) -> usize {
-        self.objects.lock().unwrap().iter().filter(|(c, _)| c == class).count()
+        self.objects.lock().unwrap().all.iter().filter(|(c, _)| c == class).count()
+    }
+
+    /// All objects, in an order that does not depend on when they came.
+    pub(crate) fn content(&self) -> Vec<String> {
+        let objects = self.objects.lock().unwrap();
+        let mut all: Vec<String> =
+            objects.all.iter().map(|(class, p)| format!("{class} {}", json!(p))).collect();
+        all.sort();
+        all
+    }
+
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_filler(&self, set: &str) -> String {
         let objects = self.objects.lock().unwrap();
-        let found = objects.iter().find(|(c, p)| c == "_DescriptorSet" && p["_name"] == set);
+        let found = objects.all.iter().find(|(c, p)| c == "_DescriptorSet" && p["_name"] == set);
         found.unwrap().1["adb_embedder"].as_str().unwrap().to_owned()
     }
 
@@ -204,9 +266,9 @@ impl Fake {
         for command in &commands {
             let (name, body) = command.iter().next().unwrap();
             let body = match name.as_str() {
-                "CreateIndex" => json!({"status": 0}),
+                "CreateIndex" | "GetStatus" => json!({"status": 0}),
                 "FindDescriptorSet" => {
-                    let sets = objects.iter().filter(|(c, _)| c == "_DescriptorSet");
+                    let sets = objects.all.iter().filter(|(c, _)| c == "_DescriptorSet");
                     let found: Vec<Json> = sets.map(|(_, p)| json!(p)).collect();
                     json!({"status": 0, "entities": found})
                 }
@@ -215,34 +277,23 @@ impl Fake {
                     properties.insert("_name".into(), body["name"].clone());
                     properties.insert("_dimensions".into(), body["dimensions"].clone());
                     properties.insert("_metrics".into(), json!([body["metric"]]));
-                    objects.push(("_DescriptorSet".into(), properties));
+                    objects.push("_DescriptorSet", properties);
                     json!({"status": 0})
                 }
                 "AddImage" | "AddDescriptor" => {
                     let class = name.replace("Add", "_");
                     let guard = body["if_not_found"].as_object().unwrap();
-                    let there = objects
-                        .iter()
-                        .any(|(c, p)| *c == class && guard.iter().all(|(k, v)| p[k] == v[1]));
+                    let there = !objects.find(&class, guard).is_empty();
                     if !there {
-                        objects.push((class, body["properties"].as_object().unwrap().clone()));
+                        objects.push(&class, body["properties"].as_object().unwrap().clone());
                     }
                     json!({"status": if there { 2 } else { 0 }})
                 }
                 "FindImage" | "FindDescriptor" => {
                     let class = name.replace("Find", "_");
                     let constraints = body["constraints"].as_object().unwrap();
-                    let holds = |p: &Map<String, Json>| {
-                        constraints.iter().all(|(k, v)| match v[0].as_str() {
-                            Some("in") => v[1].as_array().unwrap().contains(&p[k]),
-                            _ => p[k] == v[1],
-                        })
-                    };
-                    let found: Vec<Json> = objects
-                        .iter()
-                        .filter(|(c, p)| *c == class && holds(p))
-                        .map(|(_, p)| json!(p))
-                        .collect();
+                    let found: Vec<Json> =
+                        objects.find(&class, constraints).into_iter().map(|p| json!(p)).collect();
                     json!({"status": 0, "returned": found.len(), "entities": found})
                 }
                 other => panic!("this fake does not know {other}"),
@@ -258,8 +309,15 @@ impl Database for Fake {
         Box::pin(async move {
             let n = self.requests.fetch_add(1, Ordering::Relaxed);
             let dies = self.dies_after.load(Ordering::Relaxed);
-            if dies > 0 && n >= dies {
+            if dies > 0 && n >= dies || self.is_away.load(Ordering::Relaxed) {
                 return Err(DbError::transient("gone"));
+            }
+            let text = String::from_utf8_lossy(&request.commands);
+            if text.contains("AddImage") && text.contains("too much for me") {
+                return Err(DbError::permanent("the request is too much for me"));
+            }
+            if text.contains("AddImage") && text.contains("takes me down") {
+                return Err(DbError::transient("connection lost").with_fate(Fate::Unknown));
             }
             if self.flaky.load(Ordering::Relaxed) && n > 3 && n.is_multiple_of(2) {
                 if n.is_multiple_of(4) {

@@ -26,7 +26,9 @@ impl Bucket {
         let trouble = Mutex::new(trouble.to_vec());
         let web = Web::start(move |asked| {
             let mut trouble = trouble.lock().unwrap();
-            if let Some(at) = trouble.iter().position(|(path, ..)| decoded(&asked.path).contains(path)) {
+            if let Some(at) =
+                trouble.iter().position(|(path, ..)| decoded(&asked.path).contains(path))
+            {
                 let (_, code, name) = trouble.remove(at);
                 return refuse(code, name);
             }

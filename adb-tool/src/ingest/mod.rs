@@ -1,6 +1,8 @@
 //! `adb ingest`: rows of files into a database.
 
+mod how;
 mod media;
+mod retry;
 mod rows;
 
 use crate::exit::Exit;
@@ -10,6 +12,7 @@ use crate::exit::Exit;
 pub(crate) enum Ingest {
     FromCsv(rows::FromCsv),
     FromJson(rows::FromJson),
+    Retry(retry::Retry),
 }
 
 impl Ingest {
@@ -17,6 +20,7 @@ impl Ingest {
         match self {
             Ingest::FromCsv(command) => command.run().await,
             Ingest::FromJson(command) => command.run().await,
+            Ingest::Retry(command) => command.run().await,
         }
     }
 }

@@ -100,7 +100,7 @@ async fn main() -> anyhow::Result<()> {
         count as f64 / report.time.as_secs_f64(),
         report.time.as_secs_f64(),
         each(report.stages.read),
-        each(report.stages.prepare),
+        each(report.stages.media + report.stages.decode),
         each(report.stages.embed),
         each(report.stages.write),
     );

@@ -211,6 +211,7 @@ pub(crate) async fn assert_one_each(db: &dyn Database, set: &str, images: usize)
 pub(crate) fn options() -> Options {
     let mut options = Options::default();
     options.backoff = Duration::from_millis(1);
+    options.give_up_after = Duration::from_millis(300);
     options.linger = Duration::from_millis(2);
     options.rows_per_request = 7;
     options.embed_batch = Some(4);

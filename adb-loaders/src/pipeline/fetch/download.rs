@@ -10,7 +10,7 @@ use super::{Wanted, needed};
 use crate::{
     MediaReader,
     media::budget::Budget,
-    pipeline::{Context, Item, Run},
+    pipeline::{Context, Item, Run, failure},
 };
 
 /// Places of a pipeline at which rows are fetched, at most. Each has a budget of its own: rows at one
@@ -55,17 +55,20 @@ impl Stage {
     async fn run(self, from: Receiver<Item>, to: Sender<Item>) {
         let context = &self.context;
         while let Ok(mut item) = from.recv().await {
-            let started = std::time::Instant::now();
+            let fetching = context.tally.stages.media.run();
             let fetched = match context.is_broken() {
                 Some(reason) => Err(reason),
                 None => self.fetch(&mut item).await,
             };
-            context.tally.stages.fetch.add(started.elapsed());
+            item.row.spent += fetching.time();
+            drop(fetching);
             match fetched {
-                Err(reason) => context.tally.failed(item.at, reason),
+                // Another run will fetch it.
+                Err(_) if context.stop.is_stopped() => context.tally.put_back(),
+                Err(reason) => context.tally.failed(item.row, failure::Stage::Media, reason),
                 Ok(()) => {
                     if let Err(unsent) = to.send(item).await {
-                        context.tally.failed(unsent.0.at, "the pipeline broke off".to_owned());
+                        context.tally.lost(unsent.0.row, failure::Stage::Media);
                     }
                 }
             }

@@ -241,7 +241,7 @@ fn answers(
                 match lines.next(stdout).1 {
                     Ok(Line::Blank) => {}
                     Ok(Line::Text(text)) => break parse(text),
-                    Ok(Line::Fault(reason)) => break Err(format!("its answer: {reason}")),
+                    Ok(Line::Fault(reason, _)) => break Err(format!("its answer: {reason}")),
                     Ok(Line::End) | Err(_) => {
                         *silent = true;
                         break Err(UNANSWERED.to_owned());
@@ -267,7 +267,7 @@ fn answers(
         loop {
             match lines.next(stdout).1 {
                 Ok(Line::Blank) => {}
-                Ok(Line::Text(_) | Line::Fault(_)) => {
+                Ok(Line::Text(_) | Line::Fault(..)) => {
                     return Err(running.fault(
                         "it has answered more lines than there are rows, so that answers may belong to other rows; it must write one line for each".to_owned(),
                     ));

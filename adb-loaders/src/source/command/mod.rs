@@ -7,6 +7,7 @@ mod sys;
 use std::{process::Stdio, sync::Arc};
 
 use adb_model::ModelSchema;
+use bytes::Bytes;
 
 use super::{
     EachObject, MAX_ROW_BYTES, ObjectRow, ObjectSource, ObjectText, RowPlace,
@@ -79,6 +80,7 @@ impl ObjectSource for CommandObjects {
         let (mut row, mut bytes) = (0, 0);
         while let Some(stdout) = &mut stdout {
             let (line, read) = lines.next(stdout);
+            let mut unread = Bytes::new();
             let text = match read.map_err(|e| running.fault(format!("it can't be read: {e}")))? {
                 Line::End => break,
                 Line::Blank => continue,
@@ -86,7 +88,10 @@ impl ObjectSource for CommandObjects {
                     bytes += text.len() as u64;
                     Ok(ObjectText::Text(text))
                 }
-                Line::Fault(reason) => Err(reason),
+                Line::Fault(reason, bytes) => {
+                    unread = Bytes::copy_from_slice(bytes);
+                    Err(reason)
+                }
             };
             if running.is_stopped() {
                 // It may have been ended in the middle of a line.
@@ -94,7 +99,8 @@ impl ObjectSource for CommandObjects {
             }
             row += 1;
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
-            if each(ObjectRow::new(at, text), bytes).is_break() {
+            let row_read = ObjectRow { unread, ..ObjectRow::new(at, text) };
+            if each(row_read, bytes).is_break() {
                 return Ok(());
             }
         }
