@@ -1,14 +1,19 @@
 //! `adb check` and `adb migrate`: a model document beside a database.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use adb::{
+    Database, Embedder as _, EmbedderIdentity, ModelSchema, SetSpec,
     document::{Document, LoadedModel},
+    ensure::{CALLER, FilledBy, inspect_set},
     migrate,
 };
 use anyhow::Context as _;
 
-use crate::{database::Db, exit::Exit};
+use crate::{database::Db, embedders::chooser, exit::Exit, out};
 
 /// Say in what a model and the database differ. Changes nothing.
 ///
@@ -38,6 +43,12 @@ pub(crate) struct Migrate {
     model: PathBuf,
     #[command(flatten)]
     db: Db,
+    /// Embedder for new sets: a bundle's name or directory.
+    #[arg(long, value_name = "NAME", conflicts_with = "no_embedder")]
+    embedder: Option<String>,
+    /// New sets are filled with vectors that rows bring.
+    #[arg(long)]
+    no_embedder: bool,
 }
 
 /// Reads a model document, ready for use.
@@ -74,17 +85,47 @@ impl Migrate {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
         let schema = model(&self.model)?.schema();
         let db = self.db.open_existing()?;
-        let before = migrate::plan_for(&*db, schema, |_| None).await?;
+        let fillers = self.fillers(&*db, schema).await?;
+        let filler = |set: &SetSpec| fillers.get(set.name);
+        let before = migrate::plan_for(&*db, schema, filler).await?;
         if !before.is_to_do() && !before.is_blocked() {
             println!("{before}");
             return Ok(Exit::Well);
         }
-        let done = migrate::migrate_for(&*db, schema, |_| None).await?;
+        let done = migrate::migrate_for(&*db, schema, filler).await?;
         println!("{before}");
         println!(
             "done: {} sets and {} indexes made, {} objects renamed",
             done.sets_made, done.indexes_made, done.renamed
         );
         Ok(Exit::Well)
+    }
+
+    /// Who fills the model's sets: of those that are there, whoever they say; of new ones, whoever
+    /// would on ingestion.
+    async fn fillers(
+        &self,
+        db: &dyn Database,
+        schema: &'static ModelSchema,
+    ) -> anyhow::Result<HashMap<&'static str, EmbedderIdentity>> {
+        let mut fillers = HashMap::new();
+        for set in schema.sets() {
+            match inspect_set(db, set.name).await? {
+                Some(found) => {
+                    if let Some(FilledBy::Embedder { name, hash }) = found.filled_by {
+                        let (dimensions, images, texts) = (found.dimensions, true, true);
+                        let identity = EmbedderIdentity { name, hash, dimensions, images, texts };
+                        fillers.insert(set.name, identity);
+                    }
+                }
+                None if self.no_embedder || set.embedder == CALLER => {}
+                None => {
+                    let chosen = chooser()?.choose(db, &set, self.embedder.as_deref()).await?;
+                    chosen.notices.iter().for_each(out::notice);
+                    fillers.insert(set.name, chosen.embedder.identity().clone());
+                }
+            }
+        }
+        Ok(fillers)
     }
 }

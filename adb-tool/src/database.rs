@@ -18,6 +18,7 @@ pub(crate) struct Db {
 impl Db {
     /// Opens it for writing, or makes it where a directory is named that is not there.
     pub(crate) fn open(&self) -> anyhow::Result<Arc<dyn Database>> {
+        self.log("opening for reading and writing");
         told(adb::connect(self.address()))
     }
 
@@ -34,7 +35,16 @@ impl Db {
 
     /// Opens it for reading: works while another process writes to it.
     pub(crate) fn read(&self) -> anyhow::Result<Arc<dyn Database>> {
+        self.log("opening for reading");
         told(adb::connect_read_only(self.address()))
+    }
+
+    /// An address may hold a password: of servers no more is told.
+    fn log(&self, what: &str) {
+        match self.directory() {
+            Some(directory) => tracing::debug!(directory = %directory.display(), "{what}"),
+            None => tracing::debug!("{what} on a server"),
+        }
     }
 
     /// The directory of an embedded one.

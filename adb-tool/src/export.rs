@@ -27,7 +27,7 @@ const PAGE: u64 = 64;
 /// Connections that are followed from one object to the next.
 const MAX_DEPTH: usize = 6;
 
-/// Write objects of a model as JSON Lines, with their files beside, so that they can go in again.
+/// Write objects of a model as JSON Lines, with their files beside, so that they go in again.
 ///
 /// The directory gets `rows.jsonl`, `model.json` and the files. Vectors that an embedder made are
 /// left out, since ingestion makes them again; vectors that were given are written.

@@ -39,7 +39,6 @@ use exit::Exit;
 #[command(
     name = "adb",
     version = concat!(env!("CARGO_PKG_VERSION"), " (adb-rs, ApertureDB from the command line)"),
-    about,
     after_help = "Each command has its own --help, with an example that runs.
 
 Examples:

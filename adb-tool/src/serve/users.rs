@@ -17,7 +17,8 @@ use crate::exit::Exit;
   adb serve user add anna --role reader --db my.adb
   adb serve user passwd admin --db my.adb
   adb serve user token anna --db my.adb
-  adb serve user ls --db my.adb")]
+  adb serve user ls --db my.adb
+  adb serve user rm anna --db my.adb")]
 pub(super) enum User {
     /// Make a user, and print the password.
     Add {

@@ -134,26 +134,37 @@ async fn remove_all(db: &dyn Database) -> anyhow::Result<()> {
 
 /// Every index that was made, as RemoveIndex takes it; built-in ones stay.
 async fn indexes(db: &dyn Database) -> anyhow::Result<Vec<Json>> {
-    let mut indexes = Vec::new();
-    let schema = StoredSchema::fetch(db).await?;
-    let mut add = |target: &str, class: &str, properties: &[adb::StoredProperty]| {
-        for property in properties {
-            if property.indexed && !property.name.starts_with('_') {
-                indexes.push(json!({
-                    "index_type": target, "class": class, "property_key": property.name,
-                }));
+    let entry = |target: &str, class: &str, property: &str| {
+        (!property.starts_with('_'))
+            .then(|| json!({"index_type": target, "class": class, "property_key": property}))
+    };
+    let mut indexes: Vec<Json> = Vec::new();
+    let mut add = |index: Option<Json>| {
+        // One class of connections may join several pairs of classes.
+        indexes.extend(index.filter(|index| !indexes.contains(index)));
+    };
+    // Of classes without objects the schema says nothing; this does, where it is known.
+    let request = Request::json(&json!([{"GetIndexes": {}}]));
+    if let Ok((answers, _)) = db.execute(request).await?.done()
+        && let Some(Json::Object(targets)) = Answer::at(&answers, 0)?.get("indexes")
+    {
+        for (target, classes) in targets {
+            for (class, properties) in classes.as_object().into_iter().flatten() {
+                for property in properties.as_object().into_iter().flatten() {
+                    add(entry(target, class, property.0));
+                }
             }
         }
-    };
-    for class in &schema.classes {
-        add("entity", &class.name, &class.properties);
     }
-    let mut seen: Vec<&str> = Vec::new();
+    let schema = StoredSchema::fetch(db).await?;
+    for class in &schema.classes {
+        for property in class.properties.iter().filter(|property| property.indexed) {
+            add(entry("entity", &class.name, &property.name));
+        }
+    }
     for class in &schema.connections {
-        // One class of connections may join several pairs.
-        if !seen.contains(&class.name.as_str()) {
-            seen.push(&class.name);
-            add("connection", &class.name, &class.properties);
+        for property in class.properties.iter().filter(|property| property.indexed) {
+            add(entry("connection", &class.name, &property.name));
         }
     }
     Ok(indexes)

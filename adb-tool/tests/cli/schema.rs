@@ -61,7 +61,7 @@ fn a_model_beside_a_database() {
     let said = place.fails(1, &["check", "changed.json", "--db", "my.adb"]);
     assert!(said.contains("`_Image.location` has no index yet"), "{said}");
     let plan = place.prints(&["check", "changed.json", "--db", "my.adb", "--plan"]);
-    assert!(plan.contains("`_Image.caption` becomes `_Image.subtitle` (22 have it)"), "{plan}");
+    assert!(plan.contains("`Dish.caption` becomes `Dish.subtitle` (22 have it)"), "{plan}");
     let done = place.prints(&["migrate", "changed.json", "--db", "my.adb"]);
     assert!(done.contains("1 indexes made, 22 objects renamed"), "{done}");
     place.prints(&["check", "changed.json", "--db", "my.adb"]);

@@ -102,7 +102,9 @@ fn a_page_holds_its_pictures_and_nothing_foreign() {
 #[test]
 fn faults_say_what_was_meant() {
     let place = Place::with_dishes();
-    let with = |more: &[&str]| [&SEARCH, more].concat();
+    fn with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&SEARCH[..], more].concat()
+    }
     for (code, arguments, words) in [
         (2, with(&["x", "--where", "cuisine = 1"]), "`==` compares"),
         (2, with(&["x", "--where", "cuisine == Indian"]), "\"Indian\""),
@@ -165,8 +167,8 @@ fn vectors_that_were_given_are_searched_with_vectors() {
         "--db",
         "given.adb",
     ]);
-    let said = place.fails(1, &["search", "--db", "given.adb", "curry"]);
-    assert!(said.contains("--vector"), "{said}");
+    let refused = place.fails(1, &["search", "--db", "given.adb", "curry"]);
+    assert!(refused.contains("--vector"), "{refused}");
     let third: Vec<f64> = (0..24).map(|k| if k == 2 { 1.0 } else { 0.1 }).collect();
     place.write("third.json", &json!({ "vector": third }).to_string());
     let found = place.json(&["search", "--db", "given.adb", "--vector", "third.json", "--json"]);
