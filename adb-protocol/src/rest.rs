@@ -1,4 +1,4 @@
-//! The answers of the other transport, `POST /api`: JSON with the blobs in base64.
+//! The other transport, `POST /api`: requests as forms, answers as JSON with the blobs in base64.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -6,6 +6,56 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::Error;
+
+/// A request as a form (`multipart/form-data`), in pieces: the blobs are those of the request, not
+/// copies.
+#[derive(Debug)]
+pub struct Form {
+    pieces: Vec<Bytes>,
+    length: usize,
+    content_type: String,
+}
+
+impl Form {
+    /// The pieces, to be sent one after the other.
+    #[must_use]
+    pub fn into_pieces(self) -> Vec<Bytes> {
+        self.pieces
+    }
+
+    /// How many bytes they have together.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// What stands in the header `Content-Type`.
+    #[must_use]
+    pub fn content_type(&self) -> &str {
+        &self.content_type
+    }
+}
+
+/// Writes a request as the Python SDK does: the part `query`, then a part `blobs` for each blob. No
+/// part may hold `boundary`, which is up to 70 letters, digits and `-`: take something random.
+#[must_use]
+pub fn form(json: &Bytes, blobs: &[Bytes], boundary: &str) -> Form {
+    let head = |before: &str, of: &str| {
+        let text = format!("{before}--{boundary}\r\nContent-Disposition: form-data; {of}\r\n\r\n");
+        Bytes::from(text)
+    };
+    let mut pieces = Vec::with_capacity(3 + 2 * blobs.len());
+    pieces.push(head("", "name=\"query\""));
+    pieces.push(json.clone());
+    for blob in blobs {
+        pieces.push(head("\r\n", "name=\"blobs\"; filename=\"blobs\""));
+        pieces.push(blob.clone());
+    }
+    pieces.push(format!("\r\n--{boundary}--\r\n").into());
+    pieces.retain(|piece| !piece.is_empty());
+    let length = pieces.iter().map(Bytes::len).sum();
+    Form { pieces, length, content_type: format!("multipart/form-data; boundary={boundary}") }
+}
 
 /// Writes an answer; `json` is its text. `blobs` is there even when there are none, since the
 /// Python SDK insists.
@@ -60,6 +110,26 @@ mod tests {
         let (json, read) = decode(&encode(b"[1, {\"a\": \"\\u00e9\"}]", &blobs)).unwrap();
         assert_eq!(json, serde_json::json!([1, {"a": "é"}]));
         assert_eq!(read, blobs);
+    }
+
+    /// Made with `requests`, which the SDK uses; but for the boundary.
+    #[test]
+    fn forms_as_the_sdk_sends_them() {
+        let blob = Bytes::from(vec![b'x'; 10_000]);
+        let form = form(&"[{\"AddBlob\": {}}]".into(), &[blob.clone(), Bytes::new()], "edge");
+        assert_eq!(form.content_type(), "multipart/form-data; boundary=edge");
+        let length = form.length();
+        let pieces = form.into_pieces();
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == blob.as_ptr()), "copied");
+        let all = pieces.concat();
+        assert_eq!(all.len(), length);
+        let part = "--edge\r\nContent-Disposition: form-data; name=\"blobs\"; filename=\"blobs\"";
+        let wanted = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\n[{{\"AddBlob\": {{}}}}]\r\n\
+             {part}\r\n\r\n{}\r\n{part}\r\n\r\n\r\n--edge--\r\n",
+            "x".repeat(10_000)
+        );
+        assert_eq!(String::from_utf8(all).unwrap(), wanted);
     }
 
     #[test]

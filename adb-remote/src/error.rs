@@ -89,9 +89,29 @@ pub enum Error {
         /// What does not fit.
         fault: String,
     },
-    /// What this client does not do.
-    #[error("{0}")]
-    Unsupported(&'static str),
+    /// HTTP's own refusal, over REST: of the server, or of what stands between.
+    #[error("{address} answered with the HTTP status {status}: {told}")]
+    Status {
+        /// Host and port.
+        address: String,
+        /// The status.
+        status: u16,
+        /// What was said, or what is likely.
+        told: String,
+        /// When to try again, if that was said.
+        retry_after: Option<Duration>,
+        /// What became of the request.
+        fate: Fate,
+    },
+    /// The server does not take the session that it has just given.
+    #[error(
+        "{address} does not take the session that it has just given: do several machines answer \
+         there that do not share their accounts, or are their clocks wrong?"
+    )]
+    NoSession {
+        /// Host and port.
+        address: String,
+    },
 }
 
 impl Error {
@@ -105,6 +125,9 @@ impl Error {
             | Error::Late { .. } => true,
             // A handshake that was cut off, unlike a certificate that is not trusted.
             Error::Tls { source, .. } => source.kind() != io::ErrorKind::InvalidData,
+            Error::Status { status, .. } => {
+                matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504 | 520..=529)
+            }
             _ => false,
         }
     }
@@ -114,7 +137,17 @@ impl Error {
     pub fn fate(&self) -> Fate {
         match self {
             Error::Unanswered { .. } | Error::Late { .. } | Error::Misfit { .. } => Fate::Unknown,
+            Error::Status { fate, .. } => *fate,
             _ => Fate::NotApplied,
+        }
+    }
+
+    /// How long to wait before the next attempt, if the server said.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Error::Status { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }
@@ -126,10 +159,13 @@ impl From<Error> for DbError {
         if fate == Fate::Unknown {
             told.push_str("; whether the request was done is not known");
         }
-        let base = match error.is_transient() {
+        let mut base = match error.is_transient() {
             true => DbError::transient(told),
             false => DbError::permanent(told),
         };
+        if let Some(after) = error.retry_after() {
+            base = base.with_retry_after(after);
+        }
         base.with_fate(fate).with_source(error)
     }
 }

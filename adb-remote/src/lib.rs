@@ -16,6 +16,9 @@
 //! Whoever has the Python SDK set up needs nothing of this: [`Remote::find`] looks where the SDK
 //! looks.
 //!
+//! There are two transports with the same commands: frames (`adb://`), and REST (`https://`, or
+//! `use_rest` in a configuration), for servers that nothing but HTTP leads to.
+//!
 //! Nobody is asked before the first request. Connections are kept and used again; the session is
 //! one for all of them, and is renewed before it ends. A request is sent again by itself only when
 //! that can't do anything twice: when it did not reach the server whole, or when it changes nothing
@@ -23,9 +26,12 @@
 //! ([`Fate::Unknown`](adb_model::Fate)).
 
 mod connection;
+mod dial;
 mod error;
+mod framed;
 mod pool;
 mod remote;
+mod rest;
 mod session;
 mod shape;
 mod surroundings;

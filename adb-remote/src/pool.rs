@@ -7,10 +7,7 @@ use std::{
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::{
-    Error,
-    connection::{Connection, Target},
-};
+use crate::{Error, connection::Connection, dial::Target};
 
 /// Connections to one server.
 pub(crate) struct Pool {

@@ -7,14 +7,7 @@ use adb_protocol::{Configuration, Message, config, frame, login};
 use serde_json::Value as Json;
 use tokio::time::{sleep, timeout};
 
-use crate::{
-    Error, Machine,
-    connection::{Broken, Target},
-    pool::Pool,
-    session::Sessions,
-    shape::Shape,
-    tls,
-};
+use crate::{Error, Machine, dial::Target, pool::Pool, session::Sessions, shape::Shape, tls};
 
 /// How a client behaves.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +38,11 @@ impl Default for Options {
     }
 }
 
-/// A server, reached over the wire protocol.
+/// The longest wait that a server may ask for; whoever asks for more is not asked again here, and the
+/// error says when.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A server, reached over the wire protocol or over REST.
 pub struct Remote {
     pool: Pool,
     sessions: Sessions,
@@ -66,17 +63,12 @@ impl Remote {
     /// A client for a configuration. Nobody is asked yet.
     ///
     /// # Errors
-    /// When the configuration has no credentials, asks for REST, or its certificates can't be read.
+    /// When the configuration has no credentials, or its certificates can't be read.
     pub fn new(configuration: &Configuration, options: Options) -> Result<Self, Error> {
-        if configuration.use_rest {
-            return Err(Error::Unsupported(
-                "REST is not spoken by this client yet: set `use_rest` to false, and the port to that \
-                 of the framed protocol (55555)",
-            ));
-        }
         let target = Target {
             host: configuration.host.clone(),
             port: configuration.port,
+            rest: configuration.use_rest,
             keep_alive: configuration.use_keepalive,
             tls: tls::connector(&configuration.tls(), &configuration.to_string())?,
             connect: options.connect,
@@ -121,13 +113,16 @@ impl Remote {
         let mut fate = Fate::NotApplied;
         loop {
             let error = match self.once(&mut message).await {
-                Ok(answer) if login::is_not_authenticated(&answer.0) && !renewed => {
-                    // The server promises that nothing was done.
-                    renewed = true;
+                // The server promises that nothing was done.
+                Ok(answer) if login::is_not_authenticated(&answer.0) => {
                     if let Some(token) = &message.token {
                         self.sessions.reject(token).await;
                     }
-                    continue;
+                    if !renewed {
+                        renewed = true;
+                        continue;
+                    }
+                    Error::NoSession { address: self.pool.target().address() }
                 }
                 Ok((json, blobs)) => return self.understood(json, blobs, shape.as_ref()),
                 Err(error) => error,
@@ -137,12 +132,14 @@ impl Remote {
             }
             let repeatable =
                 fate == Fate::NotApplied || shape.as_ref().is_some_and(Shape::is_repeatable);
-            if !error.is_transient() || !repeatable || attempt >= self.attempts {
+            let pause = error.retry_after().map_or(self.pause, |after| after.max(self.pause));
+            let patient = pause <= LONGEST_PAUSE.max(self.pause);
+            if !error.is_transient() || !repeatable || !patient || attempt >= self.attempts {
                 return Err(DbError::from(error).with_fate(fate));
             }
             tracing::warn!(error = %error, attempt, "trying again");
             attempt += 1;
-            sleep(self.pause).await;
+            sleep(pause).await;
         }
     }
 
@@ -159,21 +156,9 @@ impl Remote {
                 Err(_) => return Err(Error::Late { address: address(), limit }),
             },
         };
-        let answer = match answered {
-            Ok(answer) => answer,
-            Err(Broken::Sending(source)) => return Err(Error::Lost { address: address(), source }),
-            Err(Broken::Receiving(source)) => {
-                return Err(Error::Unanswered { address: address(), source });
-            }
-            Err(Broken::Answer(e)) => {
-                return Err(Error::Misfit { address: address(), fault: e.to_string() });
-            }
-            Err(Broken::TooLong(e)) => return Err(e.into()),
-        };
-        let json = serde_json::from_slice(&answer.json)
-            .map_err(|e| Error::Misfit { address: address(), fault: format!("no JSON: {e}") })?;
+        let answer = answered.map_err(|broken| broken.of_request(address()))?;
         lent.give_back();
-        Ok((json, answer.blobs))
+        Ok(answer)
     }
 
     fn understood(

@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant};
 
 use adb_protocol::{
-    Credentials, Error as WireError, Message,
+    Credentials, Message,
     login::{self, AUTHENTICATE, REFRESH, Session},
     secrecy::{ExposeSecret, SecretString},
 };
-use serde_json::Value as Json;
 use tokio::sync::Mutex;
 
-use crate::{Error, connection::Broken, pool::Pool};
+use crate::{Error, dial::late, pool::Pool};
 
 /// How long before its end a session is renewed, as the SDK has it.
 const AHEAD: Duration = Duration::from_secs(10);
@@ -100,19 +99,11 @@ async fn begin(
         target.connect.max(Duration::from_secs(30)),
         lent.connection.ask(&message, target.message),
     );
-    let answer = match asked.await {
+    let (json, _) = match asked.await {
         Ok(Ok(answer)) => answer,
-        // Logging in twice does no harm: nothing is lost, however far it came.
-        Ok(Err(Broken::Sending(source) | Broken::Receiving(source))) => {
-            return Err(Error::Lost { address, source });
-        }
-        Ok(Err(Broken::Answer(e) | Broken::TooLong(e))) => return Err(e.into()),
-        Err(_) => {
-            return Err(Error::Lost { address, source: std::io::ErrorKind::TimedOut.into() });
-        }
+        Ok(Err(broken)) => return Err(broken.of_login(address)),
+        Err(_) => return Err(Error::Lost { address, source: late() }),
     };
     lent.give_back();
-    let json: Json = serde_json::from_slice(&answer.json)
-        .map_err(|e| WireError::Answer(format!("the answer to {command} is no JSON: {e}")))?;
     Session::from_answer(command, &json).map_err(|source| Error::LogIn { address, source })
 }

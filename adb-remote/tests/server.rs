@@ -1,56 +1,29 @@
 //! The client against our own server: TLS, sessions, many at once, restarts.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use adb_model::{Database, Request, Response, ask};
 use adb_oracle::Reference;
-use adb_protocol::{Configuration, Credentials};
+use adb_protocol::Configuration;
 use adb_remote::{Options, Remote};
-use adb_server::{Access, Accounts, Identity, Lifetimes, Options as ServerOptions, Server};
+use adb_served::{PASSWORD, Running};
+use adb_server::{Identity, Lifetimes, Options as ServerOptions};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
-use tokio::{sync::oneshot, task::JoinHandle};
 
-const PASSWORD: &str = "admin-admin-1";
-
-struct Running {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<bool>,
-}
-
-impl Running {
-    async fn stop(self) -> bool {
-        let _ = self.stop.send(());
-        self.task.await.unwrap()
-    }
-}
-
-async fn start(db: Arc<dyn Database>, options: ServerOptions) -> Running {
-    let server = Server::bind(db, options).await.unwrap();
-    let address = server.address().unwrap();
-    let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    Running { address, stop, task }
+/// In front of the reference database.
+async fn start(options: ServerOptions) -> Running {
+    Running::start(Arc::new(Reference::new()), options).await
 }
 
 fn options(state: &Path, lifetimes: Lifetimes) -> ServerOptions {
-    let accounts = Accounts::open(state, lifetimes)
-        .or_else(|_| Accounts::create_with(state, &PASSWORD.into(), lifetimes))
-        .unwrap();
-    ServerOptions::new(0, Access::Accounts(Arc::new(accounts)))
+    ServerOptions { access: adb_served::accounts(state, lifetimes), ..adb_served::options(state) }
 }
 
-fn configuration(address: SocketAddr) -> Configuration {
-    let credentials = Credentials::Password { username: "admin".into(), password: PASSWORD.into() };
-    let mut configuration = Configuration::new("test", address.ip().to_string(), credentials);
-    configuration.port = address.port();
-    configuration.use_ssl = false;
-    configuration.retry_interval_seconds = 0.05;
-    configuration
+/// The ways in.
+fn both(server: &Running) -> [Configuration; 2] {
+    [server.configuration(), server.rest_configuration()]
 }
 
 fn remote(configuration: &Configuration) -> Remote {
@@ -64,33 +37,62 @@ async fn asked(db: &dyn Database, commands: Json) -> Json {
 #[tokio::test]
 async fn what_goes_in_comes_out() {
     let state = tempfile::tempdir().unwrap();
-    let server =
-        start(Arc::new(Reference::new()), options(state.path(), Lifetimes::default())).await;
-    let db = remote(&configuration(server.address));
+    let server = start(adb_served::options(state.path())).await;
     let blob: Bytes = (0..3_000_000).map(|i| (i % 251) as u8).collect::<Vec<_>>().into();
-    let add = Request::json(&json!([{"AddBlob": {}}])).with_blob(blob.clone());
-    db.execute(add).await.unwrap().done().unwrap();
-    let (_, blobs) =
-        ask(&db, Request::json(&json!([{"FindBlob": {"blobs": true}}]))).await.unwrap();
-    assert!(blobs == [blob]);
-    match db.execute(Request::json(&json!([{"NoSuchCommand": {}}]))).await.unwrap() {
-        Response::Refused(refusal) => assert!(refusal.info.contains("NoSuchCommand"), "{refusal}"),
-        done => panic!("{done:?}"),
+    for (n, configuration) in both(&server).iter().enumerate() {
+        let db = remote(configuration);
+        let blobs = [blob.clone(), Bytes::new(), "\r\n--adb-\r\n".into()];
+        let mut add = Request::json(&json!([
+            {"AddBlob": {"properties": {"n": n, "b": 0, "name": "Zoë \"\n"}}},
+            {"AddBlob": {"properties": {"n": n, "b": 1}}},
+            {"AddBlob": {"properties": {"n": n, "b": 2}}},
+        ]));
+        add.blobs = blobs.to_vec();
+        db.execute(add).await.unwrap().done().unwrap();
+        let find = json!([{"FindBlob": {"blobs": true, "constraints": {"n": ["==", n]},
+                           "results": {"list": ["b", "name"], "sort": "b"}}}]);
+        let (answers, found) = ask(&db, Request::json(&find)).await.unwrap();
+        assert_eq!(answers[0]["FindBlob"]["entities"][0]["name"], "Zoë \"\n");
+        assert!(found == blobs, "{configuration}");
+        match db.execute(Request::json(&json!([{"NoSuchCommand": {}}]))).await.unwrap() {
+            Response::Refused(refusal) => {
+                assert!(refusal.info.contains("NoSuchCommand"), "{refusal}");
+            }
+            done => panic!("{done:?}"),
+        }
+        assert!(!format!("{db:?}").contains(PASSWORD));
     }
-    assert!(!format!("{db:?}").contains(PASSWORD));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn requests_that_are_too_long_say_so_on_either_side() {
+    let state = tempfile::tempdir().unwrap();
+    let mut small = adb_served::options(state.path());
+    small.limits.message = 1 << 20;
+    let server = start(small).await;
+    let add = || Request::json(&json!([{"AddBlob": {}}])).with_blob(vec![0; 2 << 20]);
+    for configuration in both(&server) {
+        let own = Options { message: 1 << 20, ..Options::default() };
+        let error = Remote::new(&configuration, own).unwrap().execute(add()).await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().contains("1048576 bytes"), "{error}");
+    }
+    // The other end's limit is known over REST alone; frames are cut.
+    let error = remote(&server.rest_configuration()).execute(add()).await.unwrap_err();
+    assert_ne!(error.to_string(), "", "{error}");
     server.stop().await;
 }
 
 #[tokio::test]
 async fn wrong_credentials_are_no_matter_of_trying_again() {
     let state = tempfile::tempdir().unwrap();
-    let server =
-        start(Arc::new(Reference::new()), options(state.path(), Lifetimes::default())).await;
-    let mut wrong = configuration(server.address);
-    wrong.password = Some("hunter2-hunter2".into());
-    let error = remote(&wrong).execute(Request::json(&json!([]))).await.unwrap_err();
-    assert!(!error.is_transient() && error.to_string().contains("Authenticate"), "{error}");
-    assert!(!format!("{error:?}").contains("hunter2"));
+    let server = start(adb_served::options(state.path())).await;
+    for mut wrong in both(&server) {
+        wrong.password = Some("hunter2-hunter2".into());
+        let error = remote(&wrong).execute(Request::json(&json!([]))).await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().contains("Authenticate"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
     server.stop().await;
 }
 
@@ -98,11 +100,11 @@ async fn wrong_credentials_are_no_matter_of_trying_again() {
 async fn many_at_once_with_sessions_that_end_soon() {
     let state = tempfile::tempdir().unwrap();
     let lifetimes = Lifetimes { session: Duration::from_secs(1), refresh: Duration::from_secs(2) };
-    let server = start(Arc::new(Reference::new()), options(state.path(), lifetimes)).await;
-    let db = Arc::new(remote(&configuration(server.address)));
+    let server = start(options(state.path(), lifetimes)).await;
+    let dbs = both(&server).map(|configuration| Arc::new(remote(&configuration)));
     let workers: Vec<_> = (0..40)
         .map(|worker| {
-            let db = Arc::clone(&db);
+            let db = Arc::clone(&dbs[worker % 2]);
             tokio::spawn(async move {
                 for n in 0..15 {
                     let class = json!({"class": "N", "properties": {"n": worker * 100 + n}});
@@ -116,29 +118,32 @@ async fn many_at_once_with_sessions_that_end_soon() {
         worker.await.unwrap();
     }
     let count = json!([{"FindEntity": {"with_class": "N", "results": {"count": true}}}]);
-    assert_eq!(asked(&*db, count).await[0]["FindEntity"]["count"], 600);
+    assert_eq!(asked(&*dbs[1], count).await[0]["FindEntity"]["count"], 600);
     server.stop().await;
 }
 
-/// The server goes and comes back on the same port: the session is still good, and nobody notices.
+/// The server goes and comes back on the same ports: the session is still good, and nobody notices.
 #[tokio::test]
 async fn a_restart_goes_unnoticed() {
     let state = tempfile::tempdir().unwrap();
     let data: Arc<dyn Database> = Arc::new(Reference::new());
     let add = json!([{"AddEntity": {"class": "A"}}]);
-    let mut server = start(Arc::clone(&data), options(state.path(), Lifetimes::default())).await;
-    let db = remote(&configuration(server.address));
+    let mut server = Running::start(Arc::clone(&data), adb_served::options(state.path())).await;
+    let dbs = both(&server).map(|configuration| remote(&configuration));
     for _ in 0..3 {
-        asked(&db, add.clone()).await;
-        let address = server.address;
+        for db in &dbs {
+            asked(db, add.clone()).await;
+        }
+        let mut again = adb_served::options(state.path());
+        (again.listen, again.rest) = (server.address, server.rest);
         server.stop().await;
-        let mut again = options(state.path(), Lifetimes::default());
-        again.listen = address;
-        server = start(Arc::clone(&data), again).await;
+        server = Running::start(Arc::clone(&data), again).await;
     }
-    asked(&db, add).await;
+    for db in &dbs {
+        asked(db, add.clone()).await;
+    }
     let count = json!([{"FindEntity": {"with_class": "A", "results": {"count": true}}}]);
-    assert_eq!(asked(&db, count).await[0]["FindEntity"]["count"], 4);
+    assert_eq!(asked(&dbs[0], count).await[0]["FindEntity"]["count"], 8);
     server.stop().await;
 }
 
@@ -146,45 +151,62 @@ async fn a_restart_goes_unnoticed() {
 async fn tls_is_checked_unless_one_says_otherwise() {
     let state = tempfile::tempdir().unwrap();
     let (identity, certificate) = Identity::self_signed(state.path(), &[]).unwrap();
-    let mut with_tls = options(state.path(), Lifetimes::default());
+    let mut with_tls = adb_served::options(state.path());
     with_tls.tls = Some(identity);
-    let server = start(Arc::new(Reference::new()), with_tls).await;
+    let server = start(with_tls).await;
     let status = || Request::json(&json!([{"GetStatus": {}}]));
-
-    let mut trusting = configuration(server.address);
-    trusting.use_ssl = true;
-    trusting.ca_cert = Some(certificate.display().to_string());
-    for host in ["127.0.0.1", "localhost"] {
-        trusting.host = host.to_owned();
-        remote(&trusting).execute(status()).await.unwrap();
-    }
-
     // Somebody else's certificate.
     let other = tempfile::tempdir().unwrap();
     let (_, foreign) = Identity::self_signed(other.path(), &[]).unwrap();
-    let mut fooled = trusting.clone();
-    fooled.ca_cert = Some(foreign.display().to_string());
-    let error = remote(&fooled).execute(status()).await.unwrap_err();
-    assert!(error.to_string().contains("TLS") && !error.is_transient(), "{error}");
-    fooled.verify_hostname = false;
-    remote(&fooled).execute(status()).await.unwrap();
 
-    // Without TLS there is no way in, and no falling back.
-    let plain = configuration(server.address);
-    let error = remote(&plain).execute(status()).await.unwrap_err();
-    assert!(error.to_string().contains("use_ssl"), "{error}");
+    for plain in both(&server) {
+        let mut trusting = plain.clone();
+        trusting.use_ssl = true;
+        trusting.ca_cert = Some(certificate.display().to_string());
+        for host in ["127.0.0.1", "localhost"] {
+            trusting.host = host.to_owned();
+            remote(&trusting).execute(status()).await.unwrap();
+        }
 
-    let mut none = trusting.clone();
-    none.ca_cert = Some("/nowhere.pem".into());
-    let error = Remote::new(&none, Options::default()).unwrap_err().to_string();
-    assert!(error.contains("/nowhere.pem"), "{error}");
+        let mut fooled = trusting.clone();
+        fooled.ca_cert = Some(foreign.display().to_string());
+        let error = remote(&fooled).execute(status()).await.unwrap_err();
+        assert!(error.to_string().contains("TLS") && !error.is_transient(), "{error}");
+        fooled.verify_hostname = false;
+        remote(&fooled).execute(status()).await.unwrap();
+
+        // Without TLS there is no way in, and no falling back.
+        let error = remote(&plain).execute(status()).await.unwrap_err();
+        if !plain.use_rest {
+            assert!(error.to_string().contains("use_ssl"), "{error}");
+        }
+
+        let mut none = trusting.clone();
+        none.ca_cert = Some("/nowhere.pem".into());
+        let error = Remote::new(&none, Options::default()).unwrap_err().to_string();
+        assert!(error.contains("/nowhere.pem"), "{error}");
+    }
     server.stop().await;
 }
 
+/// What the SDK's files and variables say of REST is done.
 #[tokio::test]
-async fn rest_is_refused_in_words() {
-    let mut rest = configuration(([127, 0, 0, 1], 1).into());
-    rest.use_rest = true;
-    let error = Remote::new(&rest, Options::default()).unwrap_err().to_string();
-    assert!(error.contains("use_rest"), "{error}");
+async fn rest_as_the_sdks_configuration_says() {
+    let state = tempfile::tempdir().unwrap();
+    let server = start(adb_served::options(state.path())).await;
+    let rest = server.rest.unwrap();
+    let text = format!(
+        r#"{{"host": "127.0.0.1", "port": {}, "username": "admin", "password": "{PASSWORD}",
+             "use_rest": true, "use_ssl": false}}"#,
+        rest.port()
+    );
+    let by_json = Configuration::from_json(&text, "APERTUREDB_JSON").unwrap();
+    let by_key = adb_protocol::Key::write(&by_json).unwrap().read().unwrap();
+    let by_address = Configuration::from_address(&server.rest_url()).unwrap();
+    for configuration in [by_json, by_key, by_address] {
+        assert!(configuration.use_rest && configuration.port == rest.port());
+        let status = asked(&remote(&configuration), json!([{"GetStatus": {}}])).await;
+        assert_eq!(status[0]["GetStatus"]["status"], 0);
+    }
+    server.stop().await;
 }

@@ -1,7 +1,8 @@
 //! One connection of the framed protocol.
 
-use std::{future::Future, io, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
+use adb_model::Database;
 use adb_protocol::{Error as WireError, Hello, Message, Protocols, frame};
 use bytes::{Buf, BufMut, Bytes};
 use tokio::{
@@ -11,7 +12,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::service::Service;
+use crate::{Options, pace::Pace, service::Service};
 
 /// Why a connection ended before its time. None of it is an error of the server.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,22 @@ pub(crate) struct Setup {
     pub tls: Option<TlsAcceptor>,
     pub allowed: Protocols,
     pub stop: CancellationToken,
+}
+
+impl Setup {
+    pub(crate) fn new(db: Arc<dyn Database>, options: Options) -> Self {
+        let allowed = match (&options.tls, options.plain_beside_tls) {
+            (None, _) => Protocols::PLAIN,
+            (Some(_), true) => Protocols::EITHER,
+            (Some(_), false) => Protocols::TLS,
+        };
+        Self {
+            service: Service::new(db, options.access, options.limits),
+            tls: options.tls.map(|identity| identity.acceptor()),
+            allowed,
+            stop: CancellationToken::new(),
+        }
+    }
 }
 
 /// Speaks with a client until it goes, or the server stops.
@@ -84,7 +101,7 @@ where
     while let Some(header) = next_header(&mut stream, setup).await? {
         let length = frame::length(header, limits.message)?;
         let _room = service.room(length).await;
-        let payload = receive(&mut stream, length, limits.patience(length)).await?;
+        let payload = receive(&mut stream, length, Pace::new(limits.arrival)).await?;
         service.metrics().received(frame::HEADER + length);
         let (json, blobs) = service.answer(Message::decode(&payload)?).await;
         drop(payload);
@@ -124,21 +141,19 @@ where
 }
 
 /// Reads a message, and nothing of the next one.
-async fn receive<S>(stream: &mut S, length: usize, patience: Duration) -> Result<Bytes, Ended>
+async fn receive<S>(stream: &mut S, length: usize, mut pace: Pace) -> Result<Bytes, Ended>
 where
     S: AsyncRead + Unpin,
 {
     let mut payload = frame::Payload::new(length);
-    let whole = async {
-        while payload.missing() > 0 {
-            let missing = payload.missing();
-            if stream.read_buf(&mut payload.room().limit(missing)).await? == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
-            }
+    while payload.missing() > 0 {
+        let missing = payload.missing();
+        let mut room = payload.room().limit(missing);
+        let read = pace.keep(stream.read_buf(&mut room), |read| *read.as_ref().unwrap_or(&0));
+        if read.await.ok_or(Ended::Late("a message"))?? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
         }
-        Ok(())
-    };
-    within(patience, "a message", whole).await??;
+    }
     Ok(payload.into_bytes().freeze())
 }
 

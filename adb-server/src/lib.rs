@@ -16,16 +16,20 @@
 
 mod accounts;
 mod connection;
+mod desk;
 mod error;
 mod files;
 mod metrics;
 mod options;
+mod pace;
 mod rest;
 mod server;
 mod service;
 mod tls;
 
 pub use accounts::{Accounts, Lifetimes, Role, UserDetails};
+#[doc(hidden)]
+pub use desk::Desk;
 pub use error::Error;
 pub use options::{Access, Limits, Options};
 pub use server::Server;

@@ -45,7 +45,8 @@ pub struct Limits {
     /// How long a connection may be silent between requests. The SDK keeps connections silent for
     /// minutes.
     pub idle: Duration,
-    /// How long the hello and TLS may take, and each mebibyte of a message once it has begun.
+    /// How long the hello, TLS and the head of a request may take, and each mebibyte of a message once
+    /// it has begun.
     pub arrival: Duration,
     /// How long requests may take to end when the server is told to stop.
     pub drain: Duration,

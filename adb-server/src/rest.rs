@@ -9,10 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use bytes::Bytes;
-use tokio::time::timeout;
+use bytes::{Bytes, BytesMut};
 
-use crate::service::Service;
+use crate::{pace::Pace, service::Service};
 
 /// The routes. Whoever can reach them may read `/healthz` and `/metrics`, which hold no data.
 pub(crate) fn router(service: Service) -> Router {
@@ -43,10 +42,9 @@ async fn api(State(service): State<Service>, headers: HeaderMap, form: Multipart
         return (StatusCode::PAYLOAD_TOO_LARGE, told).into_response();
     }
     let _room = service.room(announced).await;
-    let message = match timeout(limits.patience(announced), read(&headers, form)).await {
-        Ok(Ok(message)) => message,
-        Ok(Err(refusal)) => return refusal,
-        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "took too long\n").into_response(),
+    let message = match read(&headers, form, Pace::new(limits.arrival)).await {
+        Ok(message) => message,
+        Err(refusal) => return refusal,
     };
     service.metrics().received(announced);
     let (json, blobs) = service.answer(message).await;
@@ -56,16 +54,37 @@ async fn api(State(service): State<Service>, headers: HeaderMap, form: Multipart
 }
 
 /// Takes the parts `query` and `blobs` of a form; others are passed over.
-async fn read(headers: &HeaderMap, mut form: Multipart) -> Result<Message, Response> {
+async fn read(
+    headers: &HeaderMap,
+    mut form: Multipart,
+    mut pace: Pace,
+) -> Result<Message, Response> {
     let bad = |told: String| (StatusCode::BAD_REQUEST, told).into_response();
     let broken = |e: MultipartError| (e.status(), format!("{}\n", e.body_text())).into_response();
+    let late = || (StatusCode::REQUEST_TIMEOUT, "took too long\n").into_response();
     let mut json: Option<Bytes> = None;
     let mut blobs = Vec::new();
-    while let Some(field) = form.next_field().await.map_err(broken)? {
-        match field.name() {
-            Some("query") => json = Some(field.bytes().await.map_err(broken)?),
-            Some("blobs") => blobs.push(field.bytes().await.map_err(broken)?),
-            _ => {}
+    loop {
+        let next = pace.keep(form.next_field(), |_| 0).await.ok_or_else(late)?;
+        let Some(mut field) = next.map_err(broken)? else { break };
+        let is = |name: &str| field.name() == Some(name);
+        let (is_query, is_blob) = (is("query"), is("blobs"));
+        let mut content = BytesMut::new();
+        let size = |chunk: &Result<Option<Bytes>, _>| match chunk {
+            Ok(Some(chunk)) => chunk.len(),
+            _ => 0,
+        };
+        while let Some(chunk) =
+            pace.keep(field.chunk(), size).await.ok_or_else(late)?.map_err(broken)?
+        {
+            if is_query || is_blob {
+                content.extend_from_slice(&chunk);
+            }
+        }
+        if is_query {
+            json = Some(content.freeze());
+        } else if is_blob {
+            blobs.push(content.freeze());
         }
     }
     let json = json.ok_or_else(|| bad("there is no part `query`\n".to_owned()))?;

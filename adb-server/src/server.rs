@@ -8,9 +8,13 @@ use std::{
 };
 
 use adb_model::Database;
-use adb_protocol::Protocols;
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -29,8 +33,8 @@ use tracing::{Instrument as _, info_span};
 use crate::{
     Access, Error, Options,
     connection::{self, Setup},
+    pace::{Answers, Heads},
     rest,
-    service::Service,
 };
 
 /// A server that listens.
@@ -64,21 +68,11 @@ impl Server {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        let allowed = match (&options.tls, options.plain_beside_tls) {
-            (None, _) => Protocols::PLAIN,
-            (Some(_), true) => Protocols::EITHER,
-            (Some(_), false) => Protocols::TLS,
-        };
         let connections = options.limits.connections.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             framed,
             rest,
-            setup: Setup {
-                service: Service::new(db, options.access, options.limits),
-                tls: options.tls.map(|identity| identity.acceptor()),
-                allowed,
-                stop: CancellationToken::new(),
-            },
+            setup: Setup::new(db, options),
             connections: Arc::new(Semaphore::new(connections)),
         })
     }
@@ -219,14 +213,22 @@ async fn handshake(
     timeout(arrival, acceptor.accept(stream)).await.ok()?.ok()
 }
 
-async fn http<S>(stream: S, setup: &Setup, router: Router)
+/// Answers requests over HTTP until either side hangs up.
+pub(crate) async fn http<S>(stream: S, setup: &Setup, router: Router)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let limits = setup.service.limits();
+    let answers = Answers::default();
+    let stream = Heads::new(stream, answers.clone(), limits.arrival);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (answers, answer) = (answers.clone(), router.call(request));
+        async move { answers.count(answer).await }
+    });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(setup.service.limits().idle);
-    let connection =
-        builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    builder.timer(TokioTimer::new()).header_read_timeout(limits.idle);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -382,8 +382,7 @@ async fn answers_that_are_too_long_say_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_silent_connections() {
     // Each has two ends in this process.
-    let allowed = rlimit();
-    let many = 2000.min(allowed.saturating_sub(200) / 2);
+    let many = 2000.min(common::open_files().saturating_sub(200) / 2);
     let server = start(|options| options.limits.connections = 5000).await;
     let mut silent = Vec::new();
     for _ in 0..many {
@@ -394,10 +393,4 @@ async fn many_silent_connections() {
     assert_eq!(answer[0]["GetStatus"]["status"], 0);
     eprintln!("{many} silent connections");
     assert!(server.stop().await);
-}
-
-fn rlimit() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find(|line| line.starts_with("Max open files"));
-    line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(1024)
 }

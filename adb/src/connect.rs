@@ -10,6 +10,7 @@ use adb_model::Database;
 /// |---|---|
 /// | `my.adb`, `file://my.adb` | an embedded database: a directory, made if it is not there |
 /// | `adb://user:password@host:55555` | a server; `?tls=off`, `?tls=unverified` or `?ca_cert=FILE` may follow |
+/// | `https://user:password@host/api`, `http://…` | a server's REST interface |
 /// | `config:NAME`, `config:` | a server by a configuration of the Python SDK; without a name the one that the SDK would take here |
 ///
 /// A server is asked only with the first request, which needs a runtime of `tokio`.
@@ -53,7 +54,7 @@ fn connect_for(address: &str, access: Access) -> Result<Arc<dyn Database>, Conne
     }
     match address.split_once("://") {
         Some(("file", path)) => open(path, access),
-        Some(("adb", _)) => server(address),
+        Some(("adb" | "https" | "http", _)) => server(address),
         Some((scheme, _)) => Err(ConnectError::Scheme(scheme.to_owned())),
         None => open(address, access),
     }
@@ -117,7 +118,7 @@ pub enum ConnectError {
     /// An address of a kind that is not known.
     #[error(
         "`{0}://` is not known: give a directory, such as `./my.adb`, a server, such as \
-         `adb://user:password@host`, or `config:NAME`"
+         `adb://user:password@host` or `https://user:password@host/api`, or `config:NAME`"
     )]
     Scheme(String),
     /// This build lacks what the address needs.

@@ -73,6 +73,8 @@ pub use adb_protocol as protocol;
 pub use adb_remote as remote;
 #[cfg(feature = "server")]
 pub use adb_server as server;
+#[cfg(feature = "trace")]
+pub use adb_trace as trace;
 #[cfg(any(feature = "engine", feature = "remote"))]
 pub use connect::{ConnectError, connect, connect_read_only};
 

@@ -156,7 +156,8 @@ async fn a_server_that_comes_and_goes_loses_and_doubles_nothing() {
 fn addresses_that_lead_nowhere_say_so() {
     for (address, told) in [
         ("adb://db.example.com", "adb://USER:PASSWORD@HOST"),
-        ("https://db.example.com/api", "`https://` is not known"),
+        ("https://db.example.com/api", "lacks a user"),
+        ("ftp://db.example.com", "`ftp://` is not known"),
         ("config:no-such-configuration", "no-such-configuration"),
     ] {
         let error = adb::connect(address).err().map(|e| e.to_string()).unwrap_or_default();

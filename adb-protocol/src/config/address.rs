@@ -1,4 +1,4 @@
-//! A server as an address: `adb://user@host:55555`.
+//! A server as an address: `adb://user@host:55555`, or `https://user@host/api` for REST.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
@@ -7,19 +7,25 @@ use url::Url;
 use super::{Configuration, Credentials};
 use crate::Error;
 
-const FORM: &str = "adb://USER:PASSWORD@HOST[:PORT] or adb://TOKEN@HOST[:PORT], and after a `?` \
-                    `tls=off`, `tls=unverified` or `ca_cert=FILE`";
+const FORM: &str = "adb://USER:PASSWORD@HOST[:PORT] or adb://TOKEN@HOST[:PORT], for REST \
+                    https://USER:PASSWORD@HOST[:PORT]/api, and after a `?` `tls=off`, \
+                    `tls=unverified` or `ca_cert=FILE`";
 
 impl Configuration {
     /// Reads an address such as `adb://anna:secret@db.example.com`. A user that begins with `adbp_`
     /// is an API token. TLS is on and checked, unless the query says `tls=off` or `tls=unverified`;
     /// `ca_cert=FILE` names certificates to trust.
     ///
+    /// `https://anna:secret@db.example.com/api` is REST, and `http://` is REST without TLS; the path
+    /// may be left out.
+    ///
     /// ```
     /// use adb_protocol::Configuration;
     ///
     /// let c = Configuration::from_address("adb://anna:p%40ss@[::1]:55556?tls=off")?;
     /// assert_eq!(c.to_string(), "[::1]:55556 as anna over TCP without TLS");
+    /// let c = Configuration::from_address("https://adbp_x@db.example.com/api")?;
+    /// assert_eq!(c.to_string(), "db.example.com:443 by token over REST with TLS");
     /// # Ok::<_, adb_protocol::Error>(())
     /// ```
     ///
@@ -28,13 +34,24 @@ impl Configuration {
     pub fn from_address(address: &str) -> Result<Self, Error> {
         let fault = |fault: String| Error::Configuration { origin: "address".to_owned(), fault };
         let url = Url::parse(address).map_err(|e| fault(format!("{e}; it is {FORM}")))?;
-        if url.scheme() != "adb" {
-            return Err(fault(format!("it does not begin with adb://; it is {FORM}")));
-        }
+        let (use_rest, use_ssl) = match url.scheme() {
+            "adb" => (false, true),
+            "https" => (true, true),
+            "http" => (true, false),
+            _ => {
+                let told = "it begins with none of adb://, https:// and http://";
+                return Err(fault(format!("{told}; it is {FORM}")));
+            }
+        };
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| fault(format!("it names no host; it is {FORM}")))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+        let known = match url.path() {
+            "" | "/" => true,
+            "/api" | "/api/" => use_rest,
+            _ => false,
+        };
+        if !known || url.fragment().is_some() {
             return Err(fault(format!("nothing follows the port but a query; it is {FORM}")));
         }
         let text = |coded: &str| {
@@ -61,13 +78,19 @@ impl Configuration {
         };
 
         let mut configuration = Self::new("address", host, credentials);
-        configuration.port = url.port().unwrap_or(configuration.port);
+        configuration.use_rest = use_rest;
+        configuration.use_ssl = use_ssl;
+        configuration.port = url.port().unwrap_or(Self::default_port(use_rest, use_ssl));
         for (key, value) in url.query_pairs() {
             match (&*key, &*value) {
+                ("tls", "on" | "off") if use_rest => {
+                    let told = "https:// and http:// say whether there is TLS";
+                    return Err(fault(format!("{told}; it is {FORM}")));
+                }
                 ("tls", "on") => {}
                 ("tls", "off") => configuration.use_ssl = false,
-                ("tls", "unverified") => configuration.verify_hostname = false,
-                ("ca_cert", path) => configuration.ca_cert = Some(path.to_owned()),
+                ("tls", "unverified") if use_ssl => configuration.verify_hostname = false,
+                ("ca_cert", path) if use_ssl => configuration.ca_cert = Some(path.to_owned()),
                 _ => return Err(fault(format!("`{key}` is not known there; it is {FORM}"))),
             }
         }
@@ -92,6 +115,19 @@ mod tests {
     }
 
     #[test]
+    fn rest_by_its_scheme() {
+        let shown = |address: &str| Configuration::from_address(address).unwrap().to_string();
+        assert_eq!(shown("https://u:p@h/api"), "h:443 as u over REST with TLS");
+        assert_eq!(shown("https://u:p@h:8443/api/"), "h:8443 as u over REST with TLS");
+        assert_eq!(shown("http://u:p@[::1]:8080"), "[::1]:8080 as u over REST without TLS");
+        assert_eq!(shown("http://u:p@h/"), "h:80 as u over REST without TLS");
+        let c = Configuration::from_address("https://u:p@h?tls=unverified").unwrap();
+        assert_eq!((c.use_rest, c.tls()), (true, Tls::Unverified));
+        let c = Configuration::from_address("https://u:p@h/api?ca_cert=x.pem").unwrap();
+        assert_eq!(c.tls(), Tls::CaFile("x.pem".into()));
+    }
+
+    #[test]
     fn faults_show_the_form_and_no_secret() {
         for address in [
             "adb://hunter2@h",
@@ -103,7 +139,12 @@ mod tests {
             "adb://u:hunter2@h?hunter=hunter2",
             "adb://u:hunter2@h?tls=hunter2",
             "adb://u:%ffhunter2@h",
-            "https://u:hunter2@h",
+            "ftp://u:hunter2@h",
+            "https://u:hunter2@h/hunter2",
+            "https://u:hunter2@h?tls=off",
+            "http://u:hunter2@h?tls=unverified",
+            "http://u:hunter2@h?ca_cert=hunter2",
+            "https://hunter2@h/api",
             "hunter2",
         ] {
             let error = Configuration::from_address(address).unwrap_err();

@@ -2,37 +2,38 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 #![allow(dead_code, reason = "each test file uses what it needs")]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use adb_oracle::Reference;
 use adb_protocol::{Hello, Message, Protocols, frame, secrecy::SecretString};
-use adb_server::{Access, Accounts, Lifetimes, Limits, Options, Server};
+pub(crate) use adb_served::PASSWORD;
+use adb_server::{Access, Lifetimes, Limits, Options};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
-    task::JoinHandle,
 };
 
-pub(crate) const PASSWORD: &str = "admin-admin-1";
-
-/// A server that runs until it is told to stop.
+/// A server that runs until it is told to stop, and its accounts.
 pub(crate) struct Running {
-    pub(crate) address: SocketAddr,
-    pub(crate) rest: Option<SocketAddr>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<bool>,
+    running: adb_served::Running,
     pub(crate) state: TempDir,
+}
+
+impl Deref for Running {
+    type Target = adb_served::Running;
+
+    fn deref(&self) -> &adb_served::Running {
+        &self.running
+    }
 }
 
 impl Running {
     /// Tells it to stop; answers whether all requests ended.
     pub(crate) async fn stop(self) -> bool {
-        let _ = self.stop.send(());
-        self.task.await.unwrap()
+        self.running.stop().await
     }
 
     pub(crate) async fn connect(&self) -> Client<TcpStream> {
@@ -60,9 +61,8 @@ pub(crate) fn quick() -> Limits {
 
 pub(crate) fn accounts() -> (TempDir, Access) {
     let state = tempfile::tempdir().unwrap();
-    let lifetimes = Lifetimes::default();
-    let accounts = Accounts::create_with(state.path(), &PASSWORD.into(), lifetimes).unwrap();
-    (state, Access::Accounts(Arc::new(accounts)))
+    let access = adb_served::accounts(state.path(), Lifetimes::default());
+    (state, access)
 }
 
 pub(crate) async fn start(change: impl FnOnce(&mut Options)) -> Running {
@@ -78,13 +78,7 @@ pub(crate) async fn start_with(
     options: Options,
     db: Arc<dyn adb_model::Database>,
 ) -> Running {
-    let server = Server::bind(db, options).await.unwrap();
-    let (address, rest) = (server.address().unwrap(), server.rest_address().unwrap());
-    let (stop, stopped) = oneshot::channel();
-    let task = tokio::spawn(server.run(async {
-        let _ = stopped.await;
-    }));
-    Running { address, rest, stop, task, state }
+    Running { running: adb_served::Running::start(db, options).await, state }
 }
 
 /// A client that speaks the framed protocol.
@@ -139,4 +133,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn is_closed(&mut self) -> bool {
         self.stream.read(&mut [0; 1]).await.map_or(true, |read| read == 0)
     }
+}
+
+/// How many files this process may have open.
+pub(crate) fn open_files() -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find(|line| line.starts_with("Max open files"));
+    line.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(1024)
 }
