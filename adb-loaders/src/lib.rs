@@ -27,6 +27,8 @@ pub use media::{MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot
 pub use pipeline::{
     Event, Ingest, Meter, Options, Progress, Reembed, Report, RowFailure, Stage, Stop, dry_run,
 };
+#[cfg(feature = "http")]
+pub use source::ListedObjects;
 #[cfg(feature = "parquet")]
 pub use source::ParquetObjects;
 #[cfg(feature = "webdataset")]

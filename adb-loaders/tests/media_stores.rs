@@ -7,9 +7,10 @@ mod local_web;
 use std::time::Duration;
 
 use adb_loaders::{
-    Entry, Listing, MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot,
+    Entry, ListedObjects, Listing, MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot,
+    ObjectSource as _,
 };
-use adb_model::MediaSource;
+use adb_model::{MediaSource, ModelSchema};
 use bytes::Bytes;
 use local_bucket::{Bucket, Trouble};
 use local_web::{Answer, Web, ok, status};
@@ -197,4 +198,43 @@ fn a_listing_that_nobody_takes_ends() {
     assert_eq!(listing.next().unwrap().unwrap().name, "0.jpg");
     drop(listing);
     assert_eq!(web.asked().len(), 1);
+}
+
+#[test]
+fn a_bucket_is_a_source_with_a_table_beside_it() {
+    let bucket = photos(&[]);
+    let dir = tempfile::tempdir().unwrap();
+    let table = dir.path().join("stars.csv");
+    std::fs::write(&table, "file,stars\n2.jpg,5\nold/3,4\nnone.jpg,1\n").unwrap();
+    let source = ListedObjects::new("s3://photos/cats", options(&bucket))
+        .folder_as("age")
+        .table(&table, "file")
+        .glob("**/*.jpg")
+        .unwrap();
+    let (mut rows, mut faults) = (Vec::new(), Vec::new());
+    let read = source.read(&ModelSchema::BARE, &mut |row, _| {
+        match row.object {
+            Ok(object) => rows.push(object.unwrap().into_object().unwrap()),
+            Err(reason) => faults.push((row.at.to_string(), reason)),
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    read.unwrap();
+    let rows: Vec<String> =
+        rows.into_iter().map(|row| serde_json::Value::Object(row).to_string()).collect();
+    assert_eq!(
+        rows,
+        [
+            r#"{"source":"s3://photos/cats/1 one.jpg"}"#,
+            r#"{"stars":"5","source":"s3://photos/cats/2.jpg"}"#,
+            r#"{"age":"old","source":"s3://photos/cats/old/3.jpg"}"#,
+        ]
+    );
+    // A line of the table without a file is told: by its path without an ending there is none.
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(faults[1].1.contains("is called \"none.jpg\""), "{faults:?}");
+    // What can't be listed ends the reading.
+    let other = ListedObjects::new("s3://others/", options(&bucket));
+    let failed = other.read(&ModelSchema::BARE, &mut |_, _| std::ops::ControlFlow::Continue(()));
+    assert!(failed.unwrap_err().to_string().contains("s3://others/"));
 }

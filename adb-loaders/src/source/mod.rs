@@ -27,6 +27,8 @@ use uuid::Uuid;
 pub use command::{CommandObjects, Filtered};
 pub use csv::{CsvObjects, CsvSource};
 pub use directory::DirObjects;
+#[cfg(feature = "http")]
+pub use directory::ListedObjects;
 pub use input::MAX_ROW_BYTES;
 pub use json::{JsonObjects, JsonSource};
 pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};

@@ -76,7 +76,6 @@ pub(super) enum Answer {
     /// The cache holds it.
     NotModified,
     /// It is no longer the object whose beginning is there.
-    #[cfg_attr(not(any(feature = "s3", feature = "gs")), expect(unused, reason = "of parts"))]
     Other,
 }
 

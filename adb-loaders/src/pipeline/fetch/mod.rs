@@ -44,6 +44,7 @@ impl Outlet {
         self.way(&item).send(item).await
     }
 
+    #[expect(clippy::result_large_err, reason = "as the channel itself does")]
     pub(super) fn send_blocking(&self, item: Item) -> Result<(), SendError<Item>> {
         self.way(&item).send_blocking(item)
     }

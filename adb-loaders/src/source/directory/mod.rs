@@ -1,6 +1,8 @@
 //! A folder of files: each is a row, whose fields come from where it lies and from what lies
 //! beside it.
 
+#[cfg(feature = "http")]
+mod listed;
 mod manifest;
 mod row;
 mod table;
@@ -13,6 +15,8 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace};
 use crate::{Error, MediaRoot};
+#[cfg(feature = "http")]
+pub use listed::ListedObjects;
 use manifest::Manifest;
 use row::FileFields;
 pub(super) use row::{extensions, media_kind};
@@ -129,18 +133,7 @@ impl DirObjects {
             model.observe_type(key, Some(ValueType::String));
         }
         if let Some(table) = &self.table {
-            table.each(&ModelSchema::BARE, &mut |row, _| {
-                if let Ok(Some(object)) = row.object
-                    && let Ok(mut object) = object.into_object()
-                {
-                    object.shift_remove(&table.join);
-                    match table.is_json() {
-                        true => model.observe(&object),
-                        false => model.observe_texts(&object),
-                    }
-                }
-                ControlFlow::Continue(())
-            })?;
+            table.observe(&mut model)?;
         }
         let meant = self.meant(Some(model.kind()))?;
         let walked = self.root.walk(&mut |found| {

@@ -9,7 +9,9 @@ use std::{
 use adb_model::ModelSchema;
 use serde_json::Value as Json;
 
-use super::super::{CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, RowPlace};
+use super::super::{
+    CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, PlainModel, RowPlace,
+};
 use crate::{Error, ErrorKind};
 
 /// Where a table is, and which of its columns names files.
@@ -44,6 +46,22 @@ impl TableFile {
             true => JsonObjects::open(&self.path)?.read(schema, each),
             false => CsvObjects::open(&self.path)?.read(schema, each),
         }
+    }
+
+    /// Adds its columns to a model.
+    pub(super) fn observe(&self, model: &mut PlainModel) -> Result<(), Error> {
+        self.each(&ModelSchema::BARE, &mut |row, _| {
+            if let Ok(Some(object)) = row.object
+                && let Ok(mut object) = object.into_object()
+            {
+                object.shift_remove(&self.join);
+                match self.is_json() {
+                    true => model.observe(&object),
+                    false => model.observe_texts(&object),
+                }
+            }
+            ControlFlow::Continue(())
+        })
     }
 
     /// Reads it whole.
