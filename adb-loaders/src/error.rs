@@ -70,6 +70,14 @@ pub enum ErrorKind {
         /// What is wrong.
         message: String,
     },
+    /// The first line of a table is not what it should be.
+    #[error("{}: {message}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and how to mend it.
+        message: String,
+    },
     /// A model declares children that nobody makes.
     #[error(
         "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"

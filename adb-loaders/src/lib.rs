@@ -6,6 +6,7 @@
 //! [`Ingest`] runs it; [`JsonSource`] reads JSON and JSON Lines, [`CsvSource`] CSV: as a
 //! struct, or by a [document](adb_model::document) without compiling.
 
+pub mod commands;
 mod compare;
 pub mod embedders;
 mod error;
@@ -14,10 +15,13 @@ mod makers;
 mod media;
 pub mod pipeline;
 mod retry;
+pub mod sdk;
 pub mod source;
 #[cfg(feature = "terminal")]
 pub mod terminal;
+mod vectors;
 
+pub use commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors};
 pub use compare::{Comparison, compare};
 pub use error::{Error, ErrorKind};
 pub use letters::{DeadLetters, LetterFile};
@@ -27,6 +31,7 @@ pub use media::{MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot
 pub use pipeline::{
     Event, Ingest, Meter, Options, Progress, Reembed, Report, RowFailure, Stage, Stop, dry_run,
 };
+pub use sdk::{IngestType, SdkCsv};
 #[cfg(feature = "http")]
 pub use source::ListedObjects;
 #[cfg(feature = "parquet")]

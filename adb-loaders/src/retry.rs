@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adb_model::{BoxFuture, Database, DbError, Request, Response};
+use adb_model::{BoxFuture, Database, DbError, Fate, Request, Response};
 use serde_json::json;
 
 use crate::{Progress, Stop};
@@ -40,6 +40,8 @@ pub(crate) enum Unanswered {
     Alone(DbError),
     /// The run was told to stop, and does not wait any longer.
     Stopped,
+    /// It may have been applied, and must not be applied twice.
+    InDoubt(DbError),
 }
 
 /// So many failures in a row, while the database answers others, are the request's own matter.
@@ -71,6 +73,16 @@ impl Patient {
 
     /// Runs a request, and tells a fault of its own from one of the database.
     pub(crate) async fn ask(&self, request: Request) -> Result<Response, Unanswered> {
+        self.ask_as(request, true).await
+    }
+
+    /// The same for a request that may not be `repeatable`: then it is not sent again once it may
+    /// have been applied.
+    pub(crate) async fn ask_as(
+        &self,
+        request: Request,
+        repeatable: bool,
+    ) -> Result<Response, Unanswered> {
         let mut pause = self.backoff;
         // When it failed first and last.
         let mut failed: Option<(u64, u64)> = None;
@@ -81,6 +93,9 @@ impl Patient {
                 Ok(response) => {
                     self.note_answer();
                     return Ok(response);
+                }
+                Err(e) if !repeatable && e.fate() == Fate::Unknown => {
+                    return Err(Unanswered::InDoubt(e));
                 }
                 Err(e) if e.is_transient() => e,
                 Err(e) => {
@@ -162,7 +177,7 @@ impl Database for Patient {
     fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
         Box::pin(async move {
             self.ask(request).await.map_err(|e| match e {
-                Unanswered::Away(e) | Unanswered::Alone(e) => e,
+                Unanswered::Away(e) | Unanswered::Alone(e) | Unanswered::InDoubt(e) => e,
                 Unanswered::Stopped => DbError::transient(STOPPED),
             })
         })

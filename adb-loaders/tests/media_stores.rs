@@ -7,8 +7,8 @@ mod local_web;
 use std::time::Duration;
 
 use adb_loaders::{
-    Entry, ListedObjects, Listing, MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot,
-    ObjectSource as _,
+    Entry, ListedObjects, Listing, MediaError, MediaErrorKind, MediaOptions, MediaReader,
+    MediaRoot, ObjectSource as _,
 };
 use adb_model::{MediaSource, ModelSchema};
 use bytes::Bytes;

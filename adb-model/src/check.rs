@@ -148,7 +148,7 @@ async fn list_indexes(db: &dyn Database) -> Result<Option<Json>, DbError> {
 }
 
 /// Whether a list of indexes has this one: nested by target, class and property, or flat.
-fn lists(indexes: &Json, index: &Index) -> bool {
+fn lists(indexes: &Json, index: &Index<'_>) -> bool {
     match indexes {
         Json::Array(flat) => flat.iter().any(|entry| {
             let is = |keys: [&str; 2], value: &str| {
@@ -270,7 +270,7 @@ fn stored_fields(
 }
 
 fn check_index(
-    index: &Index,
+    index: &Index<'_>,
     schema: &Answer<'_>,
     listed: Option<&Json>,
     differences: &mut Vec<Difference>,

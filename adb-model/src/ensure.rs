@@ -500,14 +500,77 @@ pub(crate) fn check_shape(set: &SetSpec, found: &FoundSet) -> Result<(), EnsureE
 
 /// An index on one property of one class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Index {
+pub(crate) struct Index<'a> {
     /// `entity` or `connection`.
     pub(crate) target: &'static str,
-    pub(crate) class: &'static str,
-    pub(crate) property: &'static str,
+    pub(crate) class: &'a str,
+    pub(crate) property: &'a str,
 }
 
-impl Index {
+/// An index that somebody wants who has no model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyIndex {
+    target: &'static str,
+    class: String,
+    property: String,
+}
+
+impl PropertyIndex {
+    /// On a property of objects of a class, such as `_Image`.
+    #[must_use]
+    pub fn of_entity(class: impl Into<String>, property: impl Into<String>) -> Self {
+        Self { target: "entity", class: class.into(), property: property.into() }
+    }
+
+    /// On a property of connections of a class.
+    #[must_use]
+    pub fn of_connection(class: impl Into<String>, property: impl Into<String>) -> Self {
+        Self { target: "connection", class: class.into(), property: property.into() }
+    }
+}
+
+impl std::fmt::Display for PropertyIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` of `{}`", self.property, self.class)
+    }
+}
+
+/// Makes indexes unless they are there; answers how many it made, and what the database said to
+/// those that it refused: rows go in without them, and more slowly.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn ensure_indexes(
+    dialect: Dialect,
+    db: &dyn Database,
+    wanted: &[PropertyIndex],
+) -> Result<(usize, Vec<String>), DbError> {
+    let there = match dialect {
+        Dialect::Expression if !wanted.is_empty() => found_indexes(db).await?,
+        _ => Json::Null,
+    };
+    let (mut made, mut refused) = (0, Vec::new());
+    for wanted in wanted {
+        let PropertyIndex { target, class, property } = wanted;
+        let index = Index { target, class, property };
+        if index.is_in(&there) {
+            continue;
+        }
+        match db.execute(Request::json(&json!([index.create(dialect)]))).await? {
+            crate::Response::Refused(refusal) => {
+                refused.push(format!("the database makes no index on {wanted}: {refusal}"));
+            }
+            crate::Response::Done { answers, .. } => match Answer::at(&answers, 0)?.status() {
+                0 => made += 1,
+                2 => {}
+                _ => refused.push(format!("the database makes no index on {wanted}")),
+            },
+        }
+    }
+    Ok((made, refused))
+}
+
+impl Index<'_> {
     fn create(self, dialect: Dialect) -> Json {
         let Self { target, class, property } = self;
         json!({ "CreateIndex": match dialect {
@@ -540,8 +603,8 @@ impl Index {
 }
 
 /// Every property that guards and constraints of this model look at.
-pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index> {
-    let mut wanted: Vec<Index> = Vec::new();
+pub(crate) fn indexes(schema: &'static ModelSchema) -> Vec<Index<'static>> {
+    let mut wanted: Vec<Index<'static>> = Vec::new();
     let mut want = |target, class, property| {
         let index = Index { target, class, property };
         if !wanted.contains(&index) {

@@ -42,6 +42,11 @@ mod connect;
 #[doc = include_str!("../../docs/modelling.md")]
 mod modelling {}
 
+/// The files of the Python SDK, run as tests.
+#[cfg(all(doctest, feature = "loaders"))]
+#[doc = include_str!("../../docs/csv-formats.md")]
+mod csv_formats {}
+
 /// The guide to embedders, run as tests.
 #[cfg(all(doctest, feature = "loaders"))]
 #[doc = include_str!("../../docs/embedders.md")]

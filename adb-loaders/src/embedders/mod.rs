@@ -74,6 +74,14 @@ pub type Embedder = OnnxEmbedder;
 /// of an ordinary JPEG. Pillow refuses more as well.
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
+/// Width and height of a picture as they stand in its file; nothing is decoded.
+///
+/// # Errors
+/// When the bytes are no picture of a format that can be read.
+pub fn dimensions(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
+    picture::size(encoded)
+}
+
 /// The pixels of a picture, as embedders see them.
 ///
 /// # Errors

@@ -45,6 +45,12 @@ impl LetterFile {
         Ok(Self { path, header, letters, size })
     }
 
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Its first line.
     #[must_use]
     pub fn header(&self) -> &Header {

@@ -13,18 +13,56 @@ use tokio::{
     time::{Instant as Clock, timeout_at},
 };
 
-use super::{Context, Embedders, Item, Job, JobInput, failure::Stage, lock};
+use super::{Context, Embedders, Item, Job, JobInput, Row as RowOf, failure::Stage, lock};
+
+/// A row that vectors are made for.
+pub(super) trait Waits: Send + Sized + 'static {
+    /// Where a vector belongs in it.
+    type Place: Copy + Send + 'static;
+
+    /// The vectors that it wants, once.
+    fn take_jobs(&mut self) -> Vec<Job<Self::Place>>;
+
+    /// Whether it wants any.
+    fn wants(&self) -> bool;
+
+    /// Takes one of them.
+    fn fill(&mut self, place: Self::Place, vector: Vec<f32>) -> Result<(), String>;
+
+    /// What is told of it at its end.
+    fn into_row(self) -> RowOf;
+}
+
+impl Waits for Item {
+    type Place = NodeId;
+
+    fn take_jobs(&mut self) -> Vec<Job> {
+        std::mem::take(&mut self.jobs)
+    }
+
+    fn wants(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    fn fill(&mut self, node: NodeId, vector: Vec<f32>) -> Result<(), String> {
+        self.graph.fill(node, vector).map_err(|e| e.to_string())
+    }
+
+    fn into_row(self) -> RowOf {
+        self.row
+    }
+}
 
 /// Starts the stage.
-pub(super) fn spawn(
+pub(super) fn spawn<I: Waits>(
     workers: &mut JoinSet<()>,
     context: &Arc<Context>,
-    from: Receiver<Item>,
-    to: &Sender<Item>,
+    from: Receiver<I>,
+    to: &Sender<I>,
 ) {
     let at_once = context.embedders.at_once();
     // One more batch is made ready while all threads compute.
-    let (full_tx, full_rx) = bounded::<Batch>(1);
+    let (full_tx, full_rx) = bounded::<Batch<I>>(1);
     workers.spawn(collect(context.clone(), from, to.clone(), full_tx, at_once));
     for _ in 0..at_once {
         let (context, to, from) = (context.clone(), to.clone(), full_rx.clone());
@@ -58,30 +96,30 @@ impl Embedders {
 }
 
 /// A row that waits for vectors.
-struct Waiting {
+struct Waiting<I> {
     /// Until the last of its jobs is done.
-    item: Option<Item>,
+    item: Option<I>,
     jobs: usize,
     failure: Option<String>,
 }
 
-type Row = Arc<Mutex<Waiting>>;
+type Row<I> = Arc<Mutex<Waiting<I>>>;
 
-struct Wanted {
-    row: Row,
-    node: NodeId,
+struct Wanted<I: Waits> {
+    row: Row<I>,
+    place: I::Place,
     input: JobInput,
 }
 
-struct Batch {
+struct Batch<I: Waits> {
     set: SetSpec,
     images: bool,
-    jobs: Vec<Wanted>,
+    jobs: Vec<Wanted<I>>,
 }
 
 /// A batch that is being filled.
-struct Filling {
-    batch: Batch,
+struct Filling<I: Waits> {
+    batch: Batch<I>,
     size: usize,
     /// When it goes, full or not.
     due: Clock,
@@ -92,14 +130,14 @@ struct Filling {
 /// of input that is rare would wait for the end of the source.
 const MOST_PATIENCE: u32 = 10;
 
-async fn collect(
+async fn collect<I: Waits>(
     context: Arc<Context>,
-    from: Receiver<Item>,
-    to: Sender<Item>,
-    full: Sender<Batch>,
+    from: Receiver<I>,
+    to: Sender<I>,
+    full: Sender<Batch<I>>,
     at_once: usize,
 ) {
-    let mut filling: Vec<Filling> = Vec::new();
+    let mut filling: Vec<Filling<I>> = Vec::new();
     loop {
         let due = filling.iter().filter(|f| !f.batch.jobs.is_empty()).map(|f| f.due).min();
         let next = match due {
@@ -107,7 +145,7 @@ async fn collect(
             None => Ok(from.recv().await),
         };
         let patience = match next {
-            Ok(Ok(item)) if item.jobs.is_empty() => {
+            Ok(Ok(item)) if !item.wants() => {
                 send(&context, to.send(item).await);
                 MOST_PATIENCE
             }
@@ -139,7 +177,7 @@ async fn collect(
     }
 }
 
-impl Filling {
+impl<I: Waits> Filling<I> {
     fn portion(&self, left: Option<usize>, at_once: usize) -> usize {
         portion(self.size, self.batch.jobs.len(), left, at_once)
     }
@@ -159,32 +197,32 @@ fn portion(size: usize, waiting: usize, left: Option<usize>, at_once: usize) -> 
 }
 
 /// Puts a row's jobs where they belong.
-fn sort(context: &Context, mut item: Item, filling: &mut Vec<Filling>) {
-    let jobs = std::mem::take(&mut item.jobs);
+fn sort<I: Waits>(context: &Context, mut item: I, filling: &mut Vec<Filling<I>>) {
+    let jobs = item.take_jobs();
     let waiting = Waiting { item: Some(item), jobs: jobs.len(), failure: None };
     let row = Arc::new(Mutex::new(waiting));
-    for Job { node, set, input } in jobs {
+    for Job { node: place, set, input } in jobs {
         let images = matches!(input, JobInput::Image(_));
-        let place = filling.iter().position(|f| f.batch.set == set && f.batch.images == images);
-        let place = place.unwrap_or_else(|| {
+        let at = filling.iter().position(|f| f.batch.set == set && f.batch.images == images);
+        let at = at.unwrap_or_else(|| {
             let batch = Batch { set, images, jobs: Vec::new() };
             let size = context.batch_size(&set, images);
             filling.push(Filling { batch, size, due: Clock::now() });
             filling.len() - 1
         });
-        let f = &mut filling[place];
+        let f = &mut filling[at];
         if f.batch.jobs.is_empty() {
             f.due = Clock::now() + context.options.linger;
         }
-        f.batch.jobs.push(Wanted { row: row.clone(), node, input });
+        f.batch.jobs.push(Wanted { row: row.clone(), place, input });
     }
 }
 
-async fn dispatch(context: &Context, full: &Sender<Batch>, batch: Batch) {
+async fn dispatch<I: Waits>(context: &Context, full: &Sender<Batch<I>>, batch: Batch<I>) {
     if let Err(unsent) = full.send(batch).await {
         for wanted in unsent.0.jobs {
             if let Some((item, _)) = wanted.row.done(Some("the pipeline broke off".to_owned())) {
-                context.tally.lost(item.row, Stage::Embed);
+                context.tally.lost(item.into_row(), Stage::Embed);
             }
         }
     }
@@ -201,7 +239,7 @@ impl Context {
     }
 }
 
-impl Batch {
+impl<I: Waits> Batch<I> {
     /// Takes the oldest jobs out.
     fn split(&mut self, most: usize) -> Self {
         let rest = self.jobs.split_off(most.min(self.jobs.len()));
@@ -210,12 +248,12 @@ impl Batch {
 }
 
 /// One job less to wait for; the row and its fault, if that was the last one.
-trait Done {
-    fn done(&self, failure: Option<String>) -> Option<(Item, Option<String>)>;
+trait Done<I> {
+    fn done(&self, failure: Option<String>) -> Option<(I, Option<String>)>;
 }
 
-impl Done for Row {
-    fn done(&self, failure: Option<String>) -> Option<(Item, Option<String>)> {
+impl<I: Waits> Done<I> for Row<I> {
+    fn done(&self, failure: Option<String>) -> Option<(I, Option<String>)> {
         let mut row = lock(self);
         row.jobs -= 1;
         row.failure = row.failure.take().or(failure);
@@ -227,7 +265,7 @@ impl Done for Row {
     }
 }
 
-fn compute(context: &Context, from: &Receiver<Batch>, to: &Sender<Item>) {
+fn compute<I: Waits>(context: &Context, from: &Receiver<Batch<I>>, to: &Sender<I>) {
     while let Ok(batch) = from.recv_blocking() {
         if context.stop.is_stopped() {
             // The next run makes these vectors; who waits for the end of this one waits less.
@@ -237,22 +275,22 @@ fn compute(context: &Context, from: &Receiver<Batch>, to: &Sender<Item>) {
         }
         for (item, failure) in embed(context, batch) {
             match failure {
-                Some(reason) => context.tally.failed(item.row, Stage::Embed, reason),
+                Some(reason) => context.tally.failed(item.into_row(), Stage::Embed, reason),
                 None => send(context, to.send_blocking(item)),
             }
         }
     }
 }
 
-fn send(context: &Context, sent: Result<(), async_channel::SendError<Item>>) {
+fn send<I: Waits>(context: &Context, sent: Result<(), async_channel::SendError<I>>) {
     if let Err(unsent) = sent {
-        context.tally.lost(unsent.0.row, Stage::Embed);
+        context.tally.lost(unsent.0.into_row(), Stage::Embed);
     }
 }
 
 /// Fills the vectors of a batch; gives the rows that have all of theirs. A fault costs the rows
 /// that it concerns.
-fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
+fn embed<I: Waits>(context: &Context, batch: Batch<I>) -> Vec<(I, Option<String>)> {
     let computing = context.tally.stages.embed.run();
     let broken = context.is_broken();
     // `prepare` has seen to it that there is one.
@@ -270,8 +308,8 @@ fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
     let Some(embedder) = embedder.filter(|_| !wanted.is_empty()) else { return done };
     let mut places = Vec::with_capacity(wanted.len());
     let (mut images, mut texts) = (Vec::new(), Vec::new());
-    for Wanted { row, node, input } in wanted {
-        places.push((row, node));
+    for Wanted { row, place, input } in wanted {
+        places.push((row, place));
         match input {
             JobInput::Image(image) => images.push(image),
             JobInput::Text(text) => texts.push(text),
@@ -281,10 +319,10 @@ fn embed(context: &Context, batch: Batch) -> Vec<(Item, Option<String>)> {
         true => of_images(embedder, &images),
         false => of_texts(embedder, &texts),
     };
-    for ((row, node), vector) in places.into_iter().zip(vectors) {
+    for ((row, place), vector) in places.into_iter().zip(vectors) {
         let filled = vector.map_err(|e| e.to_string()).and_then(|vector| {
             match &mut lock(&row).item {
-                Some(item) => item.graph.fill(node, vector).map_err(|e| e.to_string()),
+                Some(item) => item.fill(place, vector),
                 // It is there until its last job is done.
                 None => Ok(()),
             }

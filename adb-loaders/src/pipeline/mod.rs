@@ -12,6 +12,7 @@
 //! failed; one that is not begun when the run is told to stop counts as not read.
 
 mod budget;
+mod commands;
 mod dry;
 mod embed;
 mod enrich;
@@ -533,7 +534,9 @@ impl Context {
             Unanswered::Stopped => {
                 return rows.into_iter().for_each(|_| self.tally.put_back());
             }
-            Unanswered::Away(e) | Unanswered::Alone(e) => self.break_off(e),
+            Unanswered::Away(e) | Unanswered::Alone(e) | Unanswered::InDoubt(e) => {
+                self.break_off(e)
+            }
         };
         for row in rows {
             self.tally.failed(row, stage, reason.as_str());
@@ -638,9 +641,9 @@ impl Item {
     }
 }
 
-/// A vector to be made.
-struct Job {
-    node: NodeId,
+/// A vector to be made, and where it belongs.
+struct Job<P = NodeId> {
+    node: P,
     set: SetSpec,
     input: JobInput,
 }
@@ -716,11 +719,11 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Outlet) {
 
 /// Takes what is there, at least one, at most `most`; waits up to `linger` for more unless
 /// `enough`. Nothing means that no more will come.
-async fn gather(
-    from: &Receiver<Item>,
+async fn gather<I>(
+    from: &Receiver<I>,
     linger: Duration,
-    mut enough: impl FnMut(&[Item]) -> bool,
-) -> Option<Vec<Item>> {
+    mut enough: impl FnMut(&[I]) -> bool,
+) -> Option<Vec<I>> {
     let mut items = vec![from.recv().await.ok()?];
     let deadline = tokio::time::Instant::now() + linger;
     while !enough(&items) {

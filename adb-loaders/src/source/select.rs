@@ -48,7 +48,7 @@ impl Shard {
         (1..=of.get()).contains(&number).then_some(Self { number, of })
     }
 
-    fn holds(self, key: u64) -> bool {
+    pub(crate) fn holds(self, key: u64) -> bool {
         key % self.of == self.number - 1
     }
 }

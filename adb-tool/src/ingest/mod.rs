@@ -1,9 +1,12 @@
 //! `adb ingest`: rows of files into a database.
 
+mod embedding_csv;
 mod how;
 mod media;
 mod retry;
 mod rows;
+mod sdk;
+mod transformers;
 
 use crate::exit::Exit;
 
@@ -13,6 +16,8 @@ pub(crate) enum Ingest {
     FromCsv(rows::FromCsv),
     FromJson(rows::FromJson),
     Retry(retry::Retry),
+    #[command(name = "generate-embedding-csv-from-image-csv")]
+    EmbeddingCsv(embedding_csv::EmbeddingCsv),
 }
 
 impl Ingest {
@@ -21,6 +26,7 @@ impl Ingest {
             Ingest::FromCsv(command) => command.run().await,
             Ingest::FromJson(command) => command.run().await,
             Ingest::Retry(command) => command.run().await,
+            Ingest::EmbeddingCsv(command) => command.run().await,
         }
     }
 }

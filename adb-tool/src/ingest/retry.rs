@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use adb::loaders::{LetterFile, letters::RowsAre};
+use adb::loaders::{LetterFile, SdkCsv, letters::RowsAre};
 use anyhow::bail;
 
-use super::how::{Running, Vectors};
+use super::{
+    how::{Running, Vectors},
+    sdk::Sdk,
+};
 use crate::exit::Exit;
 
 /// Take rows that failed again, from the dead-letter file in which they were kept.
@@ -28,6 +31,11 @@ impl Retry {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let letters = LetterFile::open(&self.file)?;
         let header = letters.header().clone();
+        if matches!(header.rows, RowsAre::Format { .. })
+            && let Some(source) = SdkCsv::of_letters(LetterFile::open(&self.file)?)?
+        {
+            return Sdk::retry(source, &self.file, &header.options, &self.running).await;
+        }
         match header.rows {
             RowsAre::Model(document) => {
                 let vectors = self.vectors.or_kept(&header.options);

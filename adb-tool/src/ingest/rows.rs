@@ -4,17 +4,27 @@ use std::path::PathBuf;
 
 use adb::loaders::{CsvObjects, JsonSource, ObjectSource as _};
 
-use super::how::How;
+use super::{
+    how::{How, Running, Vectors},
+    sdk::{Sdk, misused},
+};
 use crate::exit::Exit;
 
-/// Bring the rows of a CSV file in, as a model document says.
+/// Bring the rows of a CSV file in, as a model document says; or without one, the files of the
+/// Python SDK.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
-  adb ingest from-csv dishes.csv --model dish.model.json --db my.adb")]
+#[command(after_help = "Examples:
+  adb ingest from-csv dishes.csv --model dish.model.json --db my.adb
+  adb ingest from-csv dishes.adb.csv ingredients.adb.csv dish_ingredients.adb.csv --db my.adb")]
 pub(crate) struct FromCsv {
     /// The rows; `-` is standard input. Packed with gzip or Zstandard is well. Pictures are named
-    /// relative to this file.
-    rows: PathBuf,
+    /// relative to this file. Without a model: one file of the Python SDK, or several, which go in
+    /// by need.
+    #[arg(required = true, value_name = "FILE")]
+    rows: Vec<PathBuf>,
+    /// The model document: what `Document::of(Dish::SCHEMA)` is as JSON.
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Reads a column as a field: `--map "Dish name=name"`. `--map column=` leaves it out.
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = pair)]
     map: Vec<(String, String)>,
@@ -25,7 +35,11 @@ pub(crate) struct FromCsv {
     #[arg(long, value_name = "CHAR", default_value = "|")]
     list_separator: char,
     #[command(flatten)]
-    how: How,
+    vectors: Vectors,
+    #[command(flatten)]
+    running: Running,
+    #[command(flatten)]
+    sdk: Sdk,
 }
 
 /// Bring the rows of a JSON file in, as a model document says.
@@ -43,14 +57,34 @@ pub(crate) struct FromJson {
 
 impl FromCsv {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let mut rows = CsvObjects::open(&self.rows)?.list_separator(self.list_separator);
+        let Some(model) = self.model else {
+            let options = [
+                ("--map", !self.map.is_empty()),
+                ("--delimiter", self.delimiter.is_some()),
+                ("--embedder", self.vectors.embedder.is_some()),
+                ("--no-embedder", self.vectors.no_embedder),
+            ];
+            if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
+                misused(format!(
+                    "{option} is for rows of a model: give --model, or take a file of the Python SDK without it"
+                ));
+            }
+            return self.sdk.ingest(&self.rows, &self.running).await;
+        };
+        let [file] = self.rows.as_slice() else {
+            misused(
+                "one model reads one file; several files are those of the Python SDK, without --model",
+            );
+        };
+        let mut rows = CsvObjects::open(file)?.list_separator(self.list_separator);
         for (column, field) in self.map {
             rows = rows.map(column, field);
         }
         if let Some(delimiter) = self.delimiter {
             rows = rows.delimiter(delimiter);
         }
-        self.how.ingest(&self.rows, |model| Ok(rows.by_model(model))).await
+        let how = How { model, vectors: self.vectors, running: self.running };
+        how.ingest(file, |model| Ok(rows.by_model(model))).await
     }
 }
 

@@ -46,6 +46,15 @@ fn has_end(encoded: &[u8]) -> bool {
     false
 }
 
+/// What the header says.
+pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
+    let mut decoder =
+        JpegDecoder::new_with_options(ZCursor::new(encoded), DecoderOptions::default());
+    decoder.decode_headers().map_err(|e| unreadable(format!("this JPEG is broken: {e:?}")))?;
+    let info = decoder.info().ok_or_else(|| unreadable("this JPEG has no size"))?;
+    Ok((u32::from(info.width), u32::from(info.height)))
+}
+
 fn decode_as(encoded: &[u8], max_bytes: u64, strict: bool) -> Result<Decoded, EmbedError> {
     let explain = |e: &dyn std::fmt::Debug| unreadable(format!("this JPEG is broken: {e:?}"));
     let options = DecoderOptions::default()

@@ -116,6 +116,20 @@ pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedErr
     })
 }
 
+/// Width and height as they stand in the file, whatever its orientation says; nothing is decoded.
+pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
+    let work = || {
+        if encoded.starts_with(&[0xff, 0xd8, 0xff]) {
+            jpeg::size(encoded)
+        } else {
+            other::size(encoded)
+        }
+    };
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(unreadable(format!("its decoder broke off: {}", panic_message(&*panic))))
+    })
+}
+
 /// Refuses what would not fit, before anything is unpacked; `bytes` is what each pixel takes.
 fn check_size(width: u32, height: u32, bytes: u64, max_bytes: u64) -> Result<(), EmbedError> {
     if width == 0 || height == 0 {

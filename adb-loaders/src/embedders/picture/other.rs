@@ -8,17 +8,8 @@ use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader
 use super::{Decoded, Rgb, check_size, kind::name_of, unreadable};
 
 pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedError> {
-    let mut reader = ImageReader::new(Cursor::new(encoded))
-        .with_guessed_format()
-        .map_err(|e| unreadable(e.to_string()))?;
-    let format = reader.format().filter(ImageFormat::reading_enabled).ok_or_else(|| {
-        const READ: &str = "JPEG, PNG, WebP, GIF, BMP or TIFF";
-        unreadable(match name_of(encoded) {
-            Some(name) => format!("it is {name}; what can be read is {READ}"),
-            None => format!("it is of no format that can be read: {READ}"),
-        })
-    })?;
-    let explain = |e: image::ImageError| unreadable(format!("as {}: {e}", name(format)));
+    let (mut reader, format) = reader(encoded)?;
+    let explain = |e: image::ImageError| explained(format, &e);
     // Colour profiles and the like can be bombs as well.
     let mut limits = Limits::default();
     limits.max_alloc = Some(max_bytes);
@@ -30,6 +21,30 @@ pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedErr
     let orientation = decoder.orientation().map_err(explain)?;
     let image = DynamicImage::from_decoder(decoder).map_err(explain)?;
     Ok(Decoded { rgb: rgb(image)?, orientation })
+}
+
+/// What the header says.
+pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
+    let (reader, format) = reader(encoded)?;
+    reader.into_dimensions().map_err(|e| explained(format, &e))
+}
+
+fn reader(encoded: &[u8]) -> Result<(ImageReader<Cursor<&[u8]>>, ImageFormat), EmbedError> {
+    let reader = ImageReader::new(Cursor::new(encoded))
+        .with_guessed_format()
+        .map_err(|e| unreadable(e.to_string()))?;
+    let format = reader.format().filter(ImageFormat::reading_enabled).ok_or_else(|| {
+        const READ: &str = "JPEG, PNG, WebP, GIF, BMP or TIFF";
+        unreadable(match name_of(encoded) {
+            Some(name) => format!("it is {name}; what can be read is {READ}"),
+            None => format!("it is of no format that can be read: {READ}"),
+        })
+    })?;
+    Ok((reader, format))
+}
+
+fn explained(format: ImageFormat, e: &image::ImageError) -> EmbedError {
+    unreadable(format!("as {}: {e}", name(format)))
 }
 
 fn name(format: ImageFormat) -> &'static str {

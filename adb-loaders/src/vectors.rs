@@ -1,0 +1,441 @@
+//! Vectors that stand in NumPy's files, read one at a time: `.npy` holds an array, `.npz` several.
+//!
+//! The format: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>. Its header
+//! is a Python literal that NumPy always spells alike, so it is read here; the crates that read any
+//! literal bring a parser generator and big numbers with them.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use zip::ZipArchive;
+
+/// One vector of a file.
+#[derive(Debug, Clone)]
+pub(crate) struct VectorRow {
+    pub(crate) file: Arc<VectorFile>,
+    pub(crate) index: VectorIndex,
+}
+
+impl std::fmt::Display for VectorRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}", self.file.path.display(), self.index)
+    }
+}
+
+/// Which vector of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum VectorIndex {
+    /// The row of an array, or the array of an archive, from 0.
+    Number(u64),
+    /// The array of an archive that has this name.
+    Name(String),
+}
+
+/// Files that rows have named so far.
+#[derive(Debug, Default)]
+pub(crate) struct VectorFiles(HashMap<PathBuf, Result<Arc<VectorFile>, String>>);
+
+impl VectorFiles {
+    /// Opens a file once.
+    pub(crate) fn open(&mut self, path: &Path) -> Result<Arc<VectorFile>, String> {
+        if let Some(known) = self.0.get(path) {
+            return known.clone();
+        }
+        let opened = VectorFile::open(path).map(Arc::new);
+        self.0.insert(path.to_owned(), opened.clone());
+        opened
+    }
+}
+
+/// An open file of vectors.
+#[derive(Debug)]
+pub(crate) struct VectorFile {
+    path: PathBuf,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Array { file: Mutex<File>, header: Header },
+    Archive(Mutex<ZipArchive<BufReader<File>>>),
+}
+
+impl VectorFile {
+    fn open(path: &Path) -> Result<Self, String> {
+        let explain = |e: &dyn std::fmt::Display| match path.exists() {
+            true => format!("the file {} can't be read: {e}", path.display()),
+            false => format!("the file {} does not exist", path.display()),
+        };
+        let mut file = File::open(path).map_err(|e| explain(&e))?;
+        let mut magic = [0; 4];
+        file.read_exact(&mut magic).map_err(|e| explain(&e))?;
+        file.rewind().map_err(|e| explain(&e))?;
+        let content = if magic.starts_with(b"PK") {
+            let archive = ZipArchive::new(BufReader::new(file)).map_err(|e| explain(&e))?;
+            Content::Archive(Mutex::new(archive))
+        } else {
+            let header = Header::read(&mut file).map_err(|e| explain(&e))?;
+            Content::Array { file: Mutex::new(file), header }
+        };
+        Ok(Self { path: path.to_owned(), content })
+    }
+
+    /// A vector as the database takes it: little-endian floats of 32 bits.
+    pub(crate) fn read(&self, index: &VectorIndex) -> Result<Bytes, String> {
+        let read = match &self.content {
+            Content::Array { file, header } => {
+                let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                header.row(&mut *file, index)
+            }
+            Content::Archive(archive) => {
+                let mut archive = archive.lock().unwrap_or_else(PoisonError::into_inner);
+                of_archive(&mut archive, index)
+            }
+        };
+        read.map_err(|e| format!("{}: {e}", self.path.display()))
+    }
+}
+
+fn of_archive(
+    archive: &mut ZipArchive<BufReader<File>>,
+    index: &VectorIndex,
+) -> Result<Bytes, String> {
+    let named = |name: &str| {
+        archive.index_for_name(&format!("{name}.npy")).or_else(|| archive.index_for_name(name))
+    };
+    let place = match index {
+        VectorIndex::Name(name) => named(name),
+        // Archives name arrays that have no name of their own `arr_0`, `arr_1`, …
+        VectorIndex::Number(n) => named(&n.to_string())
+            .or_else(|| named(&format!("arr_{n}")))
+            .or_else(|| usize::try_from(*n).ok().filter(|n| *n < archive.len())),
+    };
+    let Some(place) = place else {
+        let names: Vec<&str> = archive.file_names().take(5).collect();
+        return Err(format!("it has no array {index}; it has {}", names.join(", ")));
+    };
+    let mut member = archive.by_index(place).map_err(|e| e.to_string())?;
+    let header = Header::read(&mut member)?;
+    header.whole(&mut member)
+}
+
+impl std::fmt::Display for VectorIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            VectorIndex::Number(n) => n.fmt(f),
+            VectorIndex::Name(name) => write!(f, "`{name}`"),
+        }
+    }
+}
+
+/// What the beginning of an array says.
+#[derive(Debug, Clone, PartialEq)]
+struct Header {
+    big_endian: bool,
+    number: Number,
+    shape: Vec<u64>,
+    /// Where the numbers begin, in bytes.
+    start: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Number {
+    Float(usize),
+    Signed(usize),
+    Unsigned(usize),
+}
+
+/// More components than any vector has: a header that says so is damaged.
+const MOST_COMPONENTS: u64 = 1 << 24;
+
+impl Header {
+    fn read(from: &mut impl Read) -> Result<Self, String> {
+        let cut_off = |e: std::io::Error| format!("it ends in its header ({e})");
+        let mut start = [0; 8];
+        from.read_exact(&mut start).map_err(cut_off)?;
+        if !start.starts_with(b"\x93NUMPY") {
+            return Err("it is no file of NumPy's (.npy, .npz)".to_owned());
+        }
+        let (length, before) = match start[6] {
+            1 => {
+                let mut length = [0; 2];
+                from.read_exact(&mut length).map_err(cut_off)?;
+                (u64::from(u16::from_le_bytes(length)), 10)
+            }
+            2 | 3 => {
+                let mut length = [0; 4];
+                from.read_exact(&mut length).map_err(cut_off)?;
+                (u64::from(u32::from_le_bytes(length)), 12)
+            }
+            other => return Err(format!("its format is {other}, and 1 to 3 are known")),
+        };
+        let mut text = Vec::new();
+        from.take(length.min(1 << 20)).read_to_end(&mut text).map_err(cut_off)?;
+        let text = String::from_utf8_lossy(&text);
+        let mut header = Self::parse(&text).ok_or_else(|| {
+            format!("its header is not that of an array of numbers: {}", text.trim())
+        })??;
+        header.start = before + length;
+        Ok(header)
+    }
+
+    /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`
+    fn parse(text: &str) -> Option<Result<Self, String>> {
+        let after = |key: &str| Some(text.split_once(key)?.1.trim_start());
+        let descr = after("'descr':")?.strip_prefix('\'')?.split_once('\'')?.0;
+        let (big_endian, rest) = match descr.split_at_checked(1)? {
+            ("<" | "|", rest) => (false, rest),
+            (">", rest) => (true, rest),
+            _ => return None,
+        };
+        let number = match rest {
+            "f2" => Number::Float(2),
+            "f4" => Number::Float(4),
+            "f8" => Number::Float(8),
+            "i1" => Number::Signed(1),
+            "i2" => Number::Signed(2),
+            "i4" => Number::Signed(4),
+            "i8" => Number::Signed(8),
+            "u1" => Number::Unsigned(1),
+            "u2" => Number::Unsigned(2),
+            "u4" => Number::Unsigned(4),
+            "u8" => Number::Unsigned(8),
+            _ => return None,
+        };
+        let shape = after("'shape':")?.strip_prefix('(')?.split_once(')')?.0;
+        let sizes = shape.split(',').map(str::trim).filter(|size| !size.is_empty());
+        let shape: Vec<u64> = sizes.map(|size| size.parse().ok()).collect::<Option<_>>()?;
+        if after("'fortran_order':")?.starts_with("True") && shape.len() > 1 {
+            return Some(Err(
+                "its array stands column by column; save it with `numpy.ascontiguousarray`"
+                    .to_owned(),
+            ));
+        }
+        Some(Ok(Self { big_endian, number, shape, start: 0 }))
+    }
+
+    /// One row of an array of rows.
+    fn row(&self, file: &mut (impl Read + Seek), index: &VectorIndex) -> Result<Bytes, String> {
+        let VectorIndex::Number(index) = *index else {
+            return Err(format!("{index} is no row of an array; rows are numbered from 0"));
+        };
+        let rows = self.shape.first().copied().unwrap_or(0);
+        if index >= rows {
+            return Err(format!("it has {rows} rows, and {index} is none of them; the first is 0"));
+        }
+        if self.shape.len() < 2 {
+            return Err("it holds a single vector, and a row of vectors is wanted".to_owned());
+        }
+        let components = components(&self.shape[1..])?;
+        let at = self.start + index * components * self.number.size() as u64;
+        file.seek(SeekFrom::Start(at)).map_err(|e| e.to_string())?;
+        self.floats(file, components)
+    }
+
+    fn whole(&self, from: &mut impl Read) -> Result<Bytes, String> {
+        self.floats(from, components(&self.shape)?)
+    }
+
+    fn floats(&self, from: &mut impl Read, components: u64) -> Result<Bytes, String> {
+        let size = self.number.size();
+        let mut raw = Vec::new();
+        let wanted = components * size as u64;
+        from.take(wanted).read_to_end(&mut raw).map_err(|e| e.to_string())?;
+        if raw.len() as u64 != wanted {
+            return Err("it was cut off: the vector's end is missing".to_owned());
+        }
+        let mut floats = Vec::with_capacity(raw.len() / size * 4);
+        for (i, bytes) in raw.chunks_exact(size).enumerate() {
+            let value = self.number.read(bytes, self.big_endian);
+            if !value.is_finite() {
+                return Err(format!("component {i} of the vector is not a finite number"));
+            }
+            floats.extend_from_slice(&value.to_le_bytes());
+        }
+        Ok(floats.into())
+    }
+}
+
+fn components(shape: &[u64]) -> Result<u64, String> {
+    let product = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
+    product.filter(|n| (1..=MOST_COMPONENTS).contains(n)).ok_or_else(|| {
+        format!("a vector of the shape {shape:?} has no components, or too many to be one")
+    })
+}
+
+impl Number {
+    fn size(self) -> usize {
+        match self {
+            Number::Float(size) | Number::Signed(size) | Number::Unsigned(size) => size,
+        }
+    }
+
+    /// The nearest float of 32 bits.
+    fn read(self, bytes: &[u8], big_endian: bool) -> f32 {
+        let mut all = [0; 8];
+        for (to, from) in all.iter_mut().zip(bytes) {
+            *to = *from;
+        }
+        if big_endian {
+            all[..bytes.len()].reverse();
+        }
+        let bits = u64::from_le_bytes(all);
+        match self {
+            Number::Float(2) => half(bits as u16),
+            Number::Float(4) => f32::from_bits(bits as u32),
+            Number::Float(_) => f64::from_bits(bits) as f32,
+            Number::Unsigned(_) => bits as f32,
+            Number::Signed(size) => {
+                let unused = 64 - 8 * size as u32;
+                (((bits << unused) as i64) >> unused) as f32
+            }
+        }
+    }
+}
+
+/// IEEE 754's binary16.
+fn half(bits: u16) -> f32 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from((bits >> 10) & 0x1f), f32::from(bits & 0x3ff));
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction / 1024.0) * 2f32.powi(exponent - 15),
+    }
+}
+
+/// The beginning of a `.npy` file of `rows` vectors, always of the same length: so that it can be
+/// written again when the number of rows is known.
+pub(crate) fn npy_header(rows: u64, components: usize) -> Vec<u8> {
+    const LENGTH: usize = 128;
+    let text =
+        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {components}), }}");
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    header.extend_from_slice(&((LENGTH - 10) as u16).to_le_bytes());
+    header.extend_from_slice(text.as_bytes());
+    header.resize(LENGTH - 1, b' ');
+    header.push(b'\n');
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Cursor, Write as _};
+
+    use npyz::WriterBuilder as _;
+    use zip::{ZipWriter, write::SimpleFileOptions};
+
+    use super::*;
+
+    fn npy<T: npyz::AutoSerialize + npyz::Serialize + Copy>(shape: &[u64], all: &[T]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = npyz::WriteOptions::<T>::new()
+            .default_dtype()
+            .shape(shape)
+            .writer(Cursor::new(&mut bytes))
+            .begin_nd()
+            .unwrap();
+        writer.extend(all.iter().copied()).unwrap();
+        writer.finish().unwrap();
+        bytes
+    }
+
+    fn floats(bytes: &Bytes) -> Vec<f32> {
+        bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    }
+
+    fn read(file: &[u8], index: VectorIndex) -> Result<Vec<f32>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vectors");
+        std::fs::write(&path, file).unwrap();
+        VectorFile::open(&path)?.read(&index).map(|bytes| floats(&bytes))
+    }
+
+    #[test]
+    fn rows_of_any_number_become_floats() {
+        let second = |file: Vec<u8>| read(&file, VectorIndex::Number(1)).unwrap();
+        assert_eq!(second(npy(&[2, 2], &[1.0f32, 2.0, -3.5, 4.0])), [-3.5, 4.0]);
+        assert_eq!(second(npy(&[2, 2], &[1.0f64, 2.0, 0.1, 4.0])), [0.1, 4.0]);
+        assert_eq!(second(npy(&[2, 2], &[1i8, 2, -3, 4])), [-3.0, 4.0]);
+        assert_eq!(second(npy(&[2, 2], &[1u16, 2, 65535, 4])), [65535.0, 4.0]);
+        assert_eq!(second(npy(&[2, 2, 1], &[1i64, 2, -5, 4])), [-5.0, 4.0]);
+        let mut big = npy(&[2, 1], &[0f32, 0.0]);
+        let at = big.len() - 4;
+        big[at..].copy_from_slice(&2.5f32.to_be_bytes());
+        let order = big.windows(3).position(|w| w == b"<f4").unwrap();
+        big[order] = b'>';
+        assert_eq!(second(big), [2.5]);
+    }
+
+    #[test]
+    fn halves_are_what_they_are() {
+        for (bits, value) in [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x7bff, 65504.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x8000, 0.0),
+        ] {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7c00).is_infinite() && half(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn archives_give_arrays_by_name_and_by_number() {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, value) in [("arr_0.npy", 1f32), ("arr_1.npy", 2.0), ("cats.npy", 3.0)] {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(&npy(&[2], &[value, 0.5])).unwrap();
+        }
+        let file = zip.finish().unwrap().into_inner();
+        assert_eq!(read(&file, VectorIndex::Number(1)).unwrap(), [2.0, 0.5]);
+        assert_eq!(read(&file, VectorIndex::Number(2)).unwrap(), [3.0, 0.5]);
+        assert_eq!(read(&file, VectorIndex::Name("cats".into())).unwrap(), [3.0, 0.5]);
+        let error = read(&file, VectorIndex::Name("dogs".into())).unwrap_err();
+        assert!(error.contains("no array `dogs`") && error.contains("arr_0.npy"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let good = npy(&[2, 2], &[1.0f32, 2.0, 3.0, f32::NAN]);
+        let (number, name) = (VectorIndex::Number, VectorIndex::Name("a".into()));
+        let short = &good[..good.len() - 6];
+        let mut fortran = good.clone();
+        let at = fortran.windows(5).position(|w| w == b"False").unwrap();
+        fortran[at..at + 5].copy_from_slice(b"True ");
+        for (file, index, said) in [
+            (&good[..], number(2), "it has 2 rows"),
+            (&good[..], name, "`a` is no row"),
+            (&good[..], number(1), "component 1 of the vector is not a finite number"),
+            (short, number(1), "cut off"),
+            (&good[..20], number(0), "header"),
+            (b"text", number(0), "header"),
+            (b"some longer text", number(0), "no file of NumPy's"),
+            (&fortran, number(0), "column by column"),
+            (&npy(&[3], &[1f32, 2.0, 3.0]), number(0), "a single vector"),
+        ] {
+            let error = read(file, index).unwrap_err();
+            assert!(error.contains(said), "{error}");
+        }
+        let error = VectorFile::open(Path::new("no/such.npy")).unwrap_err();
+        assert!(error.contains("no/such.npy does not exist"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut file = npy_header(2, 3);
+        for value in [1f32, 2.0, 3.0, 4.0, 5.0, 6.0] {
+            file.extend_from_slice(&value.to_le_bytes());
+        }
+        assert_eq!(read(&file, VectorIndex::Number(1)).unwrap(), [4.0, 5.0, 6.0]);
+        assert_eq!(npy_header(u64::MAX, 100_000).len(), npy_header(0, 1).len());
+    }
+}
