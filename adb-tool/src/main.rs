@@ -148,7 +148,9 @@ mod tests {
 
     /// Every command: the words that lead to it, itself, and the help of those above and of itself.
     fn all(command: &clap::Command, path: &str, above: &str, found: &mut Vec<(String, String)>) {
-        for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+        let shown =
+            command.get_subcommands().filter(|one| one.get_name() != "help" && !one.is_hide_set());
+        for child in shown {
             let path = format!("{path} {}", child.get_name());
             assert!(child.get_about().is_some(), "`{path}` says nothing of itself");
             let own = child.get_after_help().map(ToString::to_string).unwrap_or_default();

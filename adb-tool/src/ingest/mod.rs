@@ -3,6 +3,7 @@
 mod embedding_csv;
 mod how;
 mod media;
+mod of_python;
 mod retry;
 mod rows;
 mod sdk;
@@ -18,6 +19,12 @@ pub(crate) enum Ingest {
     Retry(retry::Retry),
     #[command(name = "generate-embedding-csv-from-image-csv")]
     EmbeddingCsv(embedding_csv::EmbeddingCsv),
+    /// Python alone does that.
+    #[command(hide = true)]
+    FromGenerator(of_python::Anything),
+    /// Python alone does that.
+    #[command(hide = true)]
+    FromCroissant(of_python::Anything),
 }
 
 impl Ingest {
@@ -27,6 +34,8 @@ impl Ingest {
             Ingest::FromJson(command) => command.run().await,
             Ingest::Retry(command) => command.run().await,
             Ingest::EmbeddingCsv(command) => command.run().await,
+            Ingest::FromGenerator(_) => of_python::from_generator(),
+            Ingest::FromCroissant(_) => of_python::from_croissant(),
         }
     }
 }
