@@ -10,6 +10,7 @@ mod out;
 mod audit;
 mod check;
 mod config;
+mod conform;
 mod database;
 mod doctor;
 mod embedders;
@@ -75,6 +76,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     Serve(Box<serve::Serve>),
+    Conform(conform::Conform),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Utils(utils::Utils),
@@ -108,6 +110,7 @@ impl Command {
             Command::Claim(command) => command.run().await,
             Command::Config(command) => command.run().await,
             Command::Serve(command) => command.run().await,
+            Command::Conform(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
             Command::Utils(command) => command.run().await,
             Command::Completions(command) => command.run(),
