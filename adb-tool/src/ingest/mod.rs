@@ -1,13 +1,19 @@
 //! `adb ingest`: rows of files into a database.
 
+mod command;
+mod dir;
 mod embedding_csv;
 mod how;
 mod media;
+mod objects;
 mod of_python;
+mod parquet;
+mod plain;
 mod retry;
 mod rows;
 mod sdk;
 mod transformers;
+mod webdataset;
 
 use crate::exit::Exit;
 
@@ -16,6 +22,10 @@ use crate::exit::Exit;
 pub(crate) enum Ingest {
     FromCsv(rows::FromCsv),
     FromJson(rows::FromJson),
+    FromDir(dir::FromDir),
+    FromCommand(command::FromCommand),
+    FromParquet(parquet::FromParquet),
+    FromWebdataset(webdataset::FromWebdataset),
     Retry(retry::Retry),
     #[command(name = "generate-embedding-csv-from-image-csv")]
     EmbeddingCsv(embedding_csv::EmbeddingCsv),
@@ -32,6 +42,10 @@ impl Ingest {
         match self {
             Ingest::FromCsv(command) => command.run().await,
             Ingest::FromJson(command) => command.run().await,
+            Ingest::FromDir(command) => command.run().await,
+            Ingest::FromCommand(command) => command.run().await,
+            Ingest::FromParquet(command) => command.run().await,
+            Ingest::FromWebdataset(command) => command.run().await,
             Ingest::Retry(command) => command.run().await,
             Ingest::EmbeddingCsv(command) => command.run().await,
             Ingest::FromGenerator(_) => of_python::from_generator(),
