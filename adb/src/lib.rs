@@ -47,6 +47,11 @@ mod modelling {}
 #[doc = include_str!("../../docs/csv-formats.md")]
 mod csv_formats {}
 
+/// The guide for those who come from the Python SDK, run as tests.
+#[cfg(all(doctest, feature = "engine", feature = "remote"))]
+#[doc = include_str!("../../docs/from-the-python-sdk.md")]
+mod from_the_python_sdk {}
+
 /// The guide to embedders, run as tests.
 #[cfg(all(doctest, feature = "loaders"))]
 #[doc = include_str!("../../docs/embedders.md")]
