@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, path::PathBuf, time::Instant};
 
-use adb::{Constraint, DataModel as _, Database, prelude::*};
+use adb::{Constraint, DataModel as _, Database};
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
 
@@ -56,9 +56,10 @@ impl Measure {
         table.set_header(["filter", "passes", "first, ms", "p50, ms", "p99, ms", "recall"]);
         for filter in FILTERS {
             let constraint: Constraint =
-                if filter.is_empty() { Constraint::default() } else { filter.parse()? };
+                if filter.is_empty() { Constraint::All(Vec::new()) } else { filter.parse()? };
             let passes = |face: &Known| passes(filter, &face.attributes);
-            let share = faces.iter().filter(|face| passes(face)).count() as f64 / faces.len() as f64;
+            let share =
+                faces.iter().filter(|face| passes(face)).count() as f64 / faces.len() as f64;
             let (mut times, mut found, mut wanted) = (Vec::new(), 0, 0);
             let step = (faces.len() / self.searches.max(1)).max(1);
             for face in faces.iter().step_by(step).take(self.searches) {
@@ -77,7 +78,11 @@ impl Measure {
                 format!("{first:.2}"),
                 format!("{:.2}", times[times.len() / 2]),
                 format!("{:.2}", times[(times.len() * 99 / 100).min(times.len() - 1)]),
-                format!("{:.4}", found as f64 / wanted.max(1) as f64),
+                if wanted == 0 {
+                    "–".to_owned()
+                } else {
+                    format!("{:.4}", found as f64 / wanted as f64)
+                },
             ]);
         }
         println!("{table}");
@@ -86,15 +91,21 @@ impl Measure {
 
     fn known(&self) -> anyhow::Result<Vec<Known>> {
         let source = CelebA::open(&self.data)?;
-        anyhow::ensure!(source.has_people(), "{}: there is no vectors/facenet.npy", self.data.display());
+        anyhow::ensure!(
+            source.has_people(),
+            "{}: there is no vectors/facenet.npy",
+            self.data.display()
+        );
         let (mut faces, mut fault) = (Vec::new(), None);
         source.read(&mut |row, _| {
             match row.value {
-                Ok(face) => faces.push(Known {
+                Ok(Some(face)) => faces.push(Known {
                     vector: face.person.as_slice().unwrap_or_default().to_vec(),
                     image_id: face.image_id,
                     attributes: face.attributes,
                 }),
+                // Nobody left it out.
+                Ok(None) => {}
                 Err(reason) => fault = Some(format!("{}: {reason}", row.at)),
             }
             std::ops::ControlFlow::Continue(())

@@ -3,7 +3,8 @@
 use std::fs;
 
 use adb::{
-    Constraint, DataModel as _, Database, DescriptorSet as _, embedders::Chooser, query::Hit,
+    Constraint, DataModel as _, Database, DescriptorSet as _, Embedder as _, embedders::Chooser,
+    query::Hit,
 };
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
@@ -50,10 +51,15 @@ impl Similar {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let db = adb::connect(&self.db)?;
         let vector = self.vector(&*db).await?;
-        let faces = Face::find().filter(|_| self.filter.clone().unwrap_or_default().into());
+        let filter = self.filter.clone().unwrap_or(Constraint::All(Vec::new()));
+        let faces = Face::find().filter(|_| filter.into());
         let hits = match self.by {
-            By::People => faces.nearest::<People>(vector.clone(), self.k).fetch_by(&*db, &vector).await?,
-            By::Looks => faces.nearest::<Looks>(vector.clone(), self.k).fetch_by(&*db, &vector).await?,
+            By::People => {
+                faces.nearest::<People>(vector.clone(), self.k).fetch_by(&*db, &vector).await?
+            }
+            By::Looks => {
+                faces.nearest::<Looks>(vector.clone(), self.k).fetch_by(&*db, &vector).await?
+            }
         };
         show(hits, self.json);
         Ok(())
@@ -74,7 +80,10 @@ impl Similar {
             return Ok(vector.as_slice().context("this face has no such vector")?.to_vec());
         }
         let picture = fs::read(&self.image).with_context(|| {
-            format!("{0}: no face in the database has this image_id, and no file this name", self.image)
+            format!(
+                "{0}: no face in the database has this image_id, and no file this name",
+                self.image
+            )
         })?;
         let set = match self.by {
             By::People => People::SPEC,
@@ -106,5 +115,8 @@ fn show(hits: Vec<Hit<Face>>, json: bool) {
             "identity": face.identity, "shows": shows,
         }));
     }
-    println!("{}", if json { serde_json::Value::from(list).to_string() } else { table.to_string() });
+    println!(
+        "{}",
+        if json { serde_json::Value::from(list).to_string() } else { table.to_string() }
+    );
 }

@@ -11,8 +11,7 @@ use std::{
 
 use adb::{
     DataModel as _, Embedding, Image, ModelSchema,
-    graph::row_identity,
-    loaders::{Error, MediaRoot, RowPlace, Source, SourceRow},
+    loaders::{Error, ErrorKind, MediaRoot, RowPlace, Source, SourceRow},
 };
 use anyhow::Context as _;
 use csv::{Reader, StringRecord};
@@ -139,17 +138,19 @@ impl Source for CelebA {
             match self.attributes.reader.read_record(&mut record) {
                 Ok(true) => row += 1,
                 Ok(false) => return Ok(()),
-                Err(e) => return Err(Error::source(&self.attributes.path, e.into())),
+                Err(e) => {
+                    let path = self.attributes.path;
+                    return Err(ErrorKind::Source { path, source: e.into() }.into());
+                }
             }
             let at = RowPlace {
                 file: file.clone(),
                 row,
                 line: record.position().map(csv::Position::line),
             };
-            let identity = row_identity(&file, row, record.as_slice().as_bytes());
-            let value = self.face(&record);
+            let face = SourceRow::of(at, self.face(&record));
             let read = self.attributes.reader.position().byte();
-            if each(SourceRow { at, value, ignored: Vec::new(), identity }, read).is_break() {
+            if each(face, read).is_break() {
                 return Ok(());
             }
         }

@@ -59,8 +59,13 @@ impl Person {
         }
         // Within some pixels of where CelebA's alignment puts them.
         let mut near = |x: f64, y: f64| (x + rng.f64() * 0.02, y + rng.f64() * 0.02);
-        let points =
-            [near(0.38, 0.50), near(0.60, 0.50), near(0.49, 0.61), near(0.40, 0.69), near(0.58, 0.69)];
+        let points = [
+            near(0.38, 0.50),
+            near(0.60, 0.50),
+            near(0.49, 0.61),
+            near(0.40, 0.69),
+            near(0.58, 0.69),
+        ];
         Drawn { attributes: Attributes::from_values(attributes), points, looks: self.looks }
     }
 
@@ -136,9 +141,7 @@ mod tests {
                 *count += u32::from(yes);
             }
         }
-        for ((count, share), name) in
-            counts.iter().zip(Attributes::SHARES).zip(Attributes::NAMES)
-        {
+        for ((count, share), name) in counts.iter().zip(Attributes::SHARES).zip(Attributes::NAMES) {
             // Beards are thinned out by `No_Beard`.
             if ["5_o_Clock_Shadow", "Goatee", "Mustache", "Sideburns"].contains(&name) {
                 continue;
