@@ -122,6 +122,18 @@ pub enum ErrorKind {
         /// What is wrong.
         why: String,
     },
+    /// There is no such run.
+    #[error("there is no run `{id}` in this database; `adb runs` lists those that there are")]
+    NoRun {
+        /// The id that was asked for.
+        id: String,
+    },
+    /// What left the source can't be told.
+    #[error("the database can't be made a mirror of this source: {why}")]
+    NoMirror {
+        /// What is missing.
+        why: String,
+    },
     /// Model and database don't fit.
     #[error(transparent)]
     Ensure(EnsureError),

@@ -10,11 +10,13 @@ pub mod commands;
 mod compare;
 pub mod embedders;
 mod error;
+mod ledger;
 pub mod letters;
 mod makers;
 mod media;
 pub mod pipeline;
 mod retry;
+pub mod runs;
 pub mod sdk;
 pub mod source;
 #[cfg(feature = "terminal")]
@@ -29,7 +31,8 @@ pub use letters::{DeadLetters, LetterFile};
 pub use media::{Entry, Listing};
 pub use media::{MediaError, MediaErrorKind, MediaOptions, MediaReader, MediaRoot};
 pub use pipeline::{
-    Event, Ingest, Meter, Options, Progress, Reembed, Report, RowFailure, Stage, Stop, dry_run,
+    Event, Ingest, Meter, Mirror, Mirrored, OnExisting, Options, Progress, Reembed, Report,
+    RowFailure, Stage, Stop, dry_run,
 };
 pub use sdk::{IngestType, SdkCsv};
 #[cfg(feature = "http")]

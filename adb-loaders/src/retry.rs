@@ -188,8 +188,12 @@ impl Database for Patient {
 const STOPPED: &str = "the run was told to stop while the database did not answer";
 
 /// Between a half and the whole, so that writers that failed together don't return together. The
-/// standard library's hasher keys are random enough for that.
+/// standard library's hasher keys are random enough for that, and for ids of runs.
 pub(crate) fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().build_hasher().finish();
-    pause.mul_f64(0.5 + (random % 1024) as f64 / 2048.0)
+    pause.mul_f64(0.5 + (random() % 1024) as f64 / 2048.0)
+}
+
+/// A number that another process is unlikely to have as well.
+pub(crate) fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }

@@ -28,6 +28,10 @@ pub const CONTENT_ID: &str = "adb_sha256";
 pub const EDGE_ID: &str = "edge_id";
 /// The property that says what an object was made from: see [`Node::content`].
 pub const CONTENT: &str = "adb_content";
+/// The property of a root that says which row it was made from: see [`RowNote`](crate::RowNote).
+pub const ROW: &str = "adb_row";
+/// The property that says which run of an ingestion added an object, or a connection.
+pub const RUN: &str = "adb_run";
 
 /// The property of a connection that names the field it stands for, as the Python SDK writes it.
 pub const SOURCE_FIELD: &str = "source_field";
@@ -108,6 +112,10 @@ pub struct Node {
     /// [`upsert`](crate::upsert) sees what has changed without reading a picture from the database.
     /// Known once [`Graph::mark_contents`] has run; a vector that the caller gave has none.
     pub content: Option<String>,
+    /// What is noted on it of the row that it is the root of, kept beside it as [`ROW`].
+    pub row: Option<String>,
+    /// The run that adds it, kept beside it as [`RUN`].
+    pub run: Option<Arc<str>>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
     /// The database's own id of it, where it was found by that and not by its identity.
@@ -225,6 +233,8 @@ pub struct Edge {
     pub edge_id: Uuid,
     /// The field that it stands for, where its `source_field` names one.
     pub field: Option<&'static str>,
+    /// The run that adds it, kept beside it as [`RUN`].
+    pub run: Option<Arc<str>>,
     /// Whether the database is known to hold it already: then nothing of it is sent.
     pub exists: bool,
 }
@@ -339,6 +349,56 @@ impl Graph {
 
     pub(crate) fn node_mut(&mut self, node: NodeId) -> &mut Node {
         &mut self.nodes[node.0]
+    }
+
+    pub(crate) fn edges_mut(&mut self) -> &mut [Edge] {
+        &mut self.edges
+    }
+
+    /// Whether it is a part, or the vector of a part, that has no id of its own: one from its row,
+    /// which is another when the row stands elsewhere in its source.
+    pub(crate) fn is_of_row(&self, id: NodeId) -> bool {
+        let node = &self.nodes[id.0];
+        match node.descriptor.as_ref().and_then(|d| d.owner) {
+            Some(owner) if owner != id => self.is_of_row(owner),
+            _ => node.container.is_some() && matches!(node.identity.parts(), [(OBJECT_ID, _)]),
+        }
+    }
+
+    /// Says which run adds what of this graph is not there yet.
+    pub fn of_run(&mut self, run: &Arc<str>) {
+        for node in &mut self.nodes {
+            node.run = Some(run.clone());
+        }
+        for edge in &mut self.edges {
+            edge.run = Some(run.clone());
+        }
+    }
+
+    /// Notes on the root which row it is made from: see [`RowNote`](crate::RowNote).
+    pub fn note_row(&mut self, note: String) {
+        if let Some(root) = self.nodes.first_mut() {
+            root.row = Some(note);
+        }
+    }
+
+    /// All media of the graph: those that are stored, those that vectors are to be made from, and
+    /// those that children are to be made from. One may come several times.
+    pub fn media(&self) -> impl Iterator<Item = &MediaSource> {
+        let of_nodes = self.nodes.iter().flat_map(|n| {
+            let input = n.descriptor.as_ref().filter(|d| d.vector.is_none());
+            let input = input.and_then(|d| match d.source.as_ref()? {
+                EmbedInput::Image(image)
+                | EmbedInput::Region(image, _)
+                | EmbedInput::Face(image, _) => Some(image),
+                EmbedInput::Text(_) | EmbedInput::OwnRegion => None,
+            });
+            n.media.as_ref().into_iter().chain(input)
+        });
+        of_nodes.chain(self.to_make.iter().filter_map(|task| match &task.input {
+            MakeInput::Media(media) => Some(media),
+            MakeInput::Text(_) => None,
+        }))
     }
 
     /// Says that the database holds an edge already.
@@ -648,6 +708,8 @@ impl GraphBuilder {
             container: None,
             label: None,
             content: None,
+            row: None,
+            run: None,
             exists: false,
             unique_id: None,
             made_before: None,
@@ -914,7 +976,16 @@ impl GraphBuilder {
     ) {
         let edge_id = edge_id(&self.graph.nodes[src.0], class, &self.graph.nodes[dst.0], None);
         if self.edge_ids.insert(edge_id) {
-            let edge = Edge { class, src, dst, properties, edge_id, field: None, exists: false };
+            let edge = Edge {
+                class,
+                src,
+                dst,
+                properties,
+                edge_id,
+                field: None,
+                run: None,
+                exists: false,
+            };
             self.graph.edges.push(edge);
         }
     }
@@ -938,6 +1009,7 @@ impl GraphBuilder {
                 properties,
                 edge_id,
                 field,
+                run: None,
                 exists: false,
             });
         }

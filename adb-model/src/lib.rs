@@ -38,6 +38,8 @@ pub mod probe;
 mod properties;
 pub mod query;
 mod record;
+pub mod removal;
+mod row;
 mod schema;
 mod stored_schema;
 pub mod upsert;
@@ -56,7 +58,7 @@ pub use connection::{
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
-    FaceNet128, FaceNet512, Metric, Produces, SetSpec, Starter512,
+    FaceNet128, Metric, Produces, SetSpec, Starter512,
 };
 pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
@@ -89,6 +91,7 @@ pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
 pub use place_column::{ClockText, Microseconds};
 pub use properties::{FieldList, FlatColumns, Properties, SomeFields, clash, clash_of};
 pub use record::Record;
+pub use row::{NotANote, RowNote};
 pub use schema::{
     Convention, FieldKind, FieldRole, FieldSchema, Inside, KindFault, MadeBy, ModelSchema,
     ObjectKind, SchemaRef,

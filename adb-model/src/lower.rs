@@ -10,7 +10,7 @@ use bytes::Bytes;
 use crate::{
     Dialect, Edge, Graph, MediaSource, Node, NodeId, ObjectKind, Request, Value, ValueError,
     error::{ModelError, ModelErrorKind},
-    graph::{CONTENT, EDGE_ID, MADE, USER_TYPE, vector_bytes},
+    graph::{CONTENT, EDGE_ID, MADE, ROW, RUN, USER_TYPE, vector_bytes},
     value::{write_display, write_json_str},
 };
 
@@ -189,6 +189,12 @@ impl Lowering {
         if let Some(content) = &node.content {
             self.text(CONTENT, content);
         }
+        if let Some(row) = &node.row {
+            self.text(ROW, row);
+        }
+        if let Some(run) = &node.run {
+            self.text(RUN, run);
+        }
         self.json.push(b'}');
         if let Some(d) = &node.descriptor {
             if let Some(owner) = d.owner {
@@ -268,6 +274,9 @@ impl Lowering {
         for (name, value) in &edge.properties {
             self.key(name);
             value.write_json(&mut self.json);
+        }
+        if let Some(run) = &edge.run {
+            self.text(RUN, run);
         }
         self.json.push(b'}');
         self.key("if_not_found");

@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
-    Request, Value, by_field,
+    Request, RowNote, Value, by_field,
     database::ask,
-    graph::{MADE, USER_TYPE},
+    graph::{MADE, ROW, USER_TYPE},
 };
 
 /// What the database has of one graph.
@@ -18,6 +18,9 @@ pub struct Found {
     pub exists: bool,
     /// How the root's properties differ from the graph's, in words, if they do.
     pub difference: Option<String>,
+    /// What is noted on the root of the row that it was made from, if the graph has a note too, and
+    /// as many of its descriptors are there as when that was written.
+    pub note: Option<RowNote>,
 }
 
 /// Marks, in each graph, the roots and descriptors that the database holds already: they take no
@@ -83,10 +86,16 @@ pub async fn mark_existing_in(
                 }
                 if node.index() == 0 {
                     let difference = difference(&graphs[g].nodes()[0], object);
-                    found[g] = Found { exists: true, difference };
+                    found[g] = Found { exists: true, difference, note: note_of(object) };
                 }
             }
         }
+    }
+    for (graph, found) in graphs.iter().zip(&mut found) {
+        let nodes = graph.node_ids().zip(graph.nodes());
+        let lacks = |(id, n): &(NodeId, &Node)| is_known_vector(graph, *id, n) && !n.exists;
+        let lacking = nodes.filter(lacks).count();
+        found.note = found.note.take().filter(|note| lacking <= note.without);
     }
     let unique_id = |g: usize, node: NodeId| {
         let known = graphs[g].nodes()[node.index()].unique_id.as_deref();
@@ -102,6 +111,63 @@ pub async fn mark_existing_in(
         }
     }
     Ok(found)
+}
+
+/// What is noted on roots of the rows that they were made from; nothing of one that is not there,
+/// or lacks descriptors that were there when that was written. Nothing is marked.
+///
+/// # Errors
+/// When the database can't be asked.
+pub async fn find_notes(
+    dialect: Dialect,
+    db: &dyn Database,
+    graphs: &[&Graph],
+) -> Result<Vec<Option<RowNote>>, DbError> {
+    let groups = group(graphs.iter().copied(), |g, id, node| {
+        id.index() == 0 || is_known_vector(graphs[g], id, node)
+    });
+    let mut notes: Vec<Option<RowNote>> = vec![None; graphs.len()];
+    if groups.is_empty() {
+        return Ok(notes);
+    }
+    let commands = groups.iter().map(|group| {
+        let mut list = group.id.clone();
+        list.push(ROW);
+        let mut body = Map::new();
+        body.insert("results".to_owned(), json!({ "list": list }));
+        group.find(dialect, body)
+    });
+    let (answers, _) = ask(db, Request::json(&Json::Array(commands.collect()))).await?;
+    let mut there: HashSet<(usize, NodeId)> = HashSet::new();
+    for (i, group) in groups.iter().enumerate() {
+        for object in Answer::at(&answers, i)?.entities() {
+            for (g, node) in group.nodes_of(object) {
+                there.insert((g, node));
+                if node.index() == 0 {
+                    notes[g] = note_of(object);
+                }
+            }
+        }
+    }
+    for (g, graph) in graphs.iter().enumerate() {
+        let nodes = graph.node_ids().zip(graph.nodes());
+        let lacks = |(id, node): &(NodeId, &Node)| {
+            is_known_vector(graph, *id, node) && !there.contains(&(g, *id))
+        };
+        let lacking = nodes.filter(lacks).count();
+        notes[g] = notes[g].take().filter(|note| lacking <= note.without);
+    }
+    Ok(notes)
+}
+
+/// Whether it is a descriptor that is known by its own identity: not by its connection's, nor by
+/// where its row stands.
+fn is_known_vector(graph: &Graph, id: NodeId, node: &Node) -> bool {
+    node.descriptor.is_some() && node.convention.is_own() && !graph.is_of_row(id)
+}
+
+fn note_of(object: &Json) -> Option<RowNote> {
+    object.get(ROW)?.as_str()?.parse().ok()
 }
 
 /// The owners of children that are to be made.
@@ -135,6 +201,9 @@ pub(crate) fn group<'g>(
             groups[i].add(g, id, node);
             if makers.contains(&id) && !groups[i].list.contains(&MADE) {
                 groups[i].list.push(MADE);
+            }
+            if node.row.is_some() && !groups[i].list.contains(&ROW) {
+                groups[i].list.push(ROW);
             }
         }
     }

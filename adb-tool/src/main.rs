@@ -10,7 +10,6 @@ mod out;
 mod audit;
 mod check;
 mod config;
-mod conform;
 mod database;
 mod doctor;
 mod embedders;
@@ -28,6 +27,7 @@ mod serve;
 mod stored;
 mod sys;
 mod transact;
+mod undo;
 mod utils;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -71,12 +71,13 @@ enum Command {
     Embedders(embedders::Embedders),
     Enrich(stored::Enrich),
     Reembed(stored::Reembed),
+    Runs(undo::Runs),
+    Undo(undo::Undo),
     Audit(audit::Audit),
     Claim(stored::Claim),
     #[command(subcommand)]
     Config(config::Config),
     Serve(Box<serve::Serve>),
-    Conform(conform::Conform),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Utils(utils::Utils),
@@ -106,11 +107,12 @@ impl Command {
             Command::Embedders(command) => command.run(),
             Command::Enrich(command) => command.run().await,
             Command::Reembed(command) => command.run().await,
+            Command::Runs(command) => command.run().await,
+            Command::Undo(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Claim(command) => command.run().await,
             Command::Config(command) => command.run().await,
             Command::Serve(command) => command.run().await,
-            Command::Conform(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
             Command::Utils(command) => command.run().await,
             Command::Completions(command) => command.run(),
@@ -151,9 +153,7 @@ mod tests {
 
     /// Every command: the words that lead to it, itself, and the help of those above and of itself.
     fn all(command: &clap::Command, path: &str, above: &str, found: &mut Vec<(String, String)>) {
-        let shown =
-            command.get_subcommands().filter(|one| one.get_name() != "help" && !one.is_hide_set());
-        for child in shown {
+        for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
             let path = format!("{path} {}", child.get_name());
             assert!(child.get_about().is_some(), "`{path}` says nothing of itself");
             let own = child.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -10,7 +10,9 @@ use adb_model::{
 };
 use async_channel::{Sender, bounded};
 
-use super::{Context, Ingest, Item, Run, failure::Stage, lock, tally::Row, write::Outcome};
+use super::{
+    Context, Ingest, Item, Run, failure::Stage, lock, run::ThisRun, tally::Row, write::Outcome,
+};
 use crate::{Error, ErrorKind, MediaRoot};
 
 /// Which stored object an item is made up for, and in which respect.
@@ -64,7 +66,8 @@ impl Ingest {
     /// As [`enrich`](Ingest::enrich).
     pub async fn enrich_by(mut self, schema: &'static ModelSchema) -> Result<super::Report, Error> {
         self.makers.complete(schema)?;
-        let run = Run::begin(self, MediaRoot::new("."), None, None, None);
+        let this = ThisRun::new(format!("enrich {}", schema.name), schema, self.existing);
+        let run = Run::begin(self, this, MediaRoot::new("."), None, None, None);
         let context = run.context.clone();
         let embedder = |set: &SetSpec| context.embedders.identity(set);
         let missing = Missing::of_models(schema, &|set| embedder(set).is_some());

@@ -1,14 +1,11 @@
 //! Reading the blobs whose hashes are identities: before rows are looked up by identity, and for
 //! models that have such alone.
 
-use std::collections::HashMap;
-
-use adb_model::{Graph, MediaSource, ModelSchema};
+use adb_model::{MediaSource, ModelSchema};
 use async_channel::{Receiver, Sender};
-use bytes::Bytes;
 
-use super::{Context, Item, failure::Stage};
-use crate::{MediaReader, makers::MediaCache};
+use super::{Context, Item, failure::Stage, mirror::Seen};
+use crate::MediaReader;
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.
 pub(super) fn is_needed(schema: &'static ModelSchema) -> bool {
@@ -31,15 +28,19 @@ pub(super) fn run(
             Some(reason) => Err(reason),
             None => {
                 let reading = context.tally.stages.media.run();
-                let identified = identify(media, &mut item.graph, &item.media);
+                let identified = identify(media, &mut item);
                 item.row.spent += reading.time();
                 identified
             }
         };
         match identified {
-            Err(reason) => context.tally.failed(item.row, Stage::Media, reason),
+            Err(reason) => {
+                context.seen.iter().for_each(Seen::unknown);
+                context.tally.failed(item.row, Stage::Media, reason);
+            }
             Ok(bytes) => {
                 item.hold_media(bytes);
+                context.seen.iter().for_each(|seen| seen.row(&item.graph));
                 if let Err(unsent) = to.send_blocking(item) {
                     context.tally.lost(unsent.0.row, Stage::Media);
                 }
@@ -48,12 +49,14 @@ pub(super) fn run(
     }
 }
 
-/// Answers how many bytes it read. `known`: what the row brought.
-fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Result<usize, String> {
-    let mut read: HashMap<String, Bytes> = HashMap::new();
-    graph.identify(|source: &MediaSource| match source.origin() {
+/// Answers how many bytes it read.
+fn identify(media: &MediaReader, item: &mut Item) -> Result<usize, String> {
+    // What the row brought is there already.
+    let brought = item.media.bytes();
+    let read = &mut item.media.0;
+    item.graph.identify(|source: &MediaSource| match source.origin() {
         None => media.read(source),
-        Some(origin) => match known.0.get(&origin).or_else(|| read.get(&origin)) {
+        Some(origin) => match read.get(&origin) {
             Some(bytes) => Ok(bytes.clone()),
             None => {
                 let bytes = media.read(source)?;
@@ -62,5 +65,5 @@ fn identify(media: &MediaReader, graph: &mut Graph, known: &MediaCache) -> Resul
             }
         },
     })?;
-    Ok(read.values().map(Bytes::len).sum())
+    Ok(item.media.bytes() - brought)
 }

@@ -5,7 +5,8 @@
 //! source → graph → probe → make children, probe them → media, decode (threads) → embed → pack → write (tasks) → report
 //! ```
 //! Where a blob's hash is an object's identity, it is read before the probe. Where rows are upserted,
-//! children are made before the probe, and that looks up all of a row.
+//! those that are noted as they are go no further; of the others children are made before the probe,
+//! and that looks up all of a row.
 //!
 //! Channels between the stages are bounded by rows, and what rows hold by bytes, so memory does not
 //! grow with the source. Every row that is read ends as exactly one of added, existed, updated,
@@ -17,22 +18,27 @@ mod dry;
 mod embed;
 mod enrich;
 mod event;
+mod existing;
 mod failure;
 mod fetch;
 mod identify;
 mod make;
+mod mirror;
 mod prepare;
 mod probe;
 mod progress;
 mod reembed;
 mod report;
+mod run;
 mod tally;
+mod unchanged;
 mod upsert;
 mod write;
 
 use std::{
     collections::HashMap,
     ops::ControlFlow,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -42,7 +48,7 @@ use std::{
 
 use adb_model::{
     ChildMaker, Database, DbError, Dialect, Embedder, EmbedderIdentity, Graph, GraphBuilder,
-    NodeId, PreparedImage, SetSpec,
+    NodeId, PreparedImage, RowNote, SetSpec,
     document::Document,
     ensure::{ensure_in, unclaimed_notice},
 };
@@ -51,7 +57,9 @@ use tokio::task::JoinSet;
 
 pub use dry::{DryRow, dry_run};
 pub use event::{EVENTS_VERSION, Event};
+pub use existing::OnExisting;
 pub use failure::{FailureGroup, RowFailure, Stage};
+pub use mirror::{Mirror, Mirrored};
 pub use progress::{Meter, Outage, Progress, Snapshot};
 pub use reembed::Reembed;
 pub use report::{Report, SlowRow, Stages};
@@ -59,6 +67,7 @@ pub use report::{Report, SlowRow, Stages};
 use crate::{
     Error, ErrorKind, MediaOptions, MediaReader, MediaRoot, Source, SourceRow, ToGraph as _,
     embedders::MAX_DECODED_BYTES,
+    ledger::{Ledger, Stamp},
     letters::{DeadLetters, Header, LetterBox, RowsAre},
     makers::{Makers, MediaCache},
     retry::{Patient, Unanswered},
@@ -67,8 +76,11 @@ use budget::{Gate, Held};
 use event::Listener;
 use failure::Reason;
 use fetch::{Outlet, Wanted};
+use mirror::Seen;
 use probe::Asked;
+use run::ThisRun;
 use tally::{Row, Tally};
+use unchanged::{Files, Known};
 
 /// How the pipeline runs.
 #[derive(Debug, Clone)]
@@ -156,7 +168,11 @@ pub struct Ingest {
     options: Options,
     progress: Arc<Progress>,
     stop: Stop,
-    upsert: bool,
+    existing: OnExisting,
+    recheck: bool,
+    ledger: Option<PathBuf>,
+    name: Option<String>,
+    mirror: Option<Mirror>,
     dialect: Dialect,
     letters: Option<DeadLetters>,
     listener: Option<Listener>,
@@ -196,7 +212,11 @@ impl Ingest {
             options: Options::default(),
             progress: Arc::default(),
             stop: Stop::default(),
-            upsert: false,
+            existing: OnExisting::default(),
+            recheck: false,
+            ledger: None,
+            name: None,
+            mirror: None,
             dialect: Dialect::default(),
             letters: None,
             listener: None,
@@ -264,18 +284,57 @@ impl Ingest {
         self
     }
 
-    /// Lets rows that exist become what the source says, as
-    /// [`adb_model::DataModel::upsert`] does with one value. Without it they are left as they are.
-    ///
-    /// Pictures of rows that exist are read, to see whether they have changed; only vectors whose
-    /// source has changed are made anew, and nothing is written where nothing differs. Of several
-    /// rows with one id the last holds.
-    ///
-    /// Children that a row does not bring and a maker makes are made for each row, whether it is
-    /// there or not, and compared as others are: parts that are made no longer are deleted.
+    /// Says what becomes of rows that are there already; without it they are kept as they are.
     #[must_use]
-    pub fn upsert(mut self, upsert: bool) -> Self {
-        self.upsert = upsert;
+    pub fn on_existing(mut self, existing: OnExisting) -> Self {
+        self.existing = existing;
+        self
+    }
+
+    /// Lets rows that exist become what the source says: short for
+    /// [`on_existing`](Ingest::on_existing) with [`OnExisting::Update`].
+    #[must_use]
+    pub fn upsert(self, upsert: bool) -> Self {
+        self.on_existing(if upsert { OnExisting::Update } else { OnExisting::Keep })
+    }
+
+    /// Compares every row anew, whatever is noted of it: for databases in which other programs have
+    /// changed, or deleted, what this source brought.
+    #[must_use]
+    pub fn recheck(mut self, recheck: bool) -> Self {
+        self.recheck = recheck;
+        self
+    }
+
+    /// Keeps a ledger in this file: what was in files of the source, so that those that have not
+    /// been touched since are not read again. It lies best beside the database.
+    ///
+    /// It is a cache. One that is missing, broken, or of another database costs time, and nothing
+    /// else. One that another run has open is done without, and a notice says so.
+    #[must_use]
+    pub fn ledger(mut self, file: impl Into<PathBuf>) -> Self {
+        self.ledger = Some(file.into());
+        self
+    }
+
+    /// Gives the source a name, by which later runs know that it is the same; without it that is
+    /// the [`Source::name`].
+    #[must_use]
+    pub fn source_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Lets what left the source leave the database: objects of the source's model that earlier
+    /// runs of this source have added, and that no row is of any longer. Nothing else is touched;
+    /// [`Report::mirror`] tells what went.
+    ///
+    /// Once the source has been read to its end: where that can't be told, or where it is not known
+    /// of a row which object it is, nothing is deleted. For this 16 bytes of each row are kept in
+    /// memory.
+    #[must_use]
+    pub fn mirror(mut self, mirror: Mirror) -> Self {
+        self.mirror = Some(mirror);
         self
     }
 
@@ -289,10 +348,12 @@ impl Ingest {
 
     /// Runs to the end of the source. Needs a tokio runtime with time.
     ///
-    /// A second run over the same source adds nothing, reads no picture and embeds nothing: rows
-    /// are looked up by identity first. Rows that exist keep the properties that they have, unless
-    /// they are to be [upserted](Ingest::upsert); where the source says otherwise, the report
-    /// counts them.
+    /// A second run over the same source adds nothing, embeds nothing and writes nothing: rows are
+    /// looked up by identity first, and on each root stands which row it was made from. Rows that
+    /// exist keep the properties that they have, unless they are to be
+    /// [updated](Ingest::on_existing); where the source says otherwise, the report counts them.
+    ///
+    /// What is added bears the run's id, by which [`undo`](crate::runs::undo) finds it.
     ///
     /// # Errors
     /// When it can't start (source, sets, indexes, makers). What stops it on the way is in
@@ -300,26 +361,43 @@ impl Ingest {
     pub async fn run<S: Source>(mut self, source: S) -> Result<Report, Error> {
         let schema = source.schema();
         self.makers.complete(schema)?;
-        let (size, upsert) = (source.size(), self.upsert);
-        let upserts = upsert.then(|| upsert::Upserts::new(schema));
+        let (size, update) = (source.size(), self.existing == OnExisting::Update);
+        let upserts = update.then(|| upsert::Upserts::new(schema));
+        let name = self.name.take().unwrap_or_else(|| source.name());
+        if self.mirror.is_some() && (name.is_empty() || source.is_part()) {
+            let why = match source.is_part() {
+                true => "not all of its rows are read; leave out what selects some",
+                false => {
+                    "it has no name, by which its earlier runs would be known; give it one (`source_name`)"
+                }
+            };
+            return Err(ErrorKind::NoMirror { why: why.to_owned() }.into());
+        }
+        let this = ThisRun::new(name, schema, self.existing);
+        let ledger = self.ledger.take();
         let media = source.media_root();
         let header =
             Header::new(RowsAre::Model(Document::of(schema)), self.options.media.place(&media));
         let letters = self.letters.take().map(|letters| letters.open(header)).transpose()?;
-        let mut run = Run::begin(self, media, upserts, size, letters);
+        let mut run = Run::begin(self, this, media, upserts, size, letters);
         run.tell(schema.class, size);
         let context = run.context.clone();
         let embedder = |set: &SetSpec| context.embedders.identity(set);
         let ensured = ensure_in(context.dialect, &context.db, schema, embedder).await?;
         context.tally.notices(ensured.unclaimed.iter().map(|set| unclaimed_notice(set)));
+        // Vectors of a set that is new are all to be made, whatever is noted of their rows.
+        context.set_recheck(!ensured.sets_made.is_empty());
+        context.run.look_back(&context.db, context.dialect).await?;
+        // Only now the database's directory is sure to be there.
+        run.known =
+            Known::new(run.media.clone(), ledger.and_then(|path| context.open_ledger(&path)));
 
         let rows = context.options.rows_per_request;
         let makes = !context.makers.is_empty();
         let identifies = identify::is_needed(schema);
-        let (read_tx, mut read_rx) = match (makes && upsert, identifies) {
-            (true, _) => run.with_downloads(Wanted::All, rows),
-            (false, true) => run.with_downloads(Wanted::Identities, rows),
-            (false, false) => {
+        let (read_tx, mut read_rx) = match identifies {
+            true => run.with_downloads(Wanted::Identities, rows),
+            false => {
                 let (direct, read) = bounded::<Item>(rows);
                 (direct.into(), read)
             }
@@ -332,12 +410,28 @@ impl Ingest {
         if identifies {
             read_rx = run.spawn_identify(&read_rx);
         }
-        if makes && upsert {
+        if update {
+            let (changed_tx, changed_rx) = match makes {
+                true => run.with_downloads(Wanted::All, rows),
+                false => {
+                    let (direct, changed) = bounded::<Item>(rows);
+                    (direct.into(), changed)
+                }
+            };
+            run.workers.spawn(unchanged::run(
+                context.clone(),
+                run.known.clone(),
+                read_rx,
+                changed_tx,
+            ));
+            read_rx = changed_rx;
+        }
+        if makes && update {
             // What is there is compared with all that is to be: no probe says what need not be made.
             read_rx = run.spawn_makers(read_rx);
         }
         run.workers.spawn(probe::run(context, read_rx, probed_tx, Asked::First));
-        match makes && !upsert {
+        match makes && !update {
             true => run.spawn_makers_to_writers(probed_rx),
             false => run.spawn_to_writers(probed_rx),
         }
@@ -349,6 +443,7 @@ impl Ingest {
 struct Run {
     context: Arc<Context>,
     media: MediaReader,
+    known: Known,
     workers: JoinSet<()>,
     started: Instant,
     /// Who tells of progress.
@@ -367,6 +462,7 @@ impl Drop for AbortOnDrop {
 impl Run {
     fn begin(
         of: Ingest,
+        run: ThisRun,
         media: MediaRoot,
         upserts: Option<upsert::Upserts>,
         size: Option<u64>,
@@ -393,12 +489,17 @@ impl Run {
             options: of.options,
             stop: of.stop,
             dialect: of.dialect,
+            existing: of.existing,
+            seen: of.mirror.map(Seen::new),
+            recheck: AtomicBool::new(of.recheck),
+            run,
             upserts,
             doubts: Mutex::default(),
             fatal: Mutex::new(None),
         };
         Self {
             context: Arc::new(context),
+            known: Known::new(media.clone(), None),
             media,
             workers: JoinSet::new(),
             started: Instant::now(),
@@ -464,8 +565,8 @@ impl Run {
         let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
         for _ in 0..options.decoders.max(1) {
             let (context, media) = (self.context.clone(), self.media.clone());
-            let (rx, tx) = (from.clone(), prepared_tx.clone());
-            self.workers.spawn_blocking(move || prepare::run(&context, &media, &rx, &tx));
+            let (rx, tx, known) = (from.clone(), prepared_tx.clone(), self.known.clone());
+            self.workers.spawn_blocking(move || prepare::run(&context, &media, &known, &rx, &tx));
         }
         drop((from, prepared_tx));
         embed::spawn(&mut self.workers, &self.context, prepared_rx, &ready_tx);
@@ -485,12 +586,35 @@ impl Run {
             }
         }
         enrich::settle(&self.context).await;
-        let broken_off = self.context.take_fatal();
-        let stopped = self.context.stop.is_stopped();
+        self.known.flush();
+        let context = &self.context;
+        let broken_off = context.take_fatal();
+        let stopped = context.stop.is_stopped();
         self.telling = None;
-        let tally = &self.context.tally;
-        let report = tally.report(self.started.elapsed(), stopped, broken_off);
-        tally.tell(&Event::Finished { exit_code: report.exit_code(), report: &report });
+        let mut report = context.tally.report(self.started.elapsed(), stopped, broken_off);
+        if let Some(seen) = &context.seen {
+            let mirrored = match report.is_whole() {
+                true => context.run.mirror(context, seen).await,
+                false => Err("the source was not read to its end".to_owned()),
+            };
+            match mirrored {
+                Ok(mirrored) => report.mirror = Some(mirrored),
+                Err(why) => report.notices.push(format!(
+                    "what left the source was not looked for, and nothing was deleted: {why}"
+                )),
+            }
+        }
+        if context.run.has_begun() {
+            report.run = Some(context.run.id.to_string());
+            // Of a run that was broken off the database is gone, or will not miss this.
+            if report.broken_off.is_none()
+                && let Err(e) = context.run.finish(&context.db, context.dialect, &report).await
+            {
+                let id = &context.run.id;
+                report.notices.push(format!("the end of the run {id} could not be noted: {e}"));
+            }
+        }
+        context.tally.tell(&Event::Finished { exit_code: report.exit_code(), report: &report });
         report
     }
 }
@@ -508,6 +632,12 @@ struct Context {
     options: Options,
     stop: Stop,
     dialect: Dialect,
+    existing: OnExisting,
+    /// Whether notes of rows are passed over.
+    recheck: AtomicBool,
+    run: ThisRun,
+    /// The rows that were there, where what is no longer there is to go.
+    seen: Option<Seen>,
     /// Where rows that exist become what the source says.
     upserts: Option<upsert::Upserts>,
     /// Stored objects of which the database said that what they lacked was there.
@@ -517,6 +647,23 @@ struct Context {
 }
 
 impl Context {
+    fn set_recheck(&self, recheck: bool) {
+        self.recheck.fetch_or(recheck, Ordering::Relaxed);
+    }
+
+    /// A ledger that can't be had costs time alone.
+    fn open_ledger(&self, path: &Path) -> Option<Ledger> {
+        let opened = Ledger::open(path);
+        if let Err(e) = &opened {
+            self.tally.notices([format!("{e}; this run does without it")]);
+        }
+        opened.ok()
+    }
+
+    fn rechecks(&self) -> bool {
+        self.recheck.load(Ordering::Relaxed)
+    }
+
     fn fail(&self, error: Error) {
         lock(&self.fatal).get_or_insert(error);
     }
@@ -604,6 +751,18 @@ struct Item {
     _held: Option<Held>,
     /// Bytes of its media, once it has passed the gate to them.
     held_media: Option<Held>,
+    /// The hash of the row, if it is one.
+    row_hash: Option<u128>,
+    /// The files that it names.
+    files: Files,
+    /// Stamps of files that were read, by origin.
+    stamps: HashMap<String, (PathBuf, Stamp)>,
+    /// What the database notes of the row, if that can be believed.
+    stored_note: Option<RowNote>,
+    /// Whether there is nothing to do.
+    unchanged: bool,
+    /// Its turn among rows of its identity, where rows are upserted.
+    turn: Option<upsert::Turn>,
 }
 
 impl Item {
@@ -622,7 +781,25 @@ impl Item {
             left_out: Vec::new(),
             _held: None,
             held_media: None,
+            row_hash: None,
+            files: Files::default(),
+            stamps: HashMap::new(),
+            stored_note: None,
+            unchanged: false,
+            turn: None,
         }
+    }
+
+    /// One of a row of the source, with what is to be noted of it.
+    fn of_row(row: Row, graph: Graph, context: &Context) -> Self {
+        let hash = graph.row_hash(|set| context.embedders.identity(set));
+        let files = Files::of(&graph);
+        let mut item = Self { row_hash: Some(hash), files, ..Self::new(row, graph) };
+        // So that the probe asks for it; what is written is noted when the files have been read.
+        let run = context.run.id.to_string();
+        let note = RowNote { row: hash, media: None, without: 0, run };
+        item.graph.note_row(note.to_string());
+        item
     }
 
     /// Waits until its media may be read. Later calls return at once.
@@ -685,15 +862,17 @@ fn read_source<S: Source>(source: S, context: &Context, to: &Outlet) {
         tally.stages.read.add(since.elapsed());
         let go = match graph {
             Err(reason) => {
+                context.seen.iter().for_each(Seen::unknown);
                 tally.failed(row, Stage::Read, reason);
                 ControlFlow::Continue(())
             }
             Ok(graph) => {
+                context.seen.iter().for_each(|seen| seen.row(&graph));
                 context.rows_gate.pass();
                 let media = MediaCache(media.into_iter().collect());
                 let bytes = row.raw.len() + graph.blob_bytes() + media.bytes();
                 let held = context.rows_gate.hold(bytes);
-                let item = Item { _held: Some(held), media, ..Item::new(row, graph) };
+                let item = Item { _held: Some(held), media, ..Item::of_row(row, graph, context) };
                 match to.send_blocking(item) {
                     Ok(()) => ControlFlow::Continue(()),
                     Err(unsent) => {

@@ -5,7 +5,7 @@ use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
 use super::{
-    Context, Item, Job, JobInput,
+    Context, Item, Job, JobInput, Known,
     failure::{Reason, Stage},
     upsert,
 };
@@ -14,6 +14,7 @@ use crate::{MediaReader, makers::MediaCache};
 pub(super) fn run(
     context: &Context,
     media: &MediaReader,
+    known: &Known,
     from: &Receiver<Item>,
     to: &Sender<Item>,
 ) {
@@ -25,10 +26,10 @@ pub(super) fn run(
         item.pass_to_media(&context.media_gate);
         let prepared = match context.is_broken() {
             Some(reason) => Err((Stage::Media, reason.into())),
-            None => read(context, media, &mut item)
+            None => read(context, media, known, &mut item)
                 .map_err(|reason| (Stage::Media, reason.into()))
                 .and_then(|()| {
-                    decode(context, &mut item).map_err(|reason| (Stage::Decode, reason))
+                    decode(context, known, &mut item).map_err(|reason| (Stage::Decode, reason))
                 }),
         };
         context.tally.spent(&item.row);
@@ -44,7 +45,12 @@ pub(super) fn run(
 }
 
 /// Reads a row's media.
-fn read(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), String> {
+fn read(
+    context: &Context,
+    media: &MediaReader,
+    known: &Known,
+    item: &mut Item,
+) -> Result<(), String> {
     if item.graph.media_mut().next().is_none() {
         return Ok(());
     }
@@ -57,6 +63,9 @@ fn read(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), S
             Some(origin) => match read.get(&origin) {
                 Some(bytes) => bytes.clone(),
                 None => {
+                    if let Some(stamp) = known.before_reading(source) {
+                        item.stamps.insert(origin.clone(), stamp);
+                    }
                     let bytes = media.read(source)?;
                     bytes_read += bytes.len();
                     read.insert(origin, bytes.clone());
@@ -73,17 +82,19 @@ fn read(context: &Context, media: &MediaReader, item: &mut Item) -> Result<(), S
 }
 
 /// Compares them with what is there, and prepares what is to be embedded.
-fn decode(context: &Context, item: &mut Item) -> Result<(), Reason> {
+fn decode(context: &Context, known: &Known, item: &mut Item) -> Result<(), Reason> {
     let decoding = context.tally.stages.decode.run();
-    let decoded = decode_item(context, item);
+    let decoded = decode_item(context, known, item);
     item.row.spent += decoding.time();
     decoded
 }
 
-fn decode_item(context: &Context, item: &mut Item) -> Result<(), Reason> {
-    match &context.upserts {
-        Some(upserts) => upsert::compare(context, upserts, item)?,
-        None => item.graph.mark_contents(|set| context.embedders.identity(set)),
+fn decode_item(context: &Context, known: &Known, item: &mut Item) -> Result<(), Reason> {
+    item.graph.of_run(&context.run.id);
+    item.graph.mark_contents(|set| context.embedders.identity(set));
+    item.note(context, known);
+    if let Some(upserts) = &context.upserts {
+        upsert::compare(context, upserts, item)?;
     }
     let (mut jobs, mut left_out) = (Vec::new(), Vec::new());
     for (node, set, input) in item.graph.wanted()? {
@@ -144,6 +155,9 @@ fn decode_item(context: &Context, item: &mut Item) -> Result<(), Reason> {
         if !done {
             return Err(EmbedError::NoFace.to_string().into());
         }
+    }
+    if !left_out.is_empty() {
+        item.note_left_out(left_out.len());
     }
     item.jobs = jobs;
     item.left_out = left_out;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use adb_model::{Graph, probe::mark_existing_in};
 use async_channel::Receiver;
 
-use super::{Context, Item, Outlet, failure::Stage, gather, upsert};
+use super::{Context, Item, OnExisting, Outlet, existing::EXISTS, failure::Stage, gather, upsert};
 
 /// How often a row has been asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet,
     let linger = Duration::from_millis(20);
     while let Some(mut items) = gather(&from, linger, |items| items.len() >= most).await {
         if let Some(upserts) = &context.upserts {
-            upsert::probe(&context, upserts, items, &to).await;
+            upsert::look_up_batch(&context, upserts, items, &to).await;
             continue;
         }
         let looking = context.tally.stages.look_up.run();
@@ -34,6 +34,17 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet,
                     if asked == Asked::First {
                         item.existed = found.exists;
                         item.difference = found.difference;
+                        item.stored_note =
+                            found.note.filter(|note| context.run.believes(&note.run));
+                        if found.exists && context.existing == OnExisting::Fail {
+                            context.tally.failed(item.row, Stage::LookUp, EXISTS);
+                            continue;
+                        }
+                        // All that it says is there; its files are not looked at.
+                        if item.is_noted() && !context.rechecks() {
+                            context.tally.existed(item.row, item.difference);
+                            continue;
+                        }
                     }
                     if let Err(unsent) = to.send(item).await {
                         context.tally.lost(unsent.0.row, Stage::LookUp);

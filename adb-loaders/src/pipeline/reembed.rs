@@ -6,7 +6,7 @@ use adb_model::{
     ensure::{FilledBy, ensure_set, inspect_set},
 };
 
-use super::{Ingest, Report, Run};
+use super::{Ingest, Report, Run, run::ThisRun};
 use crate::{Error, ErrorKind, MediaRoot};
 
 /// What [`Ingest::reembed`] reads and fills.
@@ -62,7 +62,9 @@ impl Ingest {
     /// When it can't start. What stops it on the way is in
     /// [`Report::broken_off`].
     pub async fn reembed(self, reembed: Reembed) -> Result<Report, Error> {
-        let run = Run::begin(self, MediaRoot::new("."), None, None, None);
+        let name = format!("reembed {} into {}", reembed.from, reembed.to);
+        let this = ThisRun::new(name, reembed.schema, self.existing);
+        let run = Run::begin(self, this, MediaRoot::new("."), None, None, None);
         let context = run.context.clone();
         let no_source = |why: &str| {
             Error::from(ErrorKind::NoSource { set: reembed.from.clone(), why: why.into() })

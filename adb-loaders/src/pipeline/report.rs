@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::{Serialize, Serializer};
 
-use super::failure::{FailureGroup, RowFailure, Stage};
+use super::{
+    Mirrored,
+    failure::{FailureGroup, RowFailure, Stage},
+};
 use crate::{Error, RowPlace};
 
 /// Time spent in each stage, summed over its threads. As JSON: seconds.
@@ -128,6 +131,10 @@ pub struct Report {
     /// What ended it before the source's end, if something did.
     #[serde(serialize_with = "in_words")]
     pub broken_off: Option<Error>,
+    /// The run's id, which all that it added bears; nothing if it wrote nothing.
+    pub run: Option<String>,
+    /// What left the source, if that was asked for and could be told.
+    pub mirror: Option<Mirrored>,
 }
 
 pub(super) fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -142,6 +149,11 @@ fn in_words<S: Serializer>(error: &Option<Error>, serializer: S) -> Result<S::Ok
 }
 
 impl Report {
+    /// Whether the source was read to its end.
+    pub(super) fn is_whole(&self) -> bool {
+        self.broken_off.is_none() && !self.stopped && self.adds_up()
+    }
+
     /// Whether each row read has its outcome.
     #[must_use]
     pub fn adds_up(&self) -> bool {
@@ -173,6 +185,9 @@ impl fmt::Display for Report {
         if let Some(error) = &self.broken_off {
             writeln!(f, "broken off: {error}")?;
         }
+        if let Some(mirror) = &self.mirror {
+            writeln!(f, "{mirror}")?;
+        }
         if self.stopped {
             writeln!(f, "stopped before the end; run it again to go on from here")?;
         }
@@ -203,6 +218,9 @@ impl fmt::Display for Report {
             self.embedded,
             self.time.as_secs_f64()
         )?;
+        if let Some(run) = &self.run {
+            write!(f, "; `adb undo {run}` takes it back")?;
+        }
         let mut before = " (";
         for (stage, time) in self.stages.each().filter(|(_, time)| time.as_millis() >= 50) {
             write!(f, "{before}{stage} {:.1} s", time.as_secs_f64())?;

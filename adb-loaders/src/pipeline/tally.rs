@@ -286,6 +286,8 @@ impl Tally {
             slowest,
             stopped: stopped && !complete,
             broken_off: fatal.or(kept.source_error).or(letters_error),
+            run: None,
+            mirror: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use adb_model::{
     Answer, DbError, Graph, Lowering, ModelSchema, NodeId, Response,
     upsert::{Connections, Outcome, Plan, Stored, UpsertError, look_up},
 };
-use tokio::sync::{Notify, RwLock};
+use tokio::sync::{Notify, RwLock, futures::Notified};
 
 use super::{Context, Item, Outlet, failure::Stage, lock, tally::Row};
 use crate::retry::Unanswered;
@@ -40,7 +40,7 @@ struct UnderWay {
 }
 
 /// A row's turn; it ends with the row.
-struct Turn {
+pub(super) struct Turn {
     under_way: Arc<UnderWay>,
     identity: String,
 }
@@ -56,7 +56,6 @@ impl Drop for Turn {
 pub(super) struct Known {
     stored: Stored,
     plan: Option<Plan>,
-    _turn: Turn,
 }
 
 impl Known {
@@ -96,55 +95,40 @@ impl Upserts {
     }
 
     /// Takes a row's turn, unless another row of the same identity has it.
-    fn turn(&self, graph: &Graph) -> Option<Turn> {
+    pub(super) fn turn(&self, graph: &Graph) -> Option<Turn> {
         let identity = graph.root().map(|root| root.identity.text()).unwrap_or_default();
         let free = lock(&self.under_way.rows).insert(identity.clone());
         free.then(|| Turn { under_way: self.under_way.clone(), identity })
     }
-}
 
-/// Looks rows up and passes them on.
-pub(super) async fn probe(context: &Context, upserts: &Upserts, items: Vec<Item>, to: &Outlet) {
-    let mut batch = Vec::with_capacity(items.len());
-    for item in items {
-        let turn = loop {
-            let ended = upserts.under_way.ended.notified();
-            if let Some(turn) = upserts.turn(&item.graph) {
-                break turn;
-            }
-            // The row that it waits for may be in this batch.
-            look_up_batch(context, upserts, std::mem::take(&mut batch), to).await;
-            ended.await;
-        };
-        batch.push((item, turn));
+    /// Waits for the end of the next row that ends.
+    pub(super) fn ended(&self) -> Notified<'_> {
+        self.under_way.ended.notified()
     }
-    look_up_batch(context, upserts, batch, to).await;
 }
 
-async fn look_up_batch(
+/// Looks rows up whose turn it is, and passes them on.
+pub(super) async fn look_up_batch(
     context: &Context,
     upserts: &Upserts,
-    mut batch: Vec<(Item, Turn)>,
+    mut batch: Vec<Item>,
     to: &Outlet,
 ) {
-    if batch.is_empty() {
-        return;
-    }
-    let mut graphs: Vec<&mut Graph> = batch.iter_mut().map(|(item, _)| &mut item.graph).collect();
+    let mut graphs: Vec<&mut Graph> = batch.iter_mut().map(|item| &mut item.graph).collect();
     let looking = context.tally.stages.look_up.run();
     let stored = look_up(&context.db, upserts.schema, &mut graphs).await;
     drop(looking);
     match stored {
         Ok(stored) => {
-            for ((mut item, turn), stored) in batch.into_iter().zip(stored) {
-                item.known = Some(Box::new(Known { stored, plan: None, _turn: turn }));
+            for (mut item, stored) in batch.into_iter().zip(stored) {
+                item.known = Some(Box::new(Known { stored, plan: None }));
                 if let Err(unsent) = to.send(item).await {
                     context.tally.lost(unsent.0.row, Stage::LookUp);
                 }
             }
         }
         Err(e) => {
-            let rows = batch.into_iter().map(|(item, _)| item.row);
+            let rows = batch.into_iter().map(|item| item.row);
             context.not_asked(rows, Stage::LookUp, e);
         }
     }
@@ -170,7 +154,7 @@ pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>
     for item in items {
         let plan = item.known.as_ref().and_then(|known| known.plan.as_ref());
         match plan {
-            Some(plan) if plan.outcome() == Outcome::Unchanged => {
+            Some(plan) if plan.is_nothing(&item.graph) => {
                 context.tally.existed(item.row, None);
             }
             Some(plan) if plan.replaces() => replace(context, upserts, item).await,
@@ -182,10 +166,14 @@ pub(super) async fn begin(context: &Context, upserts: &Upserts, items: Vec<Item>
 
 /// Writes one row while no one else writes.
 async fn replace(context: &Context, upserts: &Upserts, item: Item) {
-    let Item { row, mut graph, left_out, .. } = item;
+    // Its turn ends when it is written.
+    let Item { row, mut graph, left_out, turn: _turn, .. } = item;
     let _alone = upserts.alone.write().await;
     if let Some(reason) = context.is_broken() {
         return context.tally.failed(row, Stage::Write, reason);
+    }
+    if let Err(e) = context.run.begin(&context.db, context.dialect).await {
+        return context.not_asked([row], Stage::Write, e);
     }
     match replacement(context, upserts, &mut graph, &left_out).await {
         Err(UpsertError::Database(e)) => context.not_asked([row], Stage::Write, e),

@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 use adb_model::{Answer, DbError, Lowering, Request, Response};
 use async_channel::Receiver;
 
-use super::{Context, Item, enrich, failure::Stage, gather, upsert};
+use super::{Context, Item, OnExisting, enrich, existing::EXISTS, failure::Stage, gather, upsert};
 use crate::retry::Unanswered;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
@@ -42,6 +42,11 @@ async fn write(context: &Context, items: Vec<Item>) {
             for (item, _) in part {
                 context.tally.failed(item.row, Stage::Write, reason.as_str());
             }
+            continue;
+        }
+        if let Err(e) = context.run.begin(&context.db, context.dialect).await {
+            let rows = part.into_iter().map(|(item, _)| item.row);
+            context.not_asked(rows, Stage::Write, e);
             continue;
         }
         let refused = match context.db.ask(request).await {
@@ -95,6 +100,9 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
             Ok(_) if item.known.is_some() => upsert::book_written(context, item),
             Ok(outcome) if item.lacking.is_some() => enrich::book_written(context, item, outcome),
             Ok(Outcome { root_added: true, .. }) => context.tally.added(),
+            Ok(_) if !item.existed && context.existing == OnExisting::Fail => {
+                context.tally.failed(item.row, Stage::Write, EXISTS);
+            }
             Ok(_) => {
                 let difference = match item.existed {
                     true => item.difference,

@@ -13,6 +13,7 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 
+use super::name_of;
 use crate::{Error, MediaRoot};
 
 /// Bytes that one row may have, unless the user says otherwise: far more than a row with vectors
@@ -89,6 +90,11 @@ impl Input {
     /// Counts the bytes of the file that were read, as it is stored.
     pub(crate) fn taken(&self) -> Arc<AtomicU64> {
         self.taken.clone()
+    }
+
+    /// The file's whole path; of standard input nothing.
+    pub(crate) fn whole_name(&self) -> String {
+        if self.path.as_os_str() == "-" { String::new() } else { name_of(&self.path) }
     }
 
     /// Beside the file; the working directory for standard input.

@@ -161,6 +161,10 @@ impl JsonObjects {
 }
 
 impl ObjectSource for JsonObjects {
+    fn name(&self) -> String {
+        self.input.whole_name()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.input.media_root()
     }

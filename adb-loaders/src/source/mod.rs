@@ -17,7 +17,7 @@ mod transform;
 #[cfg(feature = "webdataset")]
 mod webdataset;
 
-use std::{fmt, ops::ControlFlow, sync::Arc};
+use std::{fmt, ops::ControlFlow, path::Path, sync::Arc};
 
 use adb_model::{ModelSchema, graph::row_identity};
 use bytes::Bytes;
@@ -107,6 +107,11 @@ impl<T> SourceRow<T> {
     }
 }
 
+/// The name of a source that is a file.
+pub(crate) fn name_of(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 /// A stream of rows.
 ///
 /// ```
@@ -134,6 +139,17 @@ pub trait Source: Send + 'static {
 
     /// What its rows are.
     fn schema(&self) -> &'static ModelSchema;
+
+    /// What it is called, the same on every run: by it a later run knows what an earlier one
+    /// brought. Of a file its whole path. Empty, if it has no name of its own.
+    fn name(&self) -> String {
+        String::new()
+    }
+
+    /// Whether rows are passed over: then nobody can say what is there no longer.
+    fn is_part(&self) -> bool {
+        false
+    }
 
     /// Where relative paths in its rows begin: the working directory unless it says otherwise.
     fn media_root(&self) -> MediaRoot {

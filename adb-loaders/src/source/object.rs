@@ -118,6 +118,12 @@ pub type EachObject<'a> = &'a mut dyn FnMut(ObjectRow<'_>, u64) -> ControlFlow<(
 /// # let _ = Squares(3).transform(|row| Ok(Some(row)));
 /// ```
 pub trait ObjectSource: Sized + Send + 'static {
+    /// What it is called, the same on every run: by it a later run knows what an earlier one
+    /// brought. Of a file its whole path. Empty, if it has no name of its own.
+    fn name(&self) -> String {
+        String::new()
+    }
+
     /// Where relative paths in its rows begin: the working directory unless it says otherwise.
     fn media_root(&self) -> MediaRoot {
         MediaRoot::new(".")
@@ -168,6 +174,10 @@ impl<S: ObjectSource, T: FromJson> Source for Rows<S, T> {
 
     fn schema(&self) -> &'static ModelSchema {
         T::schema(self.by)
+    }
+
+    fn name(&self) -> String {
+        self.objects.name()
     }
 
     fn media_root(&self) -> MediaRoot {

@@ -91,6 +91,14 @@ impl<S: Source> Source for Selected<S> {
         self.source.schema()
     }
 
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn is_part(&self) -> bool {
+        !self.selection.is_all() || self.source.is_part()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.source.media_root()
     }

@@ -57,6 +57,14 @@ impl<S: Source, T: Transform<S::Row>> Source for Transformed<S, T> {
         self.source.schema()
     }
 
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
+    fn is_part(&self) -> bool {
+        self.source.is_part()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.source.media_root()
     }
@@ -93,6 +101,10 @@ impl<S, T> TransformedObjects<S, T> {
 }
 
 impl<S: ObjectSource, T: Transform<Object>> ObjectSource for TransformedObjects<S, T> {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.source.media_root()
     }

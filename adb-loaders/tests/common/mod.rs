@@ -267,6 +267,8 @@ impl Fake {
             let (name, body) = command.iter().next().unwrap();
             let body = match name.as_str() {
                 "CreateIndex" | "GetStatus" => json!({"status": 0}),
+                // The run's own entity.
+                "AddEntity" | "UpdateEntity" | "FindEntity" => json!({"status": 0}),
                 "FindDescriptorSet" => {
                     let sets = objects.all.iter().filter(|(c, _)| c == "_DescriptorSet");
                     let found: Vec<Json> = sets.map(|(_, p)| json!(p)).collect();

@@ -191,7 +191,7 @@ async fn ids(
 }
 
 /// Unique ids of what belongs to some objects alone, by kind; what hangs on a thing comes after it.
-async fn owned_ids(
+pub(crate) async fn owned_ids(
     db: &dyn Database,
     dialect: Dialect,
     schema: &'static ModelSchema,
@@ -253,26 +253,26 @@ fn find_owned(
     }
 }
 
-fn listed() -> Map<String, Json> {
+pub(crate) fn listed() -> Map<String, Json> {
     let mut body = Map::new();
     body.insert("uniqueids".to_owned(), true.into());
     body
 }
 
-fn listed_ids(answer: &Answer<'_>) -> Vec<String> {
+pub(crate) fn listed_ids(answer: &Answer<'_>) -> Vec<String> {
     let ids = answer.entities().iter().filter_map(|e| e.get("_uniqueid")?.as_str());
     ids.map(str::to_owned).collect()
 }
 
-fn by_id(ids: Vec<String>) -> Constraint {
+pub(crate) fn by_id(ids: Vec<String>) -> Constraint {
     Constraint::one_of("_uniqueid", ids.into_iter().map(Into::into))
 }
 
-fn delete(kind: ObjectKind, dialect: Dialect, ids: Vec<String>) -> Json {
+pub(crate) fn delete(kind: ObjectKind, dialect: Dialect, ids: Vec<String>) -> Json {
     let constraints = by_id(ids).to_json(dialect);
     json!({ format!("Delete{}", kind.command_suffix()): { "constraints": constraints } })
 }
 
-fn count(answer: &Answer<'_>) -> u64 {
+pub(crate) fn count(answer: &Answer<'_>) -> u64 {
     answer.get("count").and_then(Json::as_u64).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! Searching: from a model and what is asked of it to typed objects, in one round trip.
 
-mod change;
+pub(crate) mod change;
 mod find;
 mod groups;
 mod nearest;

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Constraint, Dialect, Edge, Graph, Lowering, Node, NodeId, ObjectKind,
     error::ModelError,
-    graph::{EDGE_ID, USER_TYPE},
+    graph::{EDGE_ID, ROW, USER_TYPE},
     lower::{all_is_made, check_label, edges_by_later_end, reference},
     probe::all_of,
 };
@@ -91,14 +91,22 @@ impl Lowering {
     fn update(&mut self, graph: &Graph, plan: &Plan) -> Result<(), ModelError> {
         let dialect = self.dialect();
         for (node, standing) in graph.nodes().iter().zip(&plan.nodes) {
-            if let Standing::Changed(change) = standing {
-                if let Some(label) = &change.label {
-                    check_label(node, label)?;
-                }
-                let mut body = named(node, dialect);
-                set(&mut body, change);
-                self.command("Update", node.kind.command_suffix(), &body.into());
+            let nothing = Change::default();
+            let change = match standing {
+                Standing::Changed(change) => change,
+                Standing::Same if plan.note(node).is_some() => &nothing,
+                _ => continue,
+            };
+            if let Some(label) = &change.label {
+                check_label(node, label)?;
             }
+            let mut body = named(node, dialect);
+            set(&mut body, change);
+            if let Some(row) = plan.note(node) {
+                let properties = body.entry("properties").or_insert_with(|| json!({}));
+                properties[ROW] = row.into();
+            }
+            self.command("Update", node.kind.command_suffix(), &body.into());
         }
         for (edge, change) in graph.edges().iter().zip(&plan.edges) {
             let Some(change) = change.as_ref().filter(|c| !c.is_nothing()) else { continue };

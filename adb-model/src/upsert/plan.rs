@@ -1,6 +1,6 @@
 //! What has to be done so that the database holds a value as it is.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use serde_json::{Map, Value as Json};
 
@@ -13,7 +13,7 @@ use crate::{
     ObjectKind, Relation, SetSpec, Value,
     content::same_source,
     error::{ModelError, ModelErrorKind},
-    graph::{CONTENT, vector_bytes},
+    graph::{CONTENT, ROW, RUN, vector_bytes},
     probe::is_stored_as,
     query::plan::descriptors,
 };
@@ -153,6 +153,8 @@ pub struct Plan {
     pub(super) edge_unique_ids: Vec<String>,
     /// Everything else that hangs on what is added anew.
     pub(super) carried: super::replace::Carried,
+    /// What is noted on the root of its row.
+    noted: Option<String>,
     differences: Vec<Difference>,
 }
 
@@ -165,6 +167,18 @@ impl Plan {
             _ if self.differences.is_empty() => Outcome::Unchanged,
             _ => Outcome::Updated,
         }
+    }
+
+    /// Whether nothing has to be written at all: neither does something differ, nor is another row
+    /// to be noted on the root.
+    #[must_use]
+    pub fn is_nothing(&self, graph: &Graph) -> bool {
+        self.differences.is_empty() && graph.root().is_none_or(|root| self.note(root).is_none())
+    }
+
+    /// What is to be noted on a node that is there, if that is something else than before.
+    pub(super) fn note<'n>(&self, node: &'n Node) -> Option<&'n str> {
+        node.row.as_deref().filter(|row| self.noted.as_deref() != Some(row))
     }
 
     /// Leaves a descriptor out, since there is nothing to make its vector from; one that is there
@@ -260,6 +274,15 @@ impl Stored {
         for (id, standing) in graph.node_ids().zip(&nodes) {
             let sent = matches!(standing, Standing::New | Standing::Anew);
             graph.node_mut(id).exists = !sent || reused.contains(&id);
+            // What is added anew was added by the run that added it first.
+            if let (Standing::Anew, Some(stored)) = (standing, &self.nodes[id.index()]) {
+                graph.node_mut(id).run = run_of(&stored.properties);
+            }
+        }
+        for (edge, stored) in graph.edges_mut().iter_mut().zip(&self.edges) {
+            if let Some(stored) = stored {
+                edge.run = run_of(stored);
+            }
         }
         let edge_unique_ids = self.edges.iter().flatten().filter_map(connection_id);
         let unique_ids = self.nodes.iter().map(|n| n.as_ref().map(|n| n.unique_id.clone()));
@@ -272,8 +295,14 @@ impl Stored {
             unique_ids: unique_ids.collect(),
             edge_unique_ids: edge_unique_ids.map(str::to_owned).collect(),
             carried: super::replace::Carried::default(),
+            noted: self.noted(),
             differences,
         })
+    }
+
+    fn noted(&self) -> Option<String> {
+        let root = self.nodes.first()?.as_ref()?;
+        root.properties.get(ROW)?.as_str().map(str::to_owned)
     }
 
     /// Media that have not been read, and what is known of them.
@@ -501,6 +530,11 @@ impl Comparison<'_> {
             .filter(|p| stored.get(*p).is_some_and(|v| !v.is_null()))
             .collect()
     }
+}
+
+/// The run that added an object, or a connection.
+fn run_of(properties: &Map<String, Json>) -> Option<Arc<str>> {
+    properties.get(RUN)?.as_str().map(Arc::from)
 }
 
 fn connection_id(connection: &Map<String, Json>) -> Option<&str> {

@@ -68,7 +68,7 @@ pub(super) struct CarriedDescriptor {
 /// Which classes of connections there are, and what they join: to be asked once for many plans,
 /// since databases count all that they have to answer.
 #[derive(Debug)]
-pub struct Connections(Vec<Joint>);
+pub struct Connections(pub(crate) Vec<Joint>);
 
 impl Connections {
     /// Those that the database has, and those of a model and all that it is connected to.
@@ -113,8 +113,8 @@ impl Connections {
 
 /// A class of connections, and which classes of objects it joins.
 #[derive(Debug)]
-struct Joint {
-    class: String,
+pub(crate) struct Joint {
+    pub(crate) class: String,
     pairs: Vec<(String, String)>,
     properties: Vec<String>,
 }
@@ -132,7 +132,7 @@ impl Joint {
     }
 
     /// The classes at the other ends of an object of `class`; none if no such object has one.
-    fn far(&self, class: &str, leaving: bool) -> Vec<&str> {
+    pub(crate) fn far(&self, class: &str, leaving: bool) -> Vec<&str> {
         let ends =
             self.pairs.iter().map(|(src, dst)| if leaving { (src, dst) } else { (dst, src) });
         ends.filter(|(near, _)| *near == class).map(|(_, far)| far.as_str()).collect()

@@ -21,7 +21,7 @@ use adb::{
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
-use super::media::Media;
+use super::{again::Again, media::Media};
 use crate::{database::Db, exit::Exit};
 
 /// Rows by a model document: what the model is, who makes its vectors, how the rows go in.
@@ -34,6 +34,25 @@ pub(crate) struct How {
     pub(crate) vectors: Vectors,
     #[command(flatten)]
     pub(crate) running: Running,
+}
+
+impl How {
+    /// Brings the rows of the source in that `open` makes of the model.
+    /// `from` names it, for the dead-letter file.
+    pub(crate) async fn ingest<S: Source>(
+        self,
+        from: &Path,
+        open: impl FnOnce(LoadedModel) -> anyhow::Result<S>,
+    ) -> anyhow::Result<Exit> {
+        let model = load(&self.model)?;
+        let source = open(model)?;
+        let vectors = self.vectors;
+        self.running
+            .ingest(from, vectors.to_keep(), source, async |ingest, db| {
+                vectors.of_model(ingest, db, model).await
+            })
+            .await
+    }
 }
 
 /// Who makes vectors.
@@ -110,6 +129,8 @@ pub(crate) struct Running {
     pub(crate) part: Part,
     #[command(flatten)]
     pub(crate) media: Media,
+    #[command(flatten)]
+    pub(crate) again: Again,
     /// Requests to the database under way at once.
     #[arg(long, value_name = "N", help_heading = "Speed")]
     pub(crate) writers: Option<usize>,
@@ -168,6 +189,7 @@ impl Running {
         to_keep["strict"] = self.strict.into();
         let db = self.db.open()?;
         let ingest = loaders::Ingest::new(db.clone()).options(self.options());
+        let ingest = self.again.set_up(ingest, &self.db);
         let mut ingest = set_up(ingest, &*db)
             .await?
             .stop_on(Stop::on_ctrl_c())

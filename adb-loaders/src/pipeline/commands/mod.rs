@@ -15,13 +15,15 @@ use std::{
 };
 
 use adb_model::{
-    EmbedderIdentity,
+    EmbedderIdentity, ModelSchema,
     ensure::{FilledBy, PropertyIndex, ensure_indexes, ensure_set, inspect_set, unclaimed_notice},
 };
 use async_channel::{Sender, bounded};
 use bytes::Bytes;
 
-use super::{Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, embed, embed::Waits};
+use super::{
+    Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, embed, embed::Waits, run::ThisRun,
+};
 use crate::{
     Error, ErrorKind, SourceRow,
     commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors},
@@ -117,7 +119,8 @@ impl Ingest {
         let (media, size) = (source.media_root(), source.size());
         let header = Header::new(source.rows_are(), self.options.media.place(&media));
         let letters = self.letters.take().map(|letters| letters.open(header)).transpose()?;
-        let mut run = Run::begin(self, media, None, size, letters);
+        let this = ThisRun::new(source.name(), None::<&'static ModelSchema>, self.existing);
+        let mut run = Run::begin(self, this, media, None, size, letters);
         run.tell(&source.name(), size);
         let context = run.context.clone();
         context.tally.notices(source.notices());

@@ -153,6 +153,10 @@ impl CsvObjects {
 }
 
 impl ObjectSource for CsvObjects {
+    fn name(&self) -> String {
+        self.input.whole_name()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.input.media_root()
     }

@@ -13,7 +13,9 @@ use std::{fs, io, ops::ControlFlow, path::PathBuf};
 use adb_model::{ModelSchema, ObjectKind, ValueType, graph::row_identity};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace};
+use super::{
+    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, name_of,
+};
 use crate::{Error, MediaRoot};
 #[cfg(feature = "http")]
 pub use listed::ListedObjects;
@@ -238,6 +240,10 @@ impl DirObjects {
 }
 
 impl ObjectSource for DirObjects {
+    fn name(&self) -> String {
+        name_of(self.root.path())
+    }
+
     fn media_root(&self) -> MediaRoot {
         MediaRoot::new(self.root.path())
     }

@@ -1,0 +1,126 @@
+//! The run's own entity: written before the first object, completed at the end.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use adb_model::{
+    Constraint, Database, DbError, Dialect, ModelSchema, Request, ask, jiff::Timestamp,
+};
+use serde_json::json;
+use tokio::sync::OnceCell;
+
+use super::{
+    Context, Mirrored, OnExisting, Report,
+    mirror::{Seen, settle},
+};
+use crate::runs::{CLASS, date, find, new_id};
+
+/// This run, as the database knows it.
+pub(super) struct ThisRun {
+    pub(super) id: Arc<str>,
+    source: String,
+    /// Nothing where objects of any model are looked at.
+    model: Option<&'static ModelSchema>,
+    mode: OnExisting,
+    started: Timestamp,
+    /// Set once its entity is there. The first writer writes it, and the others wait for that.
+    begun: OnceCell<()>,
+    /// Notes of rows that runs before this one wrote are void: something was undone since.
+    void_before: OnceLock<String>,
+}
+
+impl ThisRun {
+    pub(super) fn new(
+        source: String,
+        model: impl Into<Option<&'static ModelSchema>>,
+        mode: OnExisting,
+    ) -> Self {
+        Self {
+            id: new_id().into(),
+            source,
+            model: model.into(),
+            mode,
+            started: Timestamp::now(),
+            begun: OnceCell::new(),
+            void_before: OnceLock::new(),
+        }
+    }
+
+    /// Asks what was undone.
+    pub(super) async fn look_back(
+        &self,
+        db: &dyn Database,
+        dialect: Dialect,
+    ) -> Result<(), DbError> {
+        let undone = Constraint::Present { property: "undone".into(), present: true };
+        let runs = find(db, dialect, Some(undone)).await?;
+        if let Some(last) = runs.into_iter().filter_map(|run| run.undone).max() {
+            // It is set here alone.
+            let _ = self.void_before.set(last);
+        }
+        Ok(())
+    }
+
+    /// Whether a note that a run wrote can be believed.
+    pub(super) fn believes(&self, run: &str) -> bool {
+        self.void_before.get().is_none_or(|void| run > void.as_str())
+    }
+
+    /// Sees to it that the database knows of this run before it holds anything of it.
+    pub(super) async fn begin(&self, db: &dyn Database, dialect: Dialect) -> Result<(), DbError> {
+        let begin = || async {
+            let properties = json!({
+                "id": &*self.id, "source": self.source,
+                "model": self.model.map_or("", |model| model.class),
+                "mode": self.mode.name(), "version": env!("CARGO_PKG_VERSION"),
+                "started": date(self.started),
+            });
+            let guard = Constraint::equal("id", &*self.id).to_json(dialect);
+            let command = json!([{"AddEntity": {
+                "class": CLASS, "properties": properties, "if_not_found": guard,
+            }}]);
+            ask(db, Request::json(&command)).await.map(|_| ())
+        };
+        self.begun.get_or_try_init(begin).await.copied()
+    }
+
+    /// Deletes, or tells, what left the source.
+    pub(super) async fn mirror(&self, context: &Context, seen: &Seen) -> Result<Mirrored, String> {
+        match self.model {
+            Some(model) => settle(context, seen, model, &self.source).await,
+            None => Err("it has no model".to_owned()),
+        }
+    }
+
+    /// Whether the database knows of it.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun.initialized()
+    }
+
+    /// Notes how it came out.
+    pub(super) async fn finish(
+        &self,
+        db: &dyn Database,
+        dialect: Dialect,
+        report: &Report,
+    ) -> Result<(), DbError> {
+        let this = Constraint::equal("id", &*self.id).to_json(dialect);
+        let command = json!([{"UpdateEntity": {
+            "with_class": CLASS, "constraints": this,
+            "properties": {
+                "finished": date(Timestamp::now()), "rows": report.rows, "added": report.added,
+                "existed": report.existed, "updated": report.updated, "failed": report.failed,
+                "objects": report.objects_added, "connections": report.connections_added,
+                "vectors": report.embedded,
+            },
+        }}]);
+        // A report that can't be written must not keep the user waiting for a database that is gone.
+        let asked = tokio::time::timeout(Duration::from_secs(30), ask(db, Request::json(&command)));
+        match asked.await {
+            Ok(done) => done.map(|_| ()),
+            Err(_) => Err(DbError::transient("it did not answer within 30 seconds")),
+        }
+    }
+}
