@@ -1,5 +1,5 @@
 //! Media over HTTP, from a server of our own that does all that servers do.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod local_web;
 

@@ -1,7 +1,6 @@
 //! Rows whose pictures are on a web server: downloads beside everything else.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-#[allow(dead_code, reason = "not every test needs all of it")]
 mod common;
 mod local_web;
 

@@ -1,5 +1,4 @@
 //! Media in buckets, and listings of buckets and of web servers, from servers of our own.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod local_bucket;
 mod local_web;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use crate::{Accounts, tls::Identity};
 
 /// How a server is set up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Where the framed protocol is spoken; port 0 takes a free one.
     pub listen: SocketAddr,

@@ -10,6 +10,7 @@ mod out;
 mod audit;
 mod check;
 mod config;
+mod conform;
 mod database;
 mod doctor;
 mod embedders;
@@ -78,6 +79,7 @@ enum Command {
     #[command(subcommand)]
     Config(config::Config),
     Serve(Box<serve::Serve>),
+    Conform(conform::Conform),
     Doctor(doctor::Doctor),
     #[command(subcommand)]
     Utils(utils::Utils),
@@ -113,6 +115,7 @@ impl Command {
             Command::Claim(command) => command.run().await,
             Command::Config(command) => command.run().await,
             Command::Serve(command) => command.run().await,
+            Command::Conform(command) => command.run().await,
             Command::Doctor(command) => command.run().await,
             Command::Utils(command) => command.run().await,
             Command::Completions(command) => command.run(),
@@ -153,7 +156,9 @@ mod tests {
 
     /// Every command: the words that lead to it, itself, and the help of those above and of itself.
     fn all(command: &clap::Command, path: &str, above: &str, found: &mut Vec<(String, String)>) {
-        for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+        let shown =
+            command.get_subcommands().filter(|one| one.get_name() != "help" && !one.is_hide_set());
+        for child in shown {
             let path = format!("{path} {}", child.get_name());
             assert!(child.get_about().is_some(), "`{path}` says nothing of itself");
             let own = child.get_after_help().map(ToString::to_string).unwrap_or_default();

@@ -2,90 +2,19 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod common;
+
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{Read as _, Write as _},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 use adb::{Database, Request};
+use common::{Served, adb};
 use serde_json::{Value as Json, json};
-
-fn adb(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_adb"));
-    command.current_dir(dir).stdin(Stdio::null());
-    for variable in ["ADB_DB", "ADB_LOG", "ADB_SERVER_STATE", "ADB_ADMIN_PASSWORD"] {
-        command.env_remove(variable);
-    }
-    command
-}
-
-/// A server that runs, and what it said before it listened.
-struct Served {
-    child: Child,
-    lines: Vec<String>,
-    address: String,
-}
-
-impl Served {
-    fn start(dir: &Path, more: &[&str]) -> Self {
-        Self::start_by(adb(dir), more)
-    }
-
-    fn start_by(mut command: Command, more: &[&str]) -> Self {
-        let mut child = command
-            .args(["serve", "--db", "my.adb", "--listen", "127.0.0.1:0"])
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            lines.push(line.unwrap());
-            if let Some(address) = lines.last().unwrap().strip_prefix("listening on ") {
-                let address = address.to_owned();
-                return Self { child, lines, address };
-            }
-        }
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        child.wait().unwrap();
-        panic!("it does not listen: {lines:?} {said}");
-    }
-
-    /// What a line says that begins so.
-    fn told(&self, beginning: &str) -> Option<&str> {
-        self.lines.iter().find_map(|line| line.strip_prefix(beginning))
-    }
-
-    fn password(&self) -> &str {
-        self.told("password of admin: ").unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
-    }
-
-    /// Stops it; answers how it ended and what it logged.
-    fn stop(mut self, signal: &str) -> (ExitStatus, String) {
-        self.signal(signal);
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap(), log)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // It has ended, or is a test's that failed.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     adb(dir).args(arguments).output().unwrap()

@@ -47,6 +47,11 @@ mod modelling {}
 #[doc = include_str!("../../docs/csv-formats.md")]
 mod csv_formats {}
 
+/// The guide for those who come from the Python SDK, run as tests.
+#[cfg(all(doctest, feature = "engine", feature = "remote"))]
+#[doc = include_str!("../../docs/from-the-python-sdk.md")]
+mod from_the_python_sdk {}
+
 /// The guide to embedders, run as tests.
 #[cfg(all(doctest, feature = "loaders"))]
 #[doc = include_str!("../../docs/embedders.md")]
@@ -98,7 +103,7 @@ pub mod prelude {
 
 /// Embedders with a name, a dimension and what they read: for `embedder = …`.
 pub mod presets {
-    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, FaceNet128, Starter512};
+    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, FaceNet128, FaceNet512, Starter512};
 }
 
 /// What the macros' output names. Not part of the interface.

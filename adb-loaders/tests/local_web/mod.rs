@@ -119,7 +119,7 @@ impl Web {
             for stream in listener.incoming() {
                 let state = shared.clone();
                 // A client that has seen enough closes its end; that is no fault here.
-                thread::spawn(move || state.serve(stream.unwrap()));
+                thread::spawn(move || state.serve(&stream.unwrap()));
             }
         });
         Self { address, state }
@@ -146,7 +146,7 @@ impl Web {
 }
 
 impl State {
-    fn serve(&self, stream: TcpStream) -> io::Result<()> {
+    fn serve(&self, stream: &TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         while let Some((path, headers)) = read_request(&mut reader)? {
             let asked = {
@@ -160,7 +160,7 @@ impl State {
             let answer = (self.script)(&asked);
             // Before the answer: who has it may ask for the next thing at once.
             self.at_once.fetch_sub(1, Ordering::SeqCst);
-            if !self.answer(&stream, answer)? {
+            if !self.answer(stream, answer)? {
                 break;
             }
         }

@@ -1,7 +1,7 @@
 //! Test support: a server that runs for as long as a test needs it.
 #![expect(clippy::expect_used, reason = "tests fail by panicking")]
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use adb_model::Database;
 use adb_protocol::{Configuration, Credentials};
@@ -28,7 +28,15 @@ impl Running {
     /// # Panics
     /// When it does not start.
     pub async fn start(db: Arc<dyn Database>, options: Options) -> Self {
-        let server = Server::bind(db, options).await.expect("the server starts");
+        let mut attempts = 0;
+        let server = loop {
+            match Server::bind(Arc::clone(&db), options.clone()).await {
+                // A process that another test begins holds for a moment what was closed here.
+                Err(e) if e.is_transient() && attempts < 100 => attempts += 1,
+                bound => break bound.expect("the server starts"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
         let address = server.address().expect("it listens");
         let rest = server.rest_address().expect("it listens");
         let (stop, stopped) = oneshot::channel();

@@ -36,25 +36,6 @@ pub(crate) struct How {
     pub(crate) running: Running,
 }
 
-impl How {
-    /// Brings the rows of the source in that `open` makes of the model.
-    /// `from` names it, for the dead-letter file.
-    pub(crate) async fn ingest<S: Source>(
-        self,
-        from: &Path,
-        open: impl FnOnce(LoadedModel) -> anyhow::Result<S>,
-    ) -> anyhow::Result<Exit> {
-        let model = load(&self.model)?;
-        let source = open(model)?;
-        let vectors = self.vectors;
-        self.running
-            .ingest(from, vectors.to_keep(), source, async |ingest, db| {
-                vectors.of_model(ingest, db, model).await
-            })
-            .await
-    }
-}
-
 /// Who makes vectors.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Vectors {

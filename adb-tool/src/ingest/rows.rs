@@ -1,11 +1,12 @@
 //! Rows by a model document.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use adb::loaders::{CsvObjects, JsonSource, ObjectSource as _};
+use adb::loaders::{CsvObjects, JsonObjects};
 
 use super::{
-    how::{How, Running, Vectors},
+    how::{How, Running, Vectors, load},
+    objects::{Changes, pair},
     sdk::{Sdk, misused},
 };
 use crate::exit::Exit;
@@ -35,6 +36,8 @@ pub(crate) struct FromCsv {
     #[arg(long, value_name = "CHAR", default_value = "|")]
     list_separator: char,
     #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
     vectors: Vectors,
     #[command(flatten)]
     running: Running,
@@ -52,6 +55,8 @@ pub(crate) struct FromJson {
     /// is well. Pictures are named relative to this file.
     rows: PathBuf,
     #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
     how: How,
 }
 
@@ -61,6 +66,7 @@ impl FromCsv {
             let options = [
                 ("--map", !self.map.is_empty()),
                 ("--delimiter", self.delimiter.is_some()),
+                ("--transform-cmd", self.changes.is_some()),
                 ("--embedder", self.vectors.embedder.is_some()),
                 ("--no-embedder", self.vectors.no_embedder),
             ];
@@ -83,22 +89,24 @@ impl FromCsv {
         if let Some(delimiter) = self.delimiter {
             rows = rows.delimiter(delimiter);
         }
-        let how = How { model, vectors: self.vectors, running: self.running };
-        how.ingest(file, |model| Ok(rows.by_model(model))).await
+        let model = load(&model)?;
+        self.changes.ingest(rows, named(file), model, self.vectors, self.running).await
     }
 }
 
 impl FromJson {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        self.how.ingest(&self.rows, |model| Ok(JsonSource::by_model(&self.rows, model)?)).await
+        let How { model, vectors, running } = self.how;
+        let rows = JsonObjects::open(&self.rows)?;
+        self.changes.ingest(rows, named(&self.rows), load(&model)?, vectors, running).await
     }
 }
 
-/// `COLUMN=FIELD`. Columns may have `=` in their names; fields have none.
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.rsplit_once('=') {
-        Some((column, field)) => Ok((column.to_owned(), field.to_owned())),
-        None => Err("it takes COLUMN=FIELD".to_owned()),
+/// What failed rows are kept beside.
+fn named(rows: &Path) -> &Path {
+    match rows.as_os_str() == "-" {
+        true => Path::new("standard-input"),
+        false => rows,
     }
 }
 

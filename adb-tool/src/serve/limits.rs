@@ -32,6 +32,10 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    pub(super) fn requests(&self) -> usize {
+        self.requests as usize
+    }
+
     pub(super) fn message_bytes(&self) -> usize {
         megabytes(self.message_mb)
     }

@@ -3,17 +3,15 @@
 mod accounts;
 mod limits;
 mod options;
+mod record;
 mod signals;
+mod source;
 mod users;
 mod welcome;
 
-use std::{io::Write as _, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io::Write as _, net::SocketAddr};
 
-use adb::{
-    Database,
-    engine::{Engine, HttpFetcher},
-    server::Server,
-};
+use adb::server::Server;
 
 use crate::exit::Exit;
 use signals::Asked;
@@ -29,6 +27,8 @@ use signals::Asked;
   adb serve --db my.adb --listen 0.0.0.0:55555 --tls-self-signed
                                                        for other machines
   adb serve --db my.adb --rest 127.0.0.1:8080          REST as well, with /healthz and /metrics
+  adb serve --upstream adb://admin:…@db.example.com --init
+                                                       another server's, for scripts of your own
   adb serve user add anna --role reader --db my.adb    somebody who may only read
   adb serve user token anna --db my.adb                a token for a program
 
@@ -44,13 +44,15 @@ pub(crate) struct Serve {
     #[command(subcommand)]
     user: Option<Sub>,
     #[command(flatten)]
-    source: Source,
+    source: source::Source,
     #[command(flatten)]
     options: options::Listening,
     #[command(flatten)]
     accounts: accounts::Access,
     #[command(flatten)]
     limits: limits::Limits,
+    #[command(flatten)]
+    recording: record::Recording,
 }
 
 #[derive(clap::Subcommand)]
@@ -58,37 +60,6 @@ enum Sub {
     /// Accounts of a server, also while it runs.
     #[command(subcommand)]
     User(users::User),
-}
-
-/// What is served.
-#[derive(clap::Args)]
-pub(crate) struct Source {
-    /// The database: a directory, made if it is not there.
-    #[arg(long, value_name = "DIR", env = "ADB_DB", required = true)]
-    db: Option<PathBuf>,
-    /// A host that `url` in requests may name although its address is not of the public net, such as
-    /// `localhost`; `.example.org` means all hosts below that name. May be given more than once.
-    #[arg(long, value_name = "HOST", conflicts_with = "no_fetch")]
-    fetch_allow: Vec<String>,
-    /// Refuse requests that name a `url` to fetch from.
-    #[arg(long)]
-    no_fetch: bool,
-}
-
-impl Source {
-    fn open(&self, limits: &limits::Limits) -> anyhow::Result<Arc<dyn Database>> {
-        let mut options = Engine::options().response_limit(limits.message_bytes());
-        if !self.no_fetch {
-            let fetcher = HttpFetcher::new().private_hosts(self.fetch_allow.iter().cloned());
-            options = options.fetcher(Arc::new(fetcher));
-        }
-        Ok(Arc::new(options.open(self.directory())?))
-    }
-
-    fn directory(&self) -> PathBuf {
-        // Clap insists on it.
-        self.db.clone().unwrap_or_default()
-    }
 }
 
 impl Serve {
@@ -101,10 +72,9 @@ impl Serve {
         if let Some(Sub::User(command)) = self.user {
             return command.run();
         }
-        let directory = self.source.directory();
-        let state = self.accounts.state.directory(&directory)?;
+        let state = self.accounts.state.directory(&self.source.name())?;
         // Before accounts are made: a mistyped directory must not leave any.
-        let db = self.source.open(&self.limits)?;
+        let db = self.recording.around(self.source.open(&self.limits)?)?;
         let (access, password) = self.accounts.open(&state)?;
         let (options, certificate) = self.options.with(access, &state, self.limits.into())?;
         let tls = options.tls.is_some();

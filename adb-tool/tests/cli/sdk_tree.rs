@@ -55,6 +55,8 @@ const TREE: &[(&str, Comes)] = &[
     ("utils tokens generate", Names("has no users")),
     ("utils tokens assign anna adbp_x", Names("has no users")),
     ("utils tokens remove anna adbp_x", Names("has no users")),
+    ("ingest from-generator rows.py --sample-count 3 --debug", Names("adb ingest from-json")),
+    ("ingest from-croissant https://h/c.json --flatten-json", Names("adb model new")),
     ("transact from-json-file status.json", Works),
     ("transact from-json-file status.json --output-type stdout", Works),
     ("transact from-json-file status.json --output-type raw_json --output-path answer.json", Works),

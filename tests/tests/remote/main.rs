@@ -1,9 +1,20 @@
 //! The same code against a server: rows go through the pipeline, over the wire, into an engine that
 //! stands behind it, and are found again; also while the server comes and goes.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, and tell their parent by printing"
+)]
+
+mod kills;
+mod pipeline;
+mod process;
 
 use std::{
     fs,
+    hash::{BuildHasher as _, RandomState},
     net::SocketAddr,
     path::Path,
     sync::{
@@ -17,12 +28,9 @@ use adb::{
     loaders::{Ingest, JsonSource, Report},
     prelude::*,
 };
-use adb_server::{Access, Accounts, Lifetimes, Options, Server};
+use adb_served::Running;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use tokio::{sync::oneshot, task::JoinHandle};
-
-const PASSWORD: &str = "admin-admin-1";
 
 #[derive(Debug, DataModel, Deserialize)]
 struct Dish {
@@ -39,49 +47,33 @@ struct Ingredient {
     name: String,
 }
 
-struct Running {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<bool>,
+/// A server in front of an engine in the directory; again in the same place, if there was one, and
+/// then without REST.
+async fn start(dir: &Path, before: Option<SocketAddr>) -> Running {
+    let engine = adb::connect(dir.join("db").to_str().unwrap()).unwrap();
+    let mut options = adb_served::options(&dir.join("server"));
+    options.rest = options.rest.filter(|_| before.is_none());
+    options.listen = before.unwrap_or_else(place);
+    // Requests that are at work when it stops are cut off.
+    options.limits.drain = Duration::ZERO;
+    Running::start(engine, options).await
 }
 
-impl Running {
-    /// A server in front of an engine in the directory, on that port or any.
-    async fn start(dir: &Path, listen: Option<SocketAddr>) -> Self {
-        let engine = adb::connect(dir.join("db").to_str().unwrap()).unwrap();
-        let state = dir.join("server");
-        let accounts = Accounts::open(&state, Lifetimes::default())
-            .or_else(|_| Accounts::create_with(&state, &PASSWORD.into(), Lifetimes::default()))
-            .unwrap();
-        let mut options = Options::new(0, Access::Accounts(Arc::new(accounts)));
-        options.listen = listen.unwrap_or(options.listen);
-        // Requests that are at work when it stops are cut off.
-        options.limits.drain = Duration::ZERO;
-        let server = Server::bind(engine, options).await.unwrap();
-        let address = server.address().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
-        Self { address, stop, task }
-    }
-
-    async fn stop(self) {
-        let _ = self.stop.send(());
-        self.task.await.unwrap();
-    }
+/// A free port below those that the system gives to outgoing connections: one of these could be taken
+/// while the server is away.
+fn place() -> SocketAddr {
+    let random = || RandomState::new().hash_one(0) % 20_000;
+    let places = std::iter::repeat_with(|| ([127, 0, 0, 1], 10_000 + random() as u16).into());
+    let free = |place: &SocketAddr| std::net::TcpListener::bind(place).is_ok();
+    places.take(100).find(free).unwrap()
 }
 
-fn address(server: SocketAddr) -> String {
-    format!("adb://admin:{PASSWORD}@{server}?tls=off")
-}
-
-fn write_rows(dir: &Path, count: u64) {
+fn write_rows(dir: &Path, rows: std::ops::Range<u64>) {
     let row = |id: u64| {
         json!({"dish_id": id, "name": format!("dish {id}"),
                "ingredients": [{"name": "salt"}, {"name": format!("thing {}", id % 5)}]})
     };
-    let rows: Vec<Json> = (0..count).map(row).collect();
+    let rows: Vec<Json> = rows.map(row).collect();
     fs::write(dir.join("dishes.json"), Json::from(rows).to_string()).unwrap();
 }
 
@@ -107,27 +99,30 @@ async fn assert_whole(db: &dyn Database, rows: u64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_code_over_the_wire() {
     let dir = tempfile::tempdir().unwrap();
-    write_rows(dir.path(), 300);
-    let server = Running::start(dir.path(), None).await;
-    let address = address(server.address);
-    let first = ingest(dir.path(), &address).await;
-    assert_eq!((first.added, first.failed), (300, 0), "{first}");
-    let second = ingest(dir.path(), &address).await;
-    assert_eq!((second.added, second.existed), (0, 300), "{second}");
+    write_rows(dir.path(), 0..300);
+    for rest in [false, true] {
+        let data = tempfile::tempdir().unwrap();
+        let server = start(data.path(), None).await;
+        let address = if rest { server.rest_url() } else { server.url() };
+        let first = ingest(dir.path(), &address).await;
+        assert_eq!((first.added, first.failed), (300, 0), "{first}");
+        let second = ingest(dir.path(), &address).await;
+        assert_eq!((second.added, second.existed), (0, 300), "{second}");
 
-    let db = adb::connect(&address).unwrap();
-    assert_whole(&*db, 300).await;
-    let found = Dish::find().filter(|d| d.name.eq("dish 42")).fetch(&*db).await.unwrap();
-    assert_eq!((found.len(), found[0].dish_id, found[0].ingredients.len()), (1, 42, 2));
-    server.stop().await;
+        let db = adb::connect(&address).unwrap();
+        assert_whole(&*db, 300).await;
+        let found = Dish::find().filter(|d| d.name.eq("dish 42")).fetch(&*db).await.unwrap();
+        assert_eq!((found.len(), found[0].dish_id, found[0].ingredients.len()), (1, 42, 2));
+        server.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_comes_and_goes_loses_and_doubles_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    write_rows(dir.path(), 3000);
-    let mut server = Running::start(dir.path(), None).await;
-    let (place, url) = (server.address, address(server.address));
+    write_rows(dir.path(), 0..3000);
+    let mut server = start(dir.path(), None).await;
+    let (place, url) = (server.address, server.url());
     let ended = Arc::new(AtomicBool::new(false));
     let loading = tokio::spawn({
         let (dir, url, ended) = (dir.path().to_owned(), url.clone(), Arc::clone(&ended));
@@ -141,7 +136,7 @@ async fn a_server_that_comes_and_goes_loses_and_doubles_nothing() {
     while !ended.load(Ordering::SeqCst) {
         tokio::time::sleep(Duration::from_millis(70)).await;
         server.stop().await;
-        server = Running::start(dir.path(), Some(place)).await;
+        server = start(dir.path(), Some(place)).await;
         restarts += 1;
     }
     let report = loading.await.unwrap();

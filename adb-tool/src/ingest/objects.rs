@@ -1,0 +1,57 @@
+//! Rows as objects, on their way to a model.
+
+use std::path::Path;
+
+use adb::{
+    document::LoadedModel,
+    loaders::{ObjectSource, Stop},
+};
+
+use super::how::{Running, Vectors};
+use crate::exit::Exit;
+
+/// What may be done to rows before a model reads them.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Changes {
+    /// A program that changes rows: it reads each as a line of JSON, and writes a line for it, in
+    /// the same order: the row, `null` to leave it out, an array of rows, or
+    /// `{"_error": "what is wrong"}`.
+    #[arg(long, value_name = "CMD", help_heading = "The rows")]
+    transform_cmd: Option<String>,
+}
+
+impl Changes {
+    /// Whether anything is to be done.
+    pub(crate) fn is_some(&self) -> bool {
+        self.transform_cmd.is_some()
+    }
+
+    /// Brings rows in.
+    pub(crate) async fn ingest(
+        self,
+        objects: impl ObjectSource,
+        from: &Path,
+        model: LoadedModel,
+        vectors: Vectors,
+        running: Running,
+    ) -> anyhow::Result<Exit> {
+        let set_up =
+            async |ingest, db: &dyn adb::Database| vectors.of_model(ingest, db, model).await;
+        let to_keep = vectors.to_keep();
+        match self.transform_cmd {
+            None => running.ingest(from, to_keep, objects.by_model(model), set_up).await,
+            Some(line) => {
+                let changed = objects.through(line).stop_on(Stop::on_ctrl_c());
+                running.ingest(from, to_keep, changed.by_model(model), set_up).await
+            }
+        }
+    }
+}
+
+/// `COLUMN=FIELD`. Columns may have `=` in their names; fields have none.
+pub(crate) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.rsplit_once('=') {
+        Some((column, field)) => Ok((column.to_owned(), field.to_owned())),
+        None => Err("it takes COLUMN=FIELD".to_owned()),
+    }
+}

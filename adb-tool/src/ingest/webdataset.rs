@@ -1,0 +1,55 @@
+//! Samples of WebDataset's tar files.
+
+use std::path::Path;
+
+use adb::loaders::{TarObjects, shards};
+
+use super::{
+    how::{Running, Vectors},
+    objects::{Changes, pair},
+    plain::Plain,
+};
+use crate::exit::Exit;
+
+/// Bring the samples of WebDataset's tar files in.
+///
+/// Members of one name are a row: the picture, what a `.json` member says, the text of `.txt` as
+/// `txt`, the number of `.cls` as `cls`. Without a model document, they become images with all of
+/// that as properties.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  adb ingest from-webdataset 'shard-{000..010}.tar' --db my.adb --class Photo --map txt=caption --set photos")]
+pub(crate) struct FromWebdataset {
+    /// The files: `a.tar`, `shard-{000..010}.tar`, `shard-*.tar.gz`.
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// Reads a member by its ending, or a key of its JSON, as a field; `--map ending=` leaves it
+    /// out.
+    #[arg(long, value_name = "FOUND=FIELD", value_parser = pair, help_heading = "The rows")]
+    map: Vec<(String, String)>,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    plain: Plain,
+    #[command(flatten)]
+    vectors: Vectors,
+    #[command(flatten)]
+    running: Running,
+}
+
+impl FromWebdataset {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        let mut files = Vec::new();
+        for pattern in &self.files {
+            files.extend(shards(pattern)?);
+        }
+        let first = files.first().cloned().unwrap_or_default();
+        let mut rows = TarObjects::open(files)?;
+        for (found, key) in self.map {
+            rows = rows.map(found, key);
+        }
+        let observed = |model| rows.observed(model);
+        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
+        self.changes.ingest(rows, Path::new(&first), model, self.vectors, self.running).await
+    }
+}

@@ -1,0 +1,30 @@
+//! `--record`: what is asked and answered, into a file.
+
+use std::{path::PathBuf, sync::Arc};
+
+use adb::{
+    Database,
+    trace::{Blobs, Recorder},
+};
+
+/// Whether it is written down.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Recording")]
+pub(crate) struct Recording {
+    /// Write requests and answers to a file, secrets left out, for `adb conform`: see docs/traces.md.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    /// Write blobs as well, and not their lengths and hashes alone.
+    #[arg(long, requires = "record")]
+    record_blobs: bool,
+}
+
+impl Recording {
+    pub(super) fn around(&self, db: Arc<dyn Database>) -> anyhow::Result<Arc<dyn Database>> {
+        let Some(path) = &self.record else { return Ok(db) };
+        let blobs = if self.record_blobs { Blobs::Whole } else { Blobs::Hashed };
+        let recorder = Recorder::create(db, path, blobs)?;
+        tracing::info!(path = %path.display(), "recording");
+        Ok(Arc::new(recorder))
+    }
+}

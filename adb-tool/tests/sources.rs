@@ -1,0 +1,223 @@
+//! Sources as a user meets them: folders, programs, packed files, without code and mostly without a
+//! model.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use adb::{Database as _, Request, Response};
+use serde_json::{Value as Json, json};
+
+fn adb(dir: &Path, args: &[&str]) -> Output {
+    command(dir, args).output().unwrap()
+}
+
+fn command(dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_adb"));
+    command
+        .arg("ingest")
+        .args(args)
+        .args(["--db", "my.adb"])
+        .current_dir(dir)
+        .env("ADB_CACHE_DIR", dir.join("cache"))
+        .env("ADB_OFFLINE", "1")
+        .env_remove("ORT_DYLIB_PATH");
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// What a Find command finds, with all its properties.
+fn found(dir: &Path, command: &str, body: Json) -> Vec<Json> {
+    let mut body = body;
+    body["results"] = json!({"all_properties": true});
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let db = adb::connect(dir.join("my.adb").to_str().unwrap()).unwrap();
+        let request = Request::json(&json!([{ command: body }]));
+        let Response::Done { answers, .. } = db.execute(request).await.unwrap() else {
+            return Vec::new();
+        };
+        answers[0][command]["entities"].as_array().cloned().unwrap_or_default()
+    })
+}
+
+fn cookbook() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data/cookbook")
+}
+
+/// A picture of the sample in each of two folders.
+fn photos(dir: &Path) {
+    let mut pictures: Vec<PathBuf> = fs::read_dir(cookbook().join("images"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    pictures.sort();
+    for (folder, picture) in ["indian", "japanese"].iter().zip(pictures) {
+        fs::create_dir_all(dir.join("photos").join(folder)).unwrap();
+        fs::copy(picture, dir.join("photos").join(folder).join("a.jpg")).unwrap();
+    }
+    fs::write(dir.join("photos/indian/a.txt"), "creamy").unwrap();
+    fs::write(dir.join("photos/indian/a.json"), r#"{"rating": 4.5}"#).unwrap();
+}
+
+const MODEL: &str = r#"{"version": 1, "models": [{"name": "Dish", "class": "Dish",
+    "kind": "entity", "fields": [
+        {"name": "id", "key": "id", "property": "id", "role": "id", "type": "int"},
+        {"name": "name", "key": "name", "property": "name", "role": "property", "type": "string",
+         "optional": true},
+        {"name": "photo", "key": "photo", "property": "photo", "role": "media", "kind": "image",
+         "optional": true}]}]}"#;
+
+#[test]
+fn a_folder_of_photos_goes_in_with_no_document_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    photos(dir.path());
+    let args = ["from-dir", "photos", "--folder-as", "cuisine", "--text-as", "caption"];
+    let first = adb(dir.path(), &args);
+    assert!(said(&first).contains("2 rows read = 2 added"), "{}", said(&first));
+    assert_eq!(first.status.code(), Some(0));
+    let images = found(dir.path(), "FindImage", json!({"sort": "path"}));
+    assert_eq!(images.len(), 2, "{images:?}");
+    let indian = &images[0];
+    for (key, value) in [
+        ("path", json!("indian/a.jpg")),
+        ("cuisine", json!("indian")),
+        ("caption", json!("creamy")),
+        ("rating", json!(4.5)),
+        ("filename", json!("a.jpg")),
+    ] {
+        assert_eq!(indian[key], value, "{indian}");
+    }
+    let second = adb(dir.path(), &args);
+    assert!(said(&second).contains("2 existed"), "{}", said(&second));
+}
+
+#[test]
+fn a_folder_is_joined_with_a_table_and_checked_by_its_manifest() {
+    let dir = tempfile::tempdir().unwrap();
+    photos(dir.path());
+    fs::write(dir.path().join("stars.csv"), "file;stars\nindian/a.jpg;5\nnone.jpg;1\n").unwrap();
+    let args = ["from-dir", "photos", "--table", "stars.csv", "--join", "file", "--class", "Dish"];
+    let output = adb(dir.path(), &[&args[..], &["--manifest", "photos.sha256"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("is called \"none.jpg\""), "{}", said(&output));
+    let dishes =
+        found(dir.path(), "FindImage", json!({"constraints": {"user_type": ["==", "Dish"]}}));
+    assert!(dishes.iter().any(|dish| dish["stars"] == 5), "{dishes:?}");
+    fs::write(dir.path().join("photos/indian/a.jpg"), "other").unwrap();
+    let output = adb(dir.path(), &["from-dir", "photos", "--manifest", "photos.sha256"]);
+    assert!(said(&output).contains("is not what the manifest"), "{}", said(&output));
+}
+
+#[test]
+fn what_a_program_prints_goes_in_and_its_status_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("m.json"), MODEL).unwrap();
+    let line = r#"printf '{"id": 1, "name": "dal"}\n{"id": 2, "photo": "data:;base64,AAE="}\n'"#;
+    let output = adb(dir.path(), &["from-command", line, "--model", "m.json"]);
+    assert!(said(&output).contains("2 rows read = 2 added"), "{}", said(&output));
+    let output =
+        adb(dir.path(), &["from-command", "echo '{\"id\": 3}'; exit 9", "--model", "m.json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("exit status: 9"), "{}", said(&output));
+    assert_eq!(found(dir.path(), "FindEntity", json!({"with_class": "Dish"})).len(), 3);
+}
+
+#[test]
+fn the_python_adapter_feeds_a_cursor() {
+    let adapters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/adapters");
+    if Command::new("python3").arg("--version").output().is_err() {
+        println!("skipped: there is no python3");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("m.json"), MODEL).unwrap();
+    let program = "import rows, sqlite3
+db = sqlite3.connect(':memory:')
+rows.write(db.execute(\"select 1 as id, 'dal' as name, x'00ff' as photo union select 2, 'naan', null\"))";
+    fs::write(dir.path().join("dishes.py"), program).unwrap();
+    let output = command(dir.path(), &["from-command", "python3 dishes.py", "--model", "m.json"])
+        .env("PYTHONPATH", adapters)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .unwrap();
+    assert!(said(&output).contains("2 rows read = 2 added"), "{}", said(&output));
+    assert_eq!(found(dir.path(), "FindImage", json!({})).len(), 1);
+}
+
+#[test]
+fn rows_go_through_a_program() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("m.json"), MODEL).unwrap();
+    fs::write(dir.path().join("rows.csv"), "id,name\n1,a\n2,b\n3,c\n").unwrap();
+    let program = r#"while read -r row; do case "$row" in
+        *'"b"'*) echo null;; *'"c"'*) echo '{"_error": "no c"}';; *) echo "$row";; esac; done"#;
+    let output =
+        adb(dir.path(), &["from-csv", "rows.csv", "--model", "m.json", "--transform-cmd", program]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    for words in ["2 rows read = 1 added", "1 rows were left out by a transform", "no c"] {
+        assert!(said(&output).contains(words), "{}", said(&output));
+    }
+}
+
+#[test]
+fn rows_come_packed_and_through_standard_input_under_other_names() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("m.json"), MODEL).unwrap();
+    let mut child = command(
+        dir.path(),
+        &["from-csv", "-", "--model", "m.json", "--map", "Dish no=id", "--map", "Title=name"],
+    )
+    .stdin(Stdio::piped())
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    {
+        use std::io::Write as _;
+        let mut packed =
+            flate2::write::GzEncoder::new(child.stdin.take().unwrap(), flate2::Compression::fast());
+        packed.write_all(b"Dish no;Title\n1;dal\n2;\n").unwrap();
+        packed.finish().unwrap();
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(said(&output).contains("2 rows read = 2 added"), "{}", said(&output));
+    let dishes = found(dir.path(), "FindEntity", json!({"with_class": "Dish"}));
+    assert!(dishes.iter().any(|dish| dish["id"] == 1 && dish["name"] == "dal"), "{dishes:?}");
+}
+
+#[test]
+fn samples_of_a_tar_file_go_in_with_their_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut tar = Vec::new();
+    for (name, data) in [
+        ("0.jpg", &b"picture"[..]),
+        ("0.json", br#"{"caption": "dal"}"#),
+        ("0.cls", b"7"),
+        ("1.jpg", b"other"),
+    ] {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(name).unwrap();
+        header.set_size(data.len() as u64);
+        header.set_cksum();
+        tar.extend_from_slice(header.as_bytes());
+        tar.extend_from_slice(data);
+        tar.resize(tar.len().next_multiple_of(512), 0);
+    }
+    tar.resize(tar.len() + 1024, 0);
+    for shard in ["shard-00.tar", "shard-01.tar"] {
+        fs::write(dir.path().join(shard), &tar).unwrap();
+    }
+    let args = ["from-webdataset", "shard-{00..01}.tar", "--map", "cls=label"];
+    let output = adb(dir.path(), &args);
+    assert!(said(&output).contains("4 rows read = 4 added"), "{}", said(&output));
+    let images = found(dir.path(), "FindImage", json!({"constraints": {"label": ["==", 7]}}));
+    assert_eq!(images.len(), 2, "{images:?}");
+    assert_eq!(images[0]["caption"], "dal");
+}

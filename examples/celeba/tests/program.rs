@@ -1,0 +1,102 @@
+//! The program as a user meets it, on a data set that it makes itself.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value as Json;
+
+/// Runs the program with an empty cache and no hub.
+fn celeba(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_celeba"))
+        .args(args)
+        .current_dir(dir)
+        .env("ADB_CACHE_DIR", dir.join("cache"))
+        .env("ADB_OFFLINE", "1")
+        .env_remove("ORT_DYLIB_PATH")
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn well(dir: &Path, args: &[&str]) -> String {
+    let output = celeba(dir, args);
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn sample(dir: &Path, rows: &str) {
+    well(dir, &["make-sample", "--rows", rows, "--each", "5", "--width", "60", "faces"]);
+}
+
+#[test]
+fn faces_go_in_once_and_are_found_by_likeness_and_by_what_they_show() {
+    let dir = tempfile::tempdir().unwrap();
+    sample(dir.path(), "200");
+    let first = well(dir.path(), &["ingest", "--data", "faces"]);
+    assert!(first.contains("200 rows read = 200 added"), "{first}");
+    let second = well(dir.path(), &["ingest", "--data", "faces"]);
+    assert!(second.contains("nothing to do"), "{second}");
+
+    let all = well(dir.path(), &["similar", "000007.jpg", "-k", "3", "--json"]);
+    let all: Vec<Json> = serde_json::from_str(&all).unwrap();
+    assert_eq!(all[0]["image_id"], "000007.jpg");
+    let same = |hit: &Json| hit["identity"] == all[0]["identity"];
+    assert!(all.iter().filter(|hit| same(hit)).count() > 1, "{all:?}");
+
+    let filter = "Young && !Eyeglasses && `5_o_Clock_Shadow` == false";
+    let some =
+        well(dir.path(), &["similar", "000007.jpg", "--where", filter, "-k", "20", "--json"]);
+    let some: Vec<Json> = serde_json::from_str(&some).unwrap();
+    assert_eq!(some.len(), 20);
+    for hit in &some {
+        let shows = hit["shows"].to_string();
+        assert!(shows.contains("Young") && !shows.contains("Eyeglasses"), "{shows}");
+    }
+
+    let figures = well(dir.path(), &["measure", "--data", "faces", "--searches", "20"]);
+    // The rarest may pass nobody of 200.
+    assert!(figures.matches("1.0000").count() >= 3, "{figures}");
+}
+
+#[test]
+fn a_table_that_lacks_a_line_gives_no_face_what_is_anothers() {
+    let dir = tempfile::tempdir().unwrap();
+    sample(dir.path(), "20");
+    let path = dir.path().join("faces/list_bbox_celeba.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("000013.jpg")).collect();
+    fs::write(&path, kept.join("\n")).unwrap();
+    let output = celeba(dir.path(), &["ingest", "--data", "faces"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("12 added"), "{}", said(&output));
+    let fault = "has 000014.jpg where list_attr_celeba.csv has 000013.jpg";
+    assert!(said(&output).contains(fault), "{}", said(&output));
+}
+
+#[test]
+fn without_vectors_and_embedder_the_ways_out_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    sample(dir.path(), "20");
+    fs::remove_file(dir.path().join("faces/vectors/facenet.npy")).unwrap();
+    let output = celeba(dir.path(), &["ingest", "--data", "faces"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("facenet-512"), "{}", said(&output));
+}
+
+#[test]
+fn a_directory_of_something_else_is_refused_with_what_it_lacks() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = celeba(dir.path(), &["ingest", "--data", "."]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("list_attr_celeba.csv"), "{}", said(&output));
+    sample(dir.path(), "20");
+    let again = celeba(dir.path(), &["make-sample", "--rows", "20", "faces"]);
+    assert!(said(&again).contains("is there already"), "{}", said(&again));
+}
