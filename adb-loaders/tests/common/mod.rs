@@ -235,11 +235,23 @@ impl Fake {
         self.objects.lock().unwrap().all.iter().filter(|(c, _)| c == class).count()
     }
 
-    /// All objects, in an order that does not depend on when they came.
+    /// All objects, in an order that does not depend on when they came, and without the ids of the
+    /// runs that brought them.
     pub(crate) fn content(&self) -> Vec<String> {
         let objects = self.objects.lock().unwrap();
-        let mut all: Vec<String> =
-            objects.all.iter().map(|(class, p)| format!("{class} {}", json!(p))).collect();
+        let without_runs = |p: &Map<String, Json>| {
+            let mut p = p.clone();
+            let run = p.remove("adb_run").unwrap_or_default();
+            if let Some(Json::String(row)) = p.get_mut("adb_row") {
+                *row = row.replace(run.as_str().unwrap(), "");
+            }
+            json!(p)
+        };
+        let mut all: Vec<String> = objects
+            .all
+            .iter()
+            .map(|(class, p)| format!("{class} {}", without_runs(p)))
+            .collect();
         all.sort();
         all
     }

@@ -123,6 +123,10 @@ async fn killed_at_random_nothing_is_lost_or_there_twice() {
                 fs::remove_dir_all(&db).unwrap();
                 copy_dir(&copy, &db);
             }
+            3 => {
+                deleted += 1;
+                fs::remove_dir_all(&db).unwrap();
+            }
             _ if nearly_done => {
                 deleted += 1;
                 fs::remove_dir_all(&db).unwrap();
