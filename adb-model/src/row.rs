@@ -6,7 +6,8 @@ use std::{fmt, str::FromStr};
 use twox_hash::XxHash3_128;
 
 use crate::{
-    EmbedInput, EmbedderIdentity, Graph, MakeInput, MediaSource, NoFace, Node, SetSpec, Value,
+    EmbedInput, EmbedderIdentity, Graph, MakeInput, MediaSource, NoFace, Node, NodeId, SetSpec,
+    Value,
 };
 
 /// What stands on a root as [`ROW`](crate::graph::ROW): which row, which files, and which run wrote
@@ -192,7 +193,7 @@ impl Spelled {
         let Some(descriptor) = &node.descriptor else { return };
         self.tag(b'd');
         self.text(descriptor.set.name);
-        self.number(descriptor.owner.map_or(usize::MAX, |owner| owner.index()));
+        self.number(descriptor.owner.map_or(usize::MAX, NodeId::index));
         if let Some(vector) = &descriptor.vector {
             self.tag(b'v');
             self.number(vector.len());

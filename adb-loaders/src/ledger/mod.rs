@@ -34,7 +34,7 @@ impl Stamp {
             Ok(since) => i128::try_from(since.as_nanos()).ok()?,
             Err(before) => -i128::try_from(before.duration().as_nanos()).ok()?,
         };
-        meta.is_file().then(|| Self { size: meta.len(), modified })
+        meta.is_file().then_some(Self { size: meta.len(), modified })
     }
 
     /// Whether the file could be changed once more without its time telling: file systems count in
@@ -76,7 +76,7 @@ impl Ledger {
     pub(crate) fn note(&self, file: &Path, stamp: Stamp, hash: Hash) {
         let Some(key) = key(file).filter(|_| !stamp.is_fresh()) else { return };
         let full = {
-            let mut new = self.new();
+            let mut new = self.unwritten();
             new.push((key, stamp, hash));
             if new.len() < AT_ONCE { Vec::new() } else { std::mem::take(&mut *new) }
         };
@@ -85,7 +85,7 @@ impl Ledger {
 
     /// Writes what is still to be written.
     pub(crate) fn flush(&self) {
-        let rest = std::mem::take(&mut *self.new());
+        let rest = std::mem::take(&mut *self.unwritten());
         self.write(&rest);
     }
 
@@ -98,7 +98,7 @@ impl Ledger {
         }
     }
 
-    fn new(&self) -> std::sync::MutexGuard<'_, Vec<(u128, Stamp, Hash)>> {
+    fn unwritten(&self) -> std::sync::MutexGuard<'_, Vec<(u128, Stamp, Hash)>> {
         self.0.new.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -240,22 +240,22 @@ impl Item {
         });
         let run = context.run.id.to_string();
         let note = RowNote { row, media, without: 0, run };
-        self.set_note(note);
+        self.set_note(&note);
     }
 
     /// Notes that descriptors are left out.
     pub(super) fn note_left_out(&mut self, without: usize) {
         let note = self.graph.root().and_then(|root| root.row.as_ref()?.parse().ok());
         if let Some(note) = note {
-            self.set_note(RowNote { without, ..note });
+            self.set_note(&RowNote { without, ..note });
         }
     }
 
-    fn set_note(&mut self, note: RowNote) {
+    fn set_note(&mut self, note: &RowNote) {
         let stored =
-            self.stored_note.as_ref().filter(|s| s.is_same(&note) && s.without == note.without);
+            self.stored_note.as_ref().filter(|s| s.is_same(note) && s.without == note.without);
         // One that says the same stays, so that there is nothing to write.
-        self.graph.note_row(stored.unwrap_or(&note).to_string());
+        self.graph.note_row(stored.unwrap_or(note).to_string());
     }
 }
 
