@@ -2,12 +2,14 @@
 
 use std::{
     fs, io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
 use redb::{Database, DatabaseError, ReadableDatabase as _, TableDefinition};
 
 use super::{Hash, Stamp};
+use crate::error::panic_message;
 
 /// By the hash of a path: size, time, and what was in it.
 const FILES: TableDefinition<'_, u128, (u64, i128, [u8; 32])> = TableDefinition::new("files-1");
@@ -37,7 +39,7 @@ impl Store {
             fs::create_dir_all(dir).map_err(|e| fault(format!("can't be made: {e}")))?;
         }
         let db = match create(path) {
-            Err(DatabaseError::DatabaseAlreadyOpen) => {
+            Err(Fault::Other(DatabaseError::DatabaseAlreadyOpen)) => {
                 return Err(fault("is in use by another run".to_owned()));
             }
             // Whatever it is, it is no ledger any more, and nothing is lost with it.
@@ -57,7 +59,7 @@ impl Store {
             Ok(files.get(key)?.map(|entry| entry.value()))
         };
         // A table that nobody has written to yet is an error too.
-        let (size, modified, hash) = read().ok().flatten()?;
+        let (size, modified, hash) = guarded(read).ok().flatten()?;
         Some((Stamp { size, modified }, hash))
     }
 
@@ -72,15 +74,32 @@ impl Store {
             }
             Ok(transaction.commit()?)
         };
-        write().map_err(|e| LedgerError {
+        guarded(write).map_err(|e| LedgerError {
             path: self.path.clone(),
             reason: format!("can't be written: {e}"),
         })
     }
 }
 
-fn create(path: &Path) -> Result<Database, DatabaseError> {
-    Database::builder().set_cache_size(CACHE).create(path)
+fn create(path: &Path) -> Result<Database, Fault<DatabaseError>> {
+    guarded(|| Database::builder().set_cache_size(CACHE).create(path))
+}
+
+/// What went wrong with the file.
+#[derive(Debug, thiserror::Error)]
+enum Fault<E> {
+    #[error("{0}")]
+    Other(E),
+    #[error("it is damaged: {0}")]
+    Panicked(String),
+}
+
+/// The library panics at some files that were cut off, and no ledger is worth a run.
+fn guarded<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<T, Fault<E>> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(done) => done.map_err(Fault::Other),
+        Err(panic) => Err(Fault::Panicked(panic_message(&*panic).to_owned())),
+    }
 }
 
 fn remove(path: &Path) -> io::Result<()> {
