@@ -351,16 +351,16 @@ mod tests {
         bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
     }
 
-    fn read(file: &[u8], index: VectorIndex) -> Result<Vec<f32>, String> {
+    fn read(file: &[u8], index: &VectorIndex) -> Result<Vec<f32>, String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("vectors");
         std::fs::write(&path, file).unwrap();
-        VectorFile::open(&path)?.read(&index).map(|bytes| floats(&bytes))
+        VectorFile::open(&path)?.read(index).map(|bytes| floats(&bytes))
     }
 
     #[test]
     fn rows_of_any_number_become_floats() {
-        let second = |file: Vec<u8>| read(&file, VectorIndex::Number(1)).unwrap();
+        let second = |file: Vec<u8>| read(&file, &VectorIndex::Number(1)).unwrap();
         assert_eq!(second(npy(&[2, 2], &[1.0f32, 2.0, -3.5, 4.0])), [-3.5, 4.0]);
         assert_eq!(second(npy(&[2, 2], &[1.0f64, 2.0, 0.1, 4.0])), [0.1, 4.0]);
         assert_eq!(second(npy(&[2, 2], &[1i8, 2, -3, 4])), [-3.0, 4.0]);
@@ -396,10 +396,10 @@ mod tests {
             zip.write_all(&npy(&[2], &[value, 0.5])).unwrap();
         }
         let file = zip.finish().unwrap().into_inner();
-        assert_eq!(read(&file, VectorIndex::Number(1)).unwrap(), [2.0, 0.5]);
-        assert_eq!(read(&file, VectorIndex::Number(2)).unwrap(), [3.0, 0.5]);
-        assert_eq!(read(&file, VectorIndex::Name("cats".into())).unwrap(), [3.0, 0.5]);
-        let error = read(&file, VectorIndex::Name("dogs".into())).unwrap_err();
+        assert_eq!(read(&file, &VectorIndex::Number(1)).unwrap(), [2.0, 0.5]);
+        assert_eq!(read(&file, &VectorIndex::Number(2)).unwrap(), [3.0, 0.5]);
+        assert_eq!(read(&file, &VectorIndex::Name("cats".into())).unwrap(), [3.0, 0.5]);
+        let error = read(&file, &VectorIndex::Name("dogs".into())).unwrap_err();
         assert!(error.contains("no array `dogs`") && error.contains("arr_0.npy"), "{error}");
     }
 
@@ -422,7 +422,7 @@ mod tests {
             (&fortran, number(0), "column by column"),
             (&npy(&[3], &[1f32, 2.0, 3.0]), number(0), "a single vector"),
         ] {
-            let error = read(file, index).unwrap_err();
+            let error = read(file, &index).unwrap_err();
             assert!(error.contains(said), "{error}");
         }
         let error = VectorFile::open(Path::new("no/such.npy")).unwrap_err();
@@ -435,7 +435,7 @@ mod tests {
         for value in [1f32, 2.0, 3.0, 4.0, 5.0, 6.0] {
             file.extend_from_slice(&value.to_le_bytes());
         }
-        assert_eq!(read(&file, VectorIndex::Number(1)).unwrap(), [4.0, 5.0, 6.0]);
+        assert_eq!(read(&file, &VectorIndex::Number(1)).unwrap(), [4.0, 5.0, 6.0]);
         assert_eq!(npy_header(u64::MAX, 100_000).len(), npy_header(0, 1).len());
     }
 }

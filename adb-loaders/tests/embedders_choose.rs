@@ -1,7 +1,6 @@
 //! Which embedder a set gets, and what a model hub may do to that.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-#[allow(dead_code, reason = "it serves the pipeline's tests as well")]
 mod common;
 #[allow(dead_code, reason = "it serves the hub's tests as well")]
 mod local_hub;

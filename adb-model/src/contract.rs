@@ -108,18 +108,6 @@ impl EmbedderSpec for FaceNet128 {
 impl Produces<Embedding<128>> for FaceNet128 {}
 impl Accepts<Image> for FaceNet128 {}
 
-/// FaceNet (Inception-ResNet-v1 with weights from VGGFace2), which is a directory of the user's own:
-/// images of faces, 512 components.
-#[derive(Debug, Clone, Copy)]
-pub struct FaceNet512;
-
-impl EmbedderSpec for FaceNet512 {
-    const NAME: &'static str = "facenet-512";
-    const DIMENSIONS: usize = 512;
-}
-impl Produces<Embedding<512>> for FaceNet512 {}
-impl Accepts<Image> for FaceNet512 {}
-
 /// Fits everything: stands in a set whose declaration has an error, so that the models that use it
 /// have none.
 #[doc(hidden)]

@@ -58,7 +58,7 @@ pub use connection::{
 pub use constraint::{Constraint, Dialect, Op};
 pub use contract::{
     Accepts, AnyEmbedder, ClipVitB16, ClipVitB32, ClipVitL14, DescriptorSet, EmbedderSpec, Engine,
-    FaceNet128, FaceNet512, Metric, Produces, SetSpec, Starter512,
+    FaceNet128, Metric, Produces, SetSpec, Starter512,
 };
 pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,

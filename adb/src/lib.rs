@@ -103,7 +103,7 @@ pub mod prelude {
 
 /// Embedders with a name, a dimension and what they read: for `embedder = …`.
 pub mod presets {
-    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, FaceNet128, FaceNet512, Starter512};
+    pub use adb_model::{ClipVitB16, ClipVitB32, ClipVitL14, FaceNet128, Starter512};
 }
 
 /// What the macros' output names. Not part of the interface.

@@ -157,7 +157,8 @@ async fn content(db: &dyn Database, model: LoadedModel) -> Vec<String> {
                 object["_blob_index"] = json!(&blobs[usize::try_from(index).unwrap()][..]);
             }
             let object = object.as_object_mut().unwrap();
-            object.shift_remove("_uniqueid");
+            // Of which run it is, and what its row was.
+            object.retain(|key, _| !["_uniqueid", "adb_run", "adb_row"].contains(&key.as_str()));
             object.sort_keys();
             content.push(format!("{name} {}", json!(object)));
         }
@@ -374,7 +375,7 @@ async fn flat_content(db: &dyn Database) -> Vec<String> {
         let (_, body) = answers[0].as_object().unwrap().iter().next().unwrap();
         for object in body["entities"].as_array().into_iter().flatten() {
             let mut object = object.as_object().unwrap().clone();
-            object.shift_remove("_uniqueid");
+            object.retain(|key, _| !["_uniqueid", "adb_run", "adb_row"].contains(&key.as_str()));
             object.sort_keys();
             content.push(json!(object).to_string());
         }

@@ -590,7 +590,11 @@ impl Run {
         let context = &self.context;
         let broken_off = context.take_fatal();
         let stopped = context.stop.is_stopped();
-        self.telling = None;
+        if let Some(mut telling) = self.telling.take() {
+            telling.0.abort();
+            // So that nothing is told after the end.
+            let _ = (&mut telling.0).await;
+        }
         let mut report = context.tally.report(self.started.elapsed(), stopped, broken_off);
         if let Some(seen) = &context.seen {
             let mirrored = match report.is_whole() {

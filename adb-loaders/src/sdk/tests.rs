@@ -351,11 +351,8 @@ fn parts_of_a_file_are_all_of_it() {
     let mut part = Selection::default();
     (part.offset, part.limit) = (2, Some(3));
     assert_eq!(ids(part), [3, 4, 5]);
-    let share = |number| {
-        let mut share = Selection::default();
-        share.shard = crate::Shard::new(number, 3);
-        ids(share)
-    };
+    let share =
+        |number| ids(Selection { shard: crate::Shard::new(number, 3), ..Selection::default() });
     let mut all = [share(1), share(2), share(3)].concat();
     assert!(all.len() == 10 && share(1).len() < 5);
     all.sort_by_key(Json::as_u64);

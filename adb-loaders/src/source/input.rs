@@ -50,7 +50,7 @@ impl Input {
             return Err(fail(io::Error::new(io::ErrorKind::IsADirectory, message)));
         }
         // A pipe has no size.
-        let size = meta.is_file().then(|| meta.len());
+        let size = meta.is_file().then_some(meta.len());
         Self::of(path, size, file)
     }
 

@@ -128,8 +128,11 @@ impl<S: Source> Source for Selected<S> {
         let mut bytes_read = 0;
         self.source.read(&mut |row, bytes| {
             if matches!(row.value, Ok(None)) {
-                // Somebody else has left it out; with one share of several, all would count it.
-                return ControlFlow::Continue(());
+                // A transform has left it out. Of several shares all would count it, so none does.
+                return match shard {
+                    None => each(row, number, bytes),
+                    Some(_) => ControlFlow::Continue(()),
+                };
             }
             number += 1;
             bytes_read = bytes;

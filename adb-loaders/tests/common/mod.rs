@@ -247,11 +247,8 @@ impl Fake {
             }
             json!(p)
         };
-        let mut all: Vec<String> = objects
-            .all
-            .iter()
-            .map(|(class, p)| format!("{class} {}", without_runs(p)))
-            .collect();
+        let mut all: Vec<String> =
+            objects.all.iter().map(|(class, p)| format!("{class} {}", without_runs(p))).collect();
         all.sort();
         all
     }

@@ -41,13 +41,13 @@ impl Accounts {
                 (owner.clone(), Some(print))
             }
         };
-        Some(self.session(&name, by))
+        Some(self.session(&name, by.as_deref()))
     }
 
     /// Begins another session with what renews one; the old one stays good until its end.
     pub(crate) fn renew(&self, refresh: &SecretString) -> Option<Result<Session, Error>> {
         let claims = good(&self.loaded(), Purpose::Refresh, refresh)?;
-        Some(self.session(&claims.user, claims.by))
+        Some(self.session(&claims.user, claims.by.as_deref()))
     }
 
     /// Who sent a request with this token.
@@ -59,7 +59,7 @@ impl Accounts {
         Some(Caller { name: claims.user, role })
     }
 
-    pub(super) fn session(&self, user: &str, by: Option<String>) -> Result<Session, Error> {
+    pub(super) fn session(&self, user: &str, by: Option<&str>) -> Result<Session, Error> {
         let loaded = self.loaded();
         let generation = loaded.state.users.get(user).map_or(0, |user| user.generation);
         let sign = |purpose, lifetime: Duration| {
@@ -68,7 +68,7 @@ impl Accounts {
             token::sign(
                 &loaded.key,
                 purpose,
-                &Claims { user: user.to_owned(), generation, expires, by: by.clone() },
+                &Claims { user: user.to_owned(), generation, expires, by: by.map(str::to_owned) },
             )
         };
         Ok(Session {

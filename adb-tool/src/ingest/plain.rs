@@ -120,7 +120,7 @@ impl Plain {
                 let (chooser, asked) = (chooser()?, asked.clone());
                 let bundle = tokio::task::spawn_blocking(move || chooser.bundle(&asked)).await??;
                 set.dimensions = bundle.identity().dimensions;
-                set.embedder = bundle.identity().name.to_string();
+                set.embedder = bundle.identity().name.clone();
             }
             (None, None) => {}
         }

@@ -94,7 +94,7 @@ impl Asked {
         let chooser = Chooser::from_env()?.on_download(OnDownload::shown());
         let asked = self.embedder().unwrap_or_default().to_owned();
         let bundle = tokio::task::spawn_blocking({
-            let chooser = chooser.clone();
+            let (chooser, asked) = (chooser.clone(), asked.clone());
             move || chooser.bundle(&asked)
         });
         let other = match self.name {
@@ -103,7 +103,7 @@ impl Asked {
         };
         let bundle = bundle.await?.with_context(|| {
             format!(
-                "--transformer {0} can't have its embedder, so nothing was made; name another one, such as `--transformer {0}={other}` or a bundle's directory",
+                "--transformer {0} can't have its embedder `{asked}`, so nothing was made; name another one, such as `--transformer {0}={other}` or a bundle's directory",
                 self.name
             )
         })?;

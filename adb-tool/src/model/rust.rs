@@ -86,7 +86,9 @@ fn structure(
         ObjectKind::Blob => said.push("blob".into()),
         // The attribute is what the kind is in a document.
         other => {
-            said.extend(serde_json::to_value(other).ok().and_then(|v| Some(v.as_str()?.to_owned())))
+            said.extend(
+                serde_json::to_value(other).ok().and_then(|v| Some(v.as_str()?.to_owned())),
+            );
         }
     }
     if model.class != model.name {

@@ -11,6 +11,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("adb embedders faces", "it wants a detector; see the tests of faces"),
     ("adb reembed", "it wants a second embedder; see tests/enrich"),
     ("adb claim", "it wants a set that another program made; see tests/enrich"),
+    ("adb undo", "it wants the name of a run; see tests/again"),
     ("config:dev", "it asks a server"),
     ("adb config get-key", "it asks a server"),
     ("adb serve", "it runs until it is stopped"),

@@ -1,8 +1,19 @@
 //! What a face is.
 
-use adb::prelude::*;
+use adb::{Accepts, EmbedderSpec, Produces, prelude::*};
 
 use crate::attributes::Attributes;
+
+/// FaceNet with the weights that give 512 components: a bundle of the user's own, so a type of our
+/// own.
+pub(crate) struct FaceNet512;
+
+impl EmbedderSpec for FaceNet512 {
+    const NAME: &'static str = "facenet-512";
+    const DIMENSIONS: usize = 512;
+}
+impl Produces<Embedding<512>> for FaceNet512 {}
+impl Accepts<Image> for FaceNet512 {}
 
 /// The space in which people look alike.
 #[derive(DescriptorSet)]

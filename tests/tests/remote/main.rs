@@ -3,8 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
-    clippy::print_stderr,
     reason = "tests fail by panicking, and tell their parent by printing"
 )]
 

@@ -29,7 +29,9 @@ pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
     reader.into_dimensions().map_err(|e| explained(format, &e))
 }
 
-fn reader(encoded: &[u8]) -> Result<(ImageReader<Cursor<&[u8]>>, ImageFormat), EmbedError> {
+type Reader<'e> = ImageReader<Cursor<&'e [u8]>>;
+
+fn reader(encoded: &[u8]) -> Result<(Reader<'_>, ImageFormat), EmbedError> {
     let reader = ImageReader::new(Cursor::new(encoded))
         .with_guessed_format()
         .map_err(|e| unreadable(e.to_string()))?;

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::{Done, Item};
 use crate::{
-    commands::{Merged, When},
+    commands::{Command, Merged, When},
     pipeline::{Context, Stage, gather},
     retry::Unanswered,
 };
@@ -195,7 +195,7 @@ fn outcome(
     let mut done = Done::default();
     let sent = item.commands.steps.get(item.next).map_or(&[][..], |step| &step.commands);
     // What the row is about: the first that it adds. Others hang on it.
-    let main = sent.iter().position(|command| command.is_add());
+    let main = sent.iter().position(Command::is_add);
     for (i, (command, index)) in sent.iter().zip(commands).enumerate() {
         let answer = Answer::at(answers, index).map_err(|e: DbError| e.to_string())?;
         let status = answer.status();

@@ -74,6 +74,8 @@ impl CsvSource<LoadedRow> {
 pub struct CsvObjects {
     input: Input,
     delimiter: Option<u8>,
+    /// A column that must be there, which no field of the model takes.
+    expected: Option<String>,
     map: Vec<(String, String)>,
     list_separator: char,
     max_row_bytes: u64,
@@ -88,6 +90,7 @@ impl CsvObjects {
         Ok(Self {
             input: Input::open(path)?,
             delimiter: None,
+            expected: None,
             map: Vec::new(),
             list_separator: '|',
             max_row_bytes: MAX_ROW_BYTES,
@@ -98,6 +101,12 @@ impl CsvObjects {
     #[must_use]
     pub fn delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// Names a column that is known to be there, so that the delimiter is seen from it too.
+    pub(crate) fn expecting(mut self, column: &str) -> Self {
+        self.expected = Some(column.to_owned());
         self
     }
 
@@ -135,7 +144,7 @@ impl CsvObjects {
         if name.ends_with(".tsv") || name.ends_with(".tab") {
             return Ok(b'\t');
         }
-        let Self { input, map, list_separator, .. } = self;
+        let Self { input, map, list_separator, expected, .. } = self;
         let path = input.path().to_owned();
         let first = input.reader.fill_buf().map_err(|e| Error::source(&path, e))?;
         let fit = |delimiter: u8| {
@@ -144,7 +153,13 @@ impl CsvObjects {
             let mut header = StringRecord::new();
             let _ = reader.read_record(&mut header);
             let columns = Columns::new(&header, schema, map, *list_separator);
-            (columns.map_or(0, |columns| columns.known()), header.len())
+            let is_expected = |name: &str| {
+                expected
+                    .as_ref()
+                    .is_some_and(|expected| name.trim_start_matches('\u{feff}') == expected)
+            };
+            let known = columns.map_or(0, |columns| columns.known());
+            (known + header.iter().filter(|name| is_expected(name)).count(), header.len())
         };
         // Of equals the last is taken.
         let best = [b'|', b'\t', b';', b','].into_iter().max_by_key(|&delimiter| fit(delimiter));

@@ -10,7 +10,8 @@ use adb_model::ModelSchema;
 use serde_json::Value as Json;
 
 use super::super::{
-    CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, PlainModel, RowPlace,
+    CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, ObjectText, PlainModel,
+    RowPlace,
 };
 use crate::{Error, ErrorKind};
 
@@ -44,7 +45,7 @@ impl TableFile {
     ) -> Result<(), Error> {
         match self.is_json() {
             true => JsonObjects::open(&self.path)?.read(schema, each),
-            false => CsvObjects::open(&self.path)?.read(schema, each),
+            false => CsvObjects::open(&self.path)?.expecting(&self.join).read(schema, each),
         }
     }
 
@@ -75,7 +76,7 @@ impl TableFile {
             let at = row.at;
             let added = row
                 .object
-                .and_then(|object| object.map(|o| o.into_object()).transpose())
+                .and_then(|object| object.map(ObjectText::into_object).transpose())
                 .and_then(|object| match object {
                     Some(object) => self.add(&mut table, &at, object),
                     None => Ok(()),

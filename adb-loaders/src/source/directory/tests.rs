@@ -32,7 +32,10 @@ fn model(source: &DirObjects) -> LoadedModel {
     source.observed(PlainModel::new(ObjectKind::Image)).unwrap().document().load().unwrap()
 }
 
-fn rows(source: DirObjects) -> Result<Vec<(String, Result<Json, String>)>, Error> {
+/// Where a row stands, and the row.
+type Placed = (String, Result<Json, String>);
+
+fn rows(source: DirObjects) -> Result<Vec<Placed>, Error> {
     let model = model(&source);
     let mut rows = Vec::new();
     source.read(model.schema(), &mut |row, _| {

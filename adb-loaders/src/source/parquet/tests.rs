@@ -202,8 +202,7 @@ fn what_is_broken_is_told_and_never_a_panic() {
     let path = dir.path().join("a.parquet");
     write(&path, Compression::UNCOMPRESSED, 6);
     let whole = std::fs::read(&path).unwrap();
-    for rubbish in [&b""[..], b"PAR1", b"no parquet at all", &whole[..whole.len() / 2]]
-    {
+    for rubbish in [&b""[..], b"PAR1", b"no parquet at all", &whole[..whole.len() / 2]] {
         std::fs::write(&path, rubbish).unwrap();
         let e = ParquetObjects::open(vec![path.clone()]).unwrap_err().to_string();
         assert!(e.contains("a.parquet"), "{e}");
