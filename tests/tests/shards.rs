@@ -90,7 +90,8 @@ async fn content(db: &dyn Database) -> Vec<String> {
         found.extend(objects.iter().map(|object| {
             let mut object = object.clone();
             let object = object.as_object_mut().unwrap();
-            object.retain(|key, _| !key.starts_with('_'));
+            // Which run brought it depends on the share.
+            object.retain(|key, _| !key.starts_with('_') && key != "adb_run");
             format!("{kind} {}", Json::from(object.clone()))
         }));
     }

@@ -132,12 +132,17 @@ pub(crate) fn unpacked(stored: impl Read + Send + 'static) -> io::Result<Box<dyn
     // A pipe may give its first bytes one by one.
     let mut first = Vec::new();
     stored.by_ref().take(ZSTD.len() as u64).read_to_end(&mut first)?;
-    let whole = BufReader::with_capacity(BUFFER, Cursor::new(first.clone()).chain(stored));
-    if first.starts_with(GZIP) {
+    let magic = first.clone();
+    // What comes next is taken along, so that whoever looks at the beginning sees more than these.
+    let mut next = vec![0; BUFFER];
+    let more = stored.read(&mut next)?;
+    first.extend_from_slice(&next[..more]);
+    let whole = BufReader::with_capacity(BUFFER, Cursor::new(first).chain(stored));
+    if magic.starts_with(GZIP) {
         let unpacked = Explained { form: "gzip", inner: MultiGzDecoder::new(whole) };
         return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
     }
-    if first == ZSTD || is_skippable(&first) {
+    if magic == ZSTD || is_skippable(&magic) {
         let unpacked = Explained { form: "Zstandard", inner: Zstd::Between(whole) };
         return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
     }

@@ -111,6 +111,9 @@ fn what_stands_between_cells_is_seen_from_the_header() {
         let rows = good(read_with(name, text.as_bytes(), |source| source));
         assert_eq!(rows, [json!({"id": 1, "name": "a,b"})], "{text}");
     }
+    // The whole header counts, not its first bytes alone.
+    let rows = good(read_with("rows.csv", b"another column;id;name\nx;1;a,b\n", |source| source));
+    assert_eq!((&rows[0]["id"], &rows[0]["name"]), (&json!(1), &json!("a,b")));
     let rows = good(read_with("rows.csv", b"id:name\n1:a", |source| source.delimiter(b':')));
     assert_eq!(rows, [json!({"id": 1, "name": "a"})]);
 }
