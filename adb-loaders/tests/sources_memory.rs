@@ -20,9 +20,9 @@ fn peak() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
 }
 
-const ROWS: u64 = 3000;
+const ROWS: u64 = 1000;
 
-/// Rows of 100 kB: 300 MB.
+/// Rows of 100 kB: 100 MB.
 fn write(path: &Path, begin: &str, row: (&str, &str), between: &str, end: &str) {
     let mut file: Box<dyn Write> = match path.extension().is_some_and(|e| e == "gz") {
         false => Box::new(BufWriter::new(File::create(path).unwrap())),
@@ -53,7 +53,7 @@ fn count(source: impl ObjectSource) -> u64 {
 }
 
 #[test]
-fn a_file_of_300_mb_is_read_in_a_few() {
+fn a_file_of_100_mb_is_read_in_a_few() {
     let dir = tempfile::tempdir().unwrap();
     let before = peak();
     let object = ("{\"a\": \"", "\"}");

@@ -146,7 +146,7 @@ pub(crate) fn unpacked(stored: impl Read + Send + 'static) -> io::Result<Box<dyn
         let unpacked = Explained { form: "Zstandard", inner: Zstd::Between(whole) };
         return Ok(Box::new(BufReader::with_capacity(BUFFER, unpacked)));
     }
-    if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
+    if magic.starts_with(b"\xff\xfe") || magic.starts_with(b"\xfe\xff") {
         let message = "it is UTF-16, and UTF-8 is what can be read; save it as UTF-8";
         return Err(io::Error::new(io::ErrorKind::InvalidData, message));
     }
