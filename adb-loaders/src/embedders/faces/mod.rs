@@ -1,9 +1,8 @@
 //! Faces: where they are in a picture (MTCNN), and children made of them.
 //!
 //! The steps between the three nets are those of the Python package `mtcnn` 1.0.0, whose weights
-//! they run with: <https://pypi.org/project/mtcnn/1.0.0/>. The method is that of Zhang, Zhang, Li
-//! and Qiao, "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional Networks"
-//! (2016).
+//! they run with. The method is that of Zhang, Zhang, Li and Qiao, "Joint Face Detection and
+//! Alignment using Multi-task Cascaded Convolutional Networks" (2016).
 
 mod boxes;
 mod detector;
