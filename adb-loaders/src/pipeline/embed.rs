@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant as Clock, timeout_at},
 };
 
-use super::{Context, Embedders, Item, Job, JobInput, Row as RowOf, failure::Stage, lock};
+use super::{Context, Embedders, Gate, Item, Job, JobInput, Row as RowOf, failure::Stage, lock};
 
 /// A row that vectors are made for.
 pub(super) trait Waits: Send + Sized + 'static {
@@ -29,7 +29,13 @@ pub(super) trait Waits: Send + Sized + 'static {
     /// Takes one of them.
     fn fill(&mut self, place: Self::Place, vector: Vec<f32>) -> Result<(), String>;
 
-    /// What is told of it at its end.
+    /// Waits until its media may be read.
+    fn pass_to_media(&mut self, gate: &Gate);
+
+    /// What is told of it.
+    fn row(&self) -> &RowOf;
+
+    /// The same, at its end.
     fn into_row(self) -> RowOf;
 }
 
@@ -46,6 +52,18 @@ impl Waits for Item {
 
     fn fill(&mut self, node: NodeId, vector: Vec<f32>) -> Result<(), String> {
         self.graph.fill(node, vector).map_err(|e| e.to_string())
+    }
+
+    /// Later calls return at once.
+    fn pass_to_media(&mut self, gate: &Gate) {
+        if self.held_media.is_none() {
+            gate.pass();
+            self.held_media = Some(gate.hold(0));
+        }
+    }
+
+    fn row(&self) -> &RowOf {
+        &self.row
     }
 
     fn into_row(self) -> RowOf {

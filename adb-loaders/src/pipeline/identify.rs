@@ -4,7 +4,7 @@
 use adb_model::{MediaSource, ModelSchema};
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, failure::Stage, mirror::Seen};
+use super::{Context, Item, embed::Waits as _, failure::Stage, mirror::Seen};
 use crate::MediaReader;
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.

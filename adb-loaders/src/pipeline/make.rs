@@ -3,7 +3,7 @@
 
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, failure::Stage};
+use super::{Context, Item, embed::Waits as _, failure::Stage};
 use crate::MediaReader;
 
 pub(super) fn run(

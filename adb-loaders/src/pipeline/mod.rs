@@ -806,14 +806,6 @@ impl Item {
         item
     }
 
-    /// Waits until its media may be read. Later calls return at once.
-    fn pass_to_media(&mut self, gate: &Gate) {
-        if self.held_media.is_none() {
-            gate.pass();
-            self.held_media = Some(gate.hold(0));
-        }
-    }
-
     /// Counts bytes of its media.
     fn hold_media(&mut self, bytes: usize) {
         if let Some(held) = &mut self.held_media {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     Context, Item, Job, JobInput, Known,
+    embed::Waits,
     failure::{Reason, Stage},
     upsert,
 };
@@ -18,6 +19,24 @@ pub(super) fn run(
     from: &Receiver<Item>,
     to: &Sender<Item>,
 ) {
+    each(
+        context,
+        from,
+        to,
+        |item| read(context, media, known, item),
+        |item| decode(context, known, item),
+    );
+}
+
+/// Takes rows of either kind until no more come: reads the media of each, then makes it ready, and
+/// hands it on.
+pub(super) fn each<I: Waits>(
+    context: &Context,
+    from: &Receiver<I>,
+    to: &Sender<I>,
+    read: impl Fn(&mut I) -> Result<(), String>,
+    make_ready: impl Fn(&mut I) -> Result<(), Reason>,
+) {
     while let Ok(mut item) = from.recv_blocking() {
         if context.stop.is_stopped() {
             context.tally.put_back();
@@ -26,18 +45,16 @@ pub(super) fn run(
         item.pass_to_media(&context.media_gate);
         let prepared = match context.is_broken() {
             Some(reason) => Err((Stage::Media, reason.into())),
-            None => read(context, media, known, &mut item)
+            None => read(&mut item)
                 .map_err(|reason| (Stage::Media, reason.into()))
-                .and_then(|()| {
-                    decode(context, known, &mut item).map_err(|reason| (Stage::Decode, reason))
-                }),
+                .and_then(|()| make_ready(&mut item).map_err(|reason| (Stage::Decode, reason))),
         };
-        context.tally.spent(&item.row);
+        context.tally.spent(item.row());
         match prepared {
-            Err((stage, reason)) => context.tally.failed(item.row, stage, reason),
+            Err((stage, reason)) => context.tally.failed(item.into_row(), stage, reason),
             Ok(()) => {
                 if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.lost(unsent.0.row, Stage::Decode);
+                    context.tally.lost(unsent.0.into_row(), Stage::Decode);
                 }
             }
         }

@@ -1,10 +1,10 @@
 //! Rows as objects, on their way to a model.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use adb::{
     document::LoadedModel,
-    loaders::{ObjectSource, Stop},
+    loaders::{ObjectSource, Stop, shards},
 };
 
 use super::how::{Running, Vectors};
@@ -46,6 +46,15 @@ impl Changes {
             }
         }
     }
+}
+
+/// The files of all patterns, in their order.
+pub(crate) fn files(patterns: &[String]) -> Result<Vec<PathBuf>, adb::loaders::Error> {
+    let mut files = Vec::new();
+    for pattern in patterns {
+        files.extend(shards(pattern)?);
+    }
+    Ok(files)
 }
 
 /// `COLUMN=FIELD`. Columns may have `=` in their names; fields have none.

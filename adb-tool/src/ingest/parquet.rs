@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use adb::loaders::{ParquetObjects, shards};
+use adb::loaders::ParquetObjects;
 
 use super::{
     how::{Running, Vectors},
-    objects::{Changes, pair},
+    objects::{Changes, files, pair},
     plain::Plain,
 };
 use crate::exit::Exit;
@@ -38,10 +38,7 @@ pub(crate) struct FromParquet {
 
 impl FromParquet {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let mut files = Vec::new();
-        for pattern in &self.files {
-            files.extend(shards(pattern)?);
-        }
+        let files = files(&self.files)?;
         let first = files.first().cloned().unwrap_or_default();
         let mut rows = ParquetObjects::open(files)?;
         for (column, key) in self.map {

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use adb::loaders::{TarObjects, shards};
+use adb::loaders::TarObjects;
 
 use super::{
     how::{Running, Vectors},
-    objects::{Changes, pair},
+    objects::{Changes, files, pair},
     plain::Plain,
 };
 use crate::exit::Exit;
@@ -39,10 +39,7 @@ pub(crate) struct FromWebdataset {
 
 impl FromWebdataset {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let mut files = Vec::new();
-        for pattern in &self.files {
-            files.extend(shards(pattern)?);
-        }
+        let files = files(&self.files)?;
         let first = files.first().cloned().unwrap_or_default();
         let mut rows = TarObjects::open(files)?;
         for (found, key) in self.map {

@@ -44,14 +44,6 @@ struct Item {
     held_media: Option<Held>,
 }
 
-impl Item {
-    /// Waits until its files may be read.
-    fn pass_to_media(&mut self, gate: &Gate) {
-        gate.pass();
-        self.held_media = Some(gate.hold(0));
-    }
-}
-
 /// What a step came to.
 #[derive(Debug, Clone, Copy, Default)]
 struct Done {
@@ -85,6 +77,15 @@ impl Waits for Item {
             *made = Some(bytes);
         }
         Ok(())
+    }
+
+    fn pass_to_media(&mut self, gate: &Gate) {
+        gate.pass();
+        self.held_media = Some(gate.hold(0));
+    }
+
+    fn row(&self) -> &Row {
+        &self.row
     }
 
     fn into_row(self) -> Row {

@@ -10,7 +10,7 @@ use super::{How, Item};
 use crate::{
     MediaReader,
     commands::{Command, CommandBlob, Comparison, ImageDescriptors},
-    pipeline::{Context, Job, JobInput, Stage},
+    pipeline::{Context, Job, JobInput, prepare::each},
     sdk::transform::{IMAGE_SHA256, sha256},
 };
 
@@ -24,30 +24,13 @@ pub(super) fn run(
     from: &Receiver<Item>,
     to: &Sender<Item>,
 ) {
-    while let Ok(mut item) = from.recv_blocking() {
-        if context.stop.is_stopped() {
-            context.tally.put_back();
-            continue;
-        }
-        item.pass_to_media(&context.media_gate);
-        let prepared = match context.is_broken() {
-            Some(reason) => Err((Stage::Media, reason)),
-            None => read(context, how, media, &mut item)
-                .map_err(|reason| (Stage::Media, reason))
-                .and_then(|()| {
-                    change(context, how, &mut item).map_err(|reason| (Stage::Decode, reason))
-                }),
-        };
-        context.tally.spent(&item.row);
-        match prepared {
-            Err((stage, reason)) => context.tally.failed(item.row, stage, reason),
-            Ok(()) => {
-                if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.lost(unsent.0.row, Stage::Decode);
-                }
-            }
-        }
-    }
+    each(
+        context,
+        from,
+        to,
+        |item| read(context, how, media, item),
+        |item| change(context, how, item).map_err(Into::into),
+    );
 }
 
 fn read(context: &Context, how: &How, media: &MediaReader, item: &mut Item) -> Result<(), String> {
