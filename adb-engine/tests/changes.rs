@@ -286,3 +286,97 @@ proptest! {
         });
     }
 }
+
+/// What is there of a property of a class, in the schema's words.
+async fn schema_of(db: &Db, kind: &str, class: &str, property: &str) -> Json {
+    let answers = db.ask(json!([{"GetSchema": {}}])).await;
+    let class = &answers[0]["GetSchema"][kind]["classes"][class];
+    let class = class.as_array().map_or(class, |pairs| &pairs[0]);
+    class["properties"][property].clone()
+}
+
+#[tokio::test]
+async fn a_property_that_no_object_has_any_more_may_have_another_type() {
+    let mut db = people().await;
+    let add = |age: Json| json!([{"AddEntity": {"class": "Person", "properties": {"age": age}}}]);
+    let delete = |age: Json| json!([{"DeleteEntity": {"with_class": "Person", "constraints": {"age": age}}}]);
+    let find = json!({"FindEntity": {"with_class": "Person", "results": {"list": ["age"]}}});
+    // One of three still has a number.
+    db.ask(delete(json!(["<", 50]))).await;
+    let refusal = db.refused(add(json!("old")), vec![]).await;
+    assert!(refusal.info.contains("`age` of `Person` is a Number"), "{refusal}");
+    db.ask(delete(json!([">", 50]))).await;
+    // A text that looks like a number stays a text, in one of two ways that SQLite could take it.
+    db.ask(add(json!("007"))).await;
+    assert_eq!(db.find(find.clone()).await, [json!({"age": "007"})]);
+    assert_eq!(schema_of(&db, "entities", "Person", "age").await, json!([1, false, "String"]));
+    let refusal = db.refused(add(json!(7)), vec![]).await;
+    assert!(refusal.info.contains("is a String"), "{refusal}");
+    // Not by deleting alone, and for all types.
+    for (value, kind) in [
+        (json!(2.0), "Number"),
+        (json!(true), "Boolean"),
+        (json!({"_date": "2021-07-01T09:30:00+00:00"}), "Datetime"),
+        (json!([1, "x"]), "JSON"),
+        (json!("x"), "String"),
+    ] {
+        let taken = json!([{"UpdateEntity": {"with_class": "Person", "remove_props": ["age"]}}]);
+        db.ask(taken).await;
+        let set = json!([{"UpdateEntity": {"with_class": "Person", "properties": {"age": value}}}]);
+        db.ask(set).await;
+        db = db.reopen();
+        assert_eq!(db.find(find.clone()).await, [json!({"age": value})]);
+        assert_eq!(schema_of(&db, "entities", "Person", "age").await, json!([1, false, kind]));
+    }
+}
+
+#[tokio::test]
+async fn an_index_outlives_the_type_of_its_property() {
+    let db = people().await;
+    let like = |age: Json| {
+        json!({"FindEntity": {"with_class": "Person", "constraints": {"age": age},
+        "results": {"list": ["age"]}}})
+    };
+    db.ask(json!([{"CreateIndex": {"target": "entity", "class": "Person", "property": "age"}}]))
+        .await;
+    let add = json!([{"AddEntity": {"class": "Person", "properties": {"age": "20"}}}]);
+    let refusal = db.refused(add.clone(), vec![]).await;
+    assert!(refusal.info.contains("is a Number"), "{refusal}");
+    db.ask(json!([{"UpdateEntity": {"with_class": "Person", "remove_props": ["age"]}}])).await;
+    db.ask(add).await;
+    assert_eq!(db.find(like(json!(["==", "20"]))).await, [json!({"age": "20"})]);
+    assert_eq!(db.find(like(json!([">", "1"]))).await, [json!({"age": "20"})]);
+    assert_eq!(db.find(like(json!(["==", 20]))).await, [] as [Json; 0]);
+    assert_eq!(schema_of(&db, "entities", "Person", "age").await, json!([1, true, "String"]));
+    let db = db.reopen();
+    assert_eq!(db.find(like(json!(["==", "20"]))).await, [json!({"age": "20"})]);
+    let report = adb_engine::Engine::verify(db.path()).unwrap();
+    assert_eq!(report.problems, []);
+}
+
+#[tokio::test]
+async fn a_request_that_fails_gives_no_type_away() {
+    let db = people().await;
+    let all = json!({"DeleteEntity": {"with_class": "Person"}});
+    let text = json!({"AddEntity": {"class": "Person", "properties": {"age": "old"}}});
+    let wrong = json!({"AddEntity": {"class": "Person", "properties": {"age": 1}}});
+    let refusal = db.refused(json!([all, text, wrong]), vec![]).await;
+    assert!(refusal.info.contains("`age` of `Person` is a String"), "{refusal}");
+    assert_eq!(db.count("Person").await, 3);
+    assert_eq!(schema_of(&db, "entities", "Person", "age").await, json!([3, false, "Number"]));
+    db.ask(json!([{"AddEntity": {"class": "Person", "properties": {"age": 2.5}}}])).await;
+    // In one request, as the SDK's loaders do it after `remove_all_objects`; connections as well.
+    let edge = |since: Json| json!({"AddConnection": {"class": "Knows", "src": 1, "dst": 2, "properties": {"since": since}}});
+    let two = |first: Json| {
+        json!([all, {"AddEntity": {"class": "Person", "_ref": 1, "properties": {"age": first}}},
+            {"AddEntity": {"class": "Person", "_ref": 2}}])
+    };
+    for since in [json!(1999), json!("long ago"), json!(2001)] {
+        let mut request = two(since.clone());
+        request.as_array_mut().unwrap().push(edge(since.clone()));
+        db.ask(request).await;
+        let found = db.ask(json!([{"FindConnection": {"with_class": "Knows", "results": {"list": ["since"]}}}])).await;
+        assert_eq!(found[0]["FindConnection"]["connections"], json!([{"since": since}]));
+    }
+    assert_eq!(schema_of(&db, "connections", "Knows", "since").await, json!([1, false, "Number"]));
+}

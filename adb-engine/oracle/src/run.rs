@@ -266,7 +266,8 @@ impl<'a> Run<'a> {
         if fits { Ok(item.object) } else { Err(Wrong::new("it can't contain that")) }
     }
 
-    /// Properties, if their types are those that the class has. New ones get their type.
+    /// Properties, if their types are those that the class has. New ones get their type, and so do
+    /// those that no object has any more.
     fn typed(
         &mut self,
         kind: Kind,
@@ -275,7 +276,15 @@ impl<'a> Run<'a> {
     ) -> Result<Properties, Wrong> {
         for (key, value) in properties {
             let column = (target(kind), class.to_owned(), key.clone());
-            let found = *self.state.types.entry(column).or_insert(value.kind());
+            let used = self.state.objects.values().any(|object| {
+                target(object.kind) == target(kind)
+                    && object.class == class
+                    && object.properties.contains_key(key)
+            });
+            if !used {
+                self.state.types.insert(column.clone(), value.kind());
+            }
+            let found = self.state.types[&column];
             if found != value.kind() {
                 return Err(Wrong::new(format!("`{class}.{key}` is a {}", found.name())));
             }

@@ -211,7 +211,9 @@ impl Catalog {
         Ok(class)
     }
 
-    /// The class with this property, made if it is new.
+    /// The class with this property, made if it is new. A property has a type as long as an object
+    /// has a value of it; with the last one it is free again, which is looked at only here, where
+    /// a request would be refused.
     pub(crate) fn ensure_property(
         &mut self,
         conn: &Connection,
@@ -221,7 +223,10 @@ impl Catalog {
     ) -> Result<Arc<Class>, Unfit> {
         match class.property(name) {
             Some(there) if there.kind == kind => return Ok(class.clone()),
-            Some(there) => return Err(Unfit::Type(there.kind)),
+            Some(there) if has_values(conn, class.id, there)? => {
+                return Err(Unfit::Type(there.kind));
+            }
+            Some(there) => return Ok(self.retype(conn, class.id, there, kind)?),
             None if class.properties.len() >= MAX_PROPERTIES => return Err(Unfit::TooMany),
             None => {}
         }
@@ -236,6 +241,40 @@ impl Catalog {
         }
         self.changed(conn)?;
         Ok(self.by_id[&class.id].clone())
+    }
+
+    /// Gives a property that no object has another type. It keeps its name, its number and its
+    /// index.
+    fn retype(
+        &mut self,
+        conn: &Connection,
+        class: i64,
+        there: &Property,
+        kind: PropertyType,
+    ) -> rusqlite::Result<Arc<Class>> {
+        let id = there.id;
+        conn.prepare_cached("UPDATE property SET type = ? WHERE id = ?")?
+            .execute(params![kind.name(), id])?;
+        // SQLite makes of what it stores what the column's type asks for, so the column has to be
+        // another one. That writes all rows of the class anew; mostly there are none.
+        if there.kind.column_type() != kind.column_type() {
+            let column = kind.column_type();
+            conn.execute_batch(&format!(
+                "DROP INDEX IF EXISTS i{id};
+                ALTER TABLE c{class} DROP COLUMN p{id};
+                ALTER TABLE c{class} ADD COLUMN p{id} {column};"
+            ))?;
+            if there.indexed {
+                create_index(conn, class, id)?;
+            }
+        }
+        if let Some(class) = self.by_id.get_mut(&class)
+            && let Some(&i) = class.by_name.get(&there.name)
+        {
+            Arc::make_mut(class).properties[i].kind = kind;
+        }
+        self.changed(conn)?;
+        Ok(self.by_id[&class].clone())
     }
 
     /// Whether this property is to be indexed.
@@ -309,6 +348,18 @@ impl Catalog {
         self.version += 1;
         set_counter(conn, "catalog", self.version)
     }
+}
+
+/// Whether an object of the class has this property.
+fn has_values(conn: &Connection, class: i64, property: &Property) -> rusqlite::Result<bool> {
+    let id = property.id;
+    let sql = match property.indexed {
+        // The index's last entry. Without it this would read all rows, where the other form ends
+        // with the first that has a value.
+        true => format!("SELECT max(p{id}) IS NOT NULL FROM c{class}"),
+        false => format!("SELECT EXISTS (SELECT 1 FROM c{class} WHERE p{id} IS NOT NULL)"),
+    };
+    conn.query_row(&sql, [], |row| row.get(0))
 }
 
 fn create_index(conn: &Connection, class: i64, property: i64) -> rusqlite::Result<()> {
