@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "says why it was skipped")]
 
+mod bundles;
+
 use std::{path::PathBuf, time::Duration};
 
 use adb_loaders::embedders::{self, Bundle, Cache, Device, OnnxEmbedder, Runtime, TuneOptions};
@@ -35,6 +37,27 @@ fn sessions_are_tuned_and_agree() {
     for (x, y) in one.rows().zip(many.rows()) {
         let cosine: f32 = x.iter().zip(y).map(|(x, y)| x * y).sum();
         assert!(cosine > 0.9999, "{cosine}");
+    }
+}
+
+/// Texts are cut to the longest of their batch where the graph lets it; the reference pads them all.
+#[test]
+fn text_vectors_are_the_reference_s_without_its_padding() {
+    let Some(whole) = bundle() else { return };
+    let any = bundles::changed(whole.dir(), |bundle| {
+        bundle["text"]["file"] = "text-of-any-length.onnx".into();
+    });
+    let any = OnnxEmbedder::new(Bundle::open(any.path()).unwrap(), Cache::at("no-such-cache"));
+    let padded = OnnxEmbedder::new(whole, Cache::at("no-such-cache"));
+    let texts = ["", "dal", "naan with garlic", "a plate of creamy curry, and so on and so forth"];
+    let wanted = padded.embed_texts(&texts).unwrap();
+    let together = any.embed_texts(&texts).unwrap();
+    for ((text, wanted), together) in texts.iter().zip(&wanted).zip(&together) {
+        let alone = any.embed_texts(&[text]).unwrap().remove(0);
+        for vector in [together, &alone] {
+            let cosine: f32 = vector.iter().zip(wanted).map(|(x, y)| x * y).sum();
+            assert!(cosine > 0.9999, "{text:?}: {cosine}");
+        }
     }
 }
 

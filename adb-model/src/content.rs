@@ -26,6 +26,35 @@ pub(crate) fn same_source(stored: &str, now: &str) -> bool {
     stored == now && (stored_by == now_by || stored_by.is_empty() || now_by.is_empty())
 }
 
+/// What a descriptor is made from; `None` where a medium has no hash, or the source is not known
+/// by itself.
+fn of_input(
+    input: &EmbedInput,
+    mut of_media: impl FnMut(&MediaSource) -> Option<String>,
+) -> Option<String> {
+    match input {
+        EmbedInput::Image(media) => of_media(media),
+        EmbedInput::Region(media, r) => of_media(media).map(|image| {
+            let region = format!("{image}/{},{},{},{}", r.x, r.y, r.width, r.height);
+            hash(region.as_bytes())
+        }),
+        EmbedInput::Face(media, otherwise) => of_media(media).map(|image| {
+            // Only then another vector can come of the same picture.
+            let whole = if *otherwise == NoFace::Whole { " or whole" } else { "" };
+            hash(format!("{image}/face{whole}").as_bytes())
+        }),
+        EmbedInput::Text(text) => Some(hash(text.as_bytes())),
+        EmbedInput::OwnRegion => None,
+    }
+}
+
+/// Whether the note on a descriptor says that it was made from this, whoever made it. Media that
+/// have not been read are no answer.
+pub(crate) fn is_made_from(note: &str, input: &EmbedInput) -> bool {
+    let of_media = |media: &MediaSource| media.loaded().map(|bytes| hash(bytes));
+    of_input(input, of_media).is_some_and(|now| same_source(note, &now))
+}
+
 /// Hashes of pictures: one that is stored and embedded is hashed once.
 #[derive(Default)]
 struct Hashes(HashMap<(*const u8, usize), String>);
@@ -64,21 +93,7 @@ impl Graph {
             let content = match (&node.media, &node.descriptor) {
                 (Some(media), _) => of_media(media),
                 (None, Some(d)) if d.vector.is_none() || d.made => {
-                    let source = match &d.source {
-                        Some(EmbedInput::Image(media)) => of_media(media),
-                        Some(EmbedInput::Region(media, r)) => of_media(media).map(|image| {
-                            let region =
-                                format!("{image}/{},{},{},{}", r.x, r.y, r.width, r.height);
-                            hash(region.as_bytes())
-                        }),
-                        Some(EmbedInput::Face(media, otherwise)) => of_media(media).map(|image| {
-                            // Only then another vector can come of the same picture.
-                            let whole = if *otherwise == NoFace::Whole { " or whole" } else { "" };
-                            hash(format!("{image}/face{whole}").as_bytes())
-                        }),
-                        Some(EmbedInput::Text(text)) => Some(hash(text.as_bytes())),
-                        Some(EmbedInput::OwnRegion) | None => None,
-                    };
+                    let source = d.source.as_ref().and_then(|s| of_input(s, &mut of_media));
                     source.map(|source| match embedder(&d.set) {
                         Some(by) => format!("{source}:{}", by.hash.get(..16).unwrap_or(&by.hash)),
                         None => source,

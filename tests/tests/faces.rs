@@ -8,7 +8,7 @@ use std::{fs, path::PathBuf, sync::Arc};
 use adb::{
     document::Document,
     embedders::{Bundle, Cache, Face, FaceDetector, FaceMaker, FromFace, OnnxEmbedder, Runtime},
-    loaders::{Ingest, JsonSource, Report},
+    loaders::{Ingest, JsonSource, Reembed, Report},
     prelude::*,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -58,6 +58,27 @@ macro_rules! portrait {
 portrait!(Strict, LargestOrFail);
 portrait!(Skipping, LargestOrSkip);
 portrait!(Taking, LargestOrWhole);
+
+#[derive(DescriptorSet)]
+#[adb(name = "again", embedder = TinyFaces, engine = Flat)]
+struct Again;
+
+/// A photo as a program stores it that knows nothing of adb.
+macro_rules! stored {
+    ($name:ident, $set:ident) => {
+        #[derive(Debug, DataModel, Serialize, Deserialize)]
+        #[adb(image, untyped, class = "Photo")]
+        struct $name {
+            #[adb(id)]
+            id: u64,
+            photo: Image,
+            #[adb(embed(from = photo, set = $set, face = LargestOrSkip))]
+            look: Embedding<8>,
+        }
+    };
+}
+stored!(Stored, People);
+stored!(StoredAgain, Again);
 
 /// A photo with its faces as boxes.
 #[derive(Debug, DataModel, Serialize, Deserialize)]
@@ -171,6 +192,42 @@ async fn without_a_face_the_descriptor_is_left_out_and_counted() {
     let upserted = place.ingest::<Skipping>(|i| i.upsert(true)).await;
     assert_eq!((upserted.existed, upserted.updated, upserted.failed), (3, 0, 0), "{upserted}");
     assert_eq!((upserted.embedded, upserted.objects_added), (0, 0), "{upserted}");
+}
+
+/// What is skipped is no gap that a second run would fill, and costs no vector.
+#[tokio::test]
+async fn of_stored_photos_those_without_a_face_stay_without_a_descriptor() {
+    let place = Place::new();
+    let db = place.db();
+    for (id, file) in [(1, "wide.png"), (2, "gray.png"), (3, "tall.png")] {
+        let add = json!([{"AddImage": {"properties": {"id": id}}}]);
+        let photo = fs::read(fixture().join(file)).unwrap().into();
+        adb::ask(&*db, adb::Request::new(add.to_string(), vec![photo])).await.unwrap();
+    }
+    for (updated, embedded) in [(2, 2), (0, 0)] {
+        let enriched = Ingest::new(db.clone()).embedder(embedder()).enrich::<Stored>();
+        let report = enriched.await.unwrap();
+        assert!(report.adds_up(), "{report}");
+        assert_eq!((report.updated, report.existed), (updated, 3 - updated), "{report}");
+        assert_eq!((report.embedded, report.without_face), (embedded, 1), "{report}");
+        assert_eq!((report.failed, place.descriptors().await), (0, 2), "{report}");
+    }
+
+    // Another set gets the same faces, whether the model says so or the notes on the vectors do.
+    let first: Vec<Stored> = Stored::find().with_vectors().fetch(&*db).await.unwrap();
+    for by_model in [true, false] {
+        let task = Reembed::new("people", "again");
+        let task = if by_model { task.model(Stored::SCHEMA) } else { task };
+        let report = Ingest::new(db.clone()).embedder(embedder()).reembed(task).await.unwrap();
+        assert_eq!((report.added, report.failed), (2, 0), "{report}");
+        let second: Vec<StoredAgain> =
+            StoredAgain::find().with_vectors().fetch(&*db).await.unwrap();
+        for (first, second) in first.iter().zip(&second) {
+            assert_eq!((first.id, first.look.as_slice()), (second.id, second.look.as_slice()));
+        }
+        let remove = json!([{"DeleteDescriptorSet": {"with_name": "again"}}]);
+        adb::ask(&*db, adb::Request::json(&remove)).await.unwrap();
+    }
 }
 
 #[tokio::test]

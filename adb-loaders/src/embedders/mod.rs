@@ -70,8 +70,8 @@ pub use vectors::{AsPicture, Vectors};
 /// the trait [`adb_model::Embedder`] it is what fills and searches sets.
 pub type Embedder = OnnxEmbedder;
 
-/// What decoding one picture may take unless it is set otherwise: 512 MiB, which is 179 million pixels
-/// of an ordinary JPEG. Pillow refuses more as well.
+/// What decoding may take unless it is set otherwise, all threads of the process together: 512 MiB,
+/// which is 179 million pixels of an ordinary JPEG. Pillow refuses more as well.
 pub const MAX_DECODED_BYTES: u64 = 512 << 20;
 
 /// Width and height of a picture as they stand in its file; nothing is decoded.

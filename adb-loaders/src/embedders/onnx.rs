@@ -14,7 +14,7 @@ use ort::value::TensorElementType;
 use super::{
     Bundle, Cache, Device, Error, Face, FaceDetector, FaceFinder, MAX_DECODED_BYTES, Setting,
     manifest::{ImageTower, TextTower, TokenizerSpec},
-    picture::{Rgb, decode},
+    picture::{Rgb, decode_in},
     prepare::Preparer,
     runtime::Runtime,
     session::{Feed, GraphRunner, Opening, Port, Values},
@@ -381,7 +381,8 @@ impl Embedder for OnnxEmbedder {
         let (Some(region), Some((faces, _))) = (region, self.faces()) else {
             return preparer.prepare(encoded, region, max_bytes);
         };
-        let image = decode(encoded, max_bytes)?.rgb;
+        let (decoded, _room) = decode_in(encoded, max_bytes)?;
+        let image = decoded.rgb;
         if image.is_all(region) {
             return preparer.prepare_rgb(&image);
         }
@@ -396,7 +397,7 @@ impl Embedder for OnnxEmbedder {
     ) -> Result<PreparedFace, EmbedError> {
         let (faces, preparer) = self.faces().ok_or_else(|| self.lacks("faces"))?;
         let detector = self.detector().map_err(|e| self.failed(e))?;
-        let decoded = decode(encoded, max_bytes.unwrap_or(self.max_decoded_bytes))?;
+        let (decoded, _room) = decode_in(encoded, max_bytes.unwrap_or(self.max_decoded_bytes))?;
         let Rgb { width, height, pixels } = decoded.rgb;
         let picture = Pixels { width, height, rgb: pixels };
         let found = detector.detect(&picture)?.first().map(Face::rect);

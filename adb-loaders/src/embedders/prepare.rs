@@ -4,7 +4,7 @@ use adb_model::{EmbedError, PreparedImage, Rect};
 
 use super::{
     Channels, Filter, Layout, Preprocess,
-    picture::{Rgb, decode, unreadable},
+    picture::{Rgb, decode_in, unreadable},
     resample::{Cut, resample},
 };
 
@@ -57,7 +57,7 @@ impl Preparer {
         region: Option<Rect>,
         max_bytes: u64,
     ) -> Result<PreparedImage, EmbedError> {
-        let decoded = decode(encoded, max_bytes)?;
+        let (decoded, _room) = decode_in(encoded, max_bytes)?;
         let decoded = match region {
             Some(region) => decoded.part(region)?,
             None => decoded,
@@ -220,7 +220,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::embedders::{MAX_DECODED_BYTES, Resize};
+    use crate::embedders::{MAX_DECODED_BYTES, Resize, picture::decode};
 
     fn steps(resize: Option<Resize>, crop: u32) -> Preprocess {
         Preprocess {

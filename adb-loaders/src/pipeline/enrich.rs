@@ -42,7 +42,7 @@ impl Ingest {
     /// Makes what stored objects of the model `M`, and of those that it is connected to, lack of
     /// what their models declare: descriptors with `from`, and children that a maker makes. Objects
     /// count as rows of the report: as `updated` those that got something, as `existed` those that
-    /// lack nothing.
+    /// lack nothing, or that nothing can be made of (a photo without a face).
     ///
     /// The database may have been filled by other programs; pictures are read from it, page by
     /// page. A second run goes on where the first one ended, whatever ended it: an object that has
@@ -183,6 +183,10 @@ pub(super) fn book_written(context: &Context, item: Item, outcome: Outcome) {
     if outcome.vector_existed {
         let doubt = Doubt { row: item.row, lacking: *lacking, added: outcome.added > 0 };
         return lock(&context.doubts).push(doubt);
+    }
+    // A photo without a face, where the model says that it has no descriptor then.
+    if outcome.added == 0 && !outcome.updated {
+        return context.tally.existed(item.row, None);
     }
     book(context, lacking.task);
 }

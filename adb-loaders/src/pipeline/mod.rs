@@ -88,8 +88,8 @@ use unchanged::{Files, Known};
 pub struct Options {
     /// Threads that read, decode and resize pictures; as many make children.
     pub decoders: usize,
-    /// Memory that decoding one picture may take, in bytes; each of the [`decoders`](Self::decoders)
-    /// may take as much. A larger picture costs its row.
+    /// Memory that decoding may take, in bytes, all [`decoders`](Self::decoders) together: they wait
+    /// for one another. A picture that takes more by itself costs its row.
     pub max_decoded_bytes: u64,
     /// Pictures, or texts, that go to the embedder at once; as many as it likes if nothing is set.
     pub embed_batch: Option<usize>,

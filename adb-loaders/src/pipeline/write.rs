@@ -124,6 +124,8 @@ pub(super) struct Outcome {
     pub(super) vector_existed: bool,
     /// Objects that were added.
     pub(super) added: u64,
+    /// Whether something that is stored was changed.
+    pub(super) updated: bool,
 }
 
 fn outcome(
@@ -137,6 +139,7 @@ fn outcome(
         let answer = Answer::at(answers, index)?;
         match (answer.command, answer.status()) {
             ("AddConnection", 0) => *connections += 1,
+            (command, 0) if command.starts_with("Update") => outcome.updated = true,
             (command, 0) if command.starts_with("Add") => {
                 *objects += 1;
                 outcome.added += 1;

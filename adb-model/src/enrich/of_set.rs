@@ -16,6 +16,7 @@ use crate::{
     Answer, Constraint, Database, DbError, Dialect, EmbedInput, FieldRole, FieldSchema, Graph,
     GraphBuilder, MediaSource, ModelSchema, NoFace, ObjectKind, Record, Rect, Relation, SetSpec,
     Value,
+    content::is_made_from,
     database::ask,
     graph::{CONTENT, Entered, OBJECT_ID, SOURCE_FIELD, USER_TYPE, part_class},
     query::plan::{Commands, PROPERTIES, Shape, connected, descriptors, fetched, find},
@@ -331,9 +332,39 @@ fn compare(
         field: field.map(str::to_owned),
         of: copied(record)?,
         input,
-        face: owners.field.as_ref().and_then(|field| field.face),
+        by: match &owners.field {
+            Some(field) => By::Field(field.face),
+            None => {
+                By::Note(record.properties().get(CONTENT).and_then(Json::as_str).map(str::to_owned))
+            }
+        },
     };
     Ok(Lacks::Something(Draft { blobs, build: Box::new(move |blobs| copy.graph(blobs)) }))
+}
+
+/// Who says what a descriptor was made from.
+enum By {
+    /// The field of a model, with its word on faces.
+    Field(Option<NoFace>),
+    /// The note on the descriptor, if it has one.
+    Note(Option<String>),
+}
+
+impl By {
+    /// The source, which is `plain` or the largest face of it.
+    fn source(self, plain: EmbedInput) -> Result<EmbedInput, String> {
+        match self {
+            By::Field(Some(otherwise)) => Ok(plain.face(otherwise)),
+            By::Field(None) | By::Note(None) => Ok(plain),
+            By::Note(Some(note)) => {
+                let faces = [NoFace::Fail, NoFace::Whole].map(|or| plain.clone().face(or));
+                let all = std::iter::once(plain).chain(faces);
+                all.into_iter().find(|source| is_made_from(&note, source)).ok_or_else(|| {
+                    "it was made neither from the picture that it hangs on, as that is now, nor from the largest face in it; give the model that says what it was made from".to_owned()
+                })
+            }
+        }
+    }
 }
 
 enum Input {
@@ -396,12 +427,12 @@ struct Copy {
     field: Option<String>,
     of: Copied,
     input: Input,
-    face: Option<NoFace>,
+    by: By,
 }
 
 impl Copy {
     fn graph(self, blobs: &Blobs) -> Result<Graph, String> {
-        let Self { to, kind, class, owner, field, of, input, face } = self;
+        let Self { to, kind, class, owner, field, of, input, by } = self;
         let source = match input {
             Input::Text(text) => EmbedInput::Text(text),
             Input::Blob((_, id)) => EmbedInput::Image(MediaSource::Bytes(blobs.get(&id)?)),
@@ -409,10 +440,7 @@ impl Copy {
                 EmbedInput::Region(MediaSource::Bytes(blobs.get(&id)?), rect)
             }
         };
-        let source = match face {
-            Some(otherwise) => source.face(otherwise),
-            None => source,
-        };
+        let source = by.source(source)?;
         let mut graph = GraphBuilder::new();
         let identity = vec![("_uniqueid", owner.as_str().into())];
         let (Entered::New(node) | Entered::Known(node)) =

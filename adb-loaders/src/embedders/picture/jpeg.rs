@@ -5,11 +5,11 @@ use image::metadata::Orientation;
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::JpegDecoder;
 
-use super::{Decoded, MAX_EDGE, Rgb, check_size, unreadable};
+use super::{Decoded, MAX_EDGE, Rgb, Room, room_for, unreadable};
 
 /// A file that was cut off is refused: a decoder would paint gray what is missing. One that is odd
 /// and has its end is read leniently, as the reference reads it.
-pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedError> {
+pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<(Decoded, Room), EmbedError> {
     let has_end = has_end(encoded);
     match decode_as(encoded, max_bytes, true) {
         Ok(_) if !has_end => {
@@ -55,7 +55,7 @@ pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
     Ok((u32::from(info.width), u32::from(info.height)))
 }
 
-fn decode_as(encoded: &[u8], max_bytes: u64, strict: bool) -> Result<Decoded, EmbedError> {
+fn decode_as(encoded: &[u8], max_bytes: u64, strict: bool) -> Result<(Decoded, Room), EmbedError> {
     let explain = |e: &dyn std::fmt::Debug| unreadable(format!("this JPEG is broken: {e:?}"));
     let options = DecoderOptions::default()
         .set_max_width(MAX_EDGE as usize)
@@ -68,16 +68,14 @@ fn decode_as(encoded: &[u8], max_bytes: u64, strict: bool) -> Result<Decoded, Em
     let (width, height) = (u32::from(info.width), u32::from(info.height));
     // What is refined from scan to scan is kept whole, 16 bits for each component.
     let kept = if info.sof.is_progressive() { u64::from(info.components) * 2 } else { 0 };
-    check_size(width, height, 3 + kept, max_bytes)?;
+    let room = room_for(width, height, 3 + kept, max_bytes)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let pixels = decoder.decode().map_err(|e| explain(&e))?;
     if pixels.len() as u64 != u64::from(width) * u64::from(height) * 3 {
         return Err(unreadable("this JPEG has colours that can't be turned into RGB"));
     }
-    Ok(Decoded {
-        rgb: Rgb { width, height, pixels },
-        orientation: orientation.unwrap_or(Orientation::NoTransforms),
-    })
+    let orientation = orientation.unwrap_or(Orientation::NoTransforms);
+    Ok((Decoded { rgb: Rgb { width, height, pixels }, orientation }, room))
 }
 
 #[cfg(test)]

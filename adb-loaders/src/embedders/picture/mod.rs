@@ -3,6 +3,7 @@
 mod jpeg;
 mod kind;
 mod other;
+mod room;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,6 +11,8 @@ use adb_model::{EmbedError, Rect};
 use image::{DynamicImage, RgbImage, metadata::Orientation};
 
 use crate::error::panic_message;
+
+pub(super) use room::Room;
 
 /// A longer edge is refused: JPEG knows none, and nobody photographs that.
 const MAX_EDGE: u32 = 65_535;
@@ -102,7 +105,14 @@ pub(super) fn unreadable(message: impl Into<String>) -> EmbedError {
 ///
 /// Like the reference it drops an alpha channel, and applies no colour profile and no gamma. Gray
 /// becomes RGB. Of 16 bits the upper 8 are taken.
+///
+/// Waits while others decode so much that all together would take more.
 pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedError> {
+    decode_in(encoded, max_bytes).map(|(decoded, _)| decoded)
+}
+
+/// [`decode`] with the room that the picture takes: it is held as long as the pixels are.
+pub(super) fn decode_in(encoded: &[u8], max_bytes: u64) -> Result<(Decoded, Room), EmbedError> {
     let work = || {
         if encoded.starts_with(&[0xff, 0xd8, 0xff]) {
             jpeg::decode(encoded, max_bytes)
@@ -130,8 +140,9 @@ pub(super) fn size(encoded: &[u8]) -> Result<(u32, u32), EmbedError> {
     })
 }
 
-/// Refuses what would not fit, before anything is unpacked; `bytes` is what each pixel takes.
-fn check_size(width: u32, height: u32, bytes: u64, max_bytes: u64) -> Result<(), EmbedError> {
+/// Room for a picture, before anything is unpacked; `bytes` is what each pixel takes. What would not
+/// fit at all is refused.
+fn room_for(width: u32, height: u32, bytes: u64, max_bytes: u64) -> Result<Room, EmbedError> {
     if width == 0 || height == 0 {
         return Err(unreadable("it has no pixels"));
     }
@@ -144,7 +155,7 @@ fn check_size(width: u32, height: u32, bytes: u64, max_bytes: u64) -> Result<(),
     if bytes > max_bytes {
         return Err(EmbedError::TooLarge { width, height, bytes, max_bytes });
     }
-    Ok(())
+    Ok(Room::take(bytes, max_bytes))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::io::Cursor;
 use adb_model::EmbedError;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits};
 
-use super::{Decoded, Rgb, check_size, kind::name_of, unreadable};
+use super::{Decoded, Rgb, Room, kind::name_of, room_for, unreadable};
 
-pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedError> {
+pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<(Decoded, Room), EmbedError> {
     let (mut reader, format) = reader(encoded)?;
     let explain = |e: image::ImageError| explained(format, &e);
     // Colour profiles and the like can be bombs as well.
@@ -17,10 +17,10 @@ pub(super) fn decode(encoded: &[u8], max_bytes: u64) -> Result<Decoded, EmbedErr
     let mut decoder = reader.into_decoder().map_err(explain)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
-    check_size(width, height, bytes_to_decode(format, color), max_bytes)?;
+    let room = room_for(width, height, bytes_to_decode(format, color), max_bytes)?;
     let orientation = decoder.orientation().map_err(explain)?;
     let image = DynamicImage::from_decoder(decoder).map_err(explain)?;
-    Ok(Decoded { rgb: rgb(image)?, orientation })
+    Ok((Decoded { rgb: rgb(image)?, orientation }, room))
 }
 
 /// What the header says.
