@@ -4,7 +4,7 @@
 use adb_model::{MediaSource, ModelSchema};
 use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, embed::Waits as _, failure::Stage, mirror::Seen};
+use super::{Context, Item, failure::Stage, mirror::Seen, work};
 use crate::MediaReader;
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.
@@ -18,35 +18,22 @@ pub(super) fn run(
     from: &Receiver<Item>,
     to: &Sender<Item>,
 ) {
-    while let Ok(mut item) = from.recv_blocking() {
-        if context.stop.is_stopped() {
-            context.tally.put_back();
-            continue;
-        }
-        item.pass_to_media(&context.media_gate);
-        let identified = match context.is_broken() {
-            Some(reason) => Err(reason),
-            None => {
-                let reading = context.tally.stages.media.run();
-                let identified = identify(media, &mut item);
-                item.row.spent += reading.time();
-                identified
-            }
-        };
+    work::each(context, from, to, Stage::Media, |item| {
+        let reading = context.tally.stages.media.run();
+        let identified = identify(media, item);
+        item.row.spent += reading.time();
         match identified {
             Err(reason) => {
                 context.seen.iter().for_each(Seen::unknown);
-                context.tally.failed(item.row, Stage::Media, reason);
+                Err((Stage::Media, reason.into()))
             }
             Ok(bytes) => {
                 item.hold_media(bytes);
                 context.seen.iter().for_each(|seen| seen.row(&item.graph));
-                if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.lost(unsent.0.row, Stage::Media);
-                }
+                Ok(())
             }
         }
-    }
+    });
 }
 
 /// Answers how many bytes it read.

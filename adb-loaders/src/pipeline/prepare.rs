@@ -8,7 +8,7 @@ use super::{
     Context, Item, Job, JobInput, Known,
     embed::Waits,
     failure::{Reason, Stage},
-    upsert,
+    upsert, work,
 };
 use crate::{MediaReader, makers::MediaCache};
 
@@ -28,8 +28,7 @@ pub(super) fn run(
     );
 }
 
-/// Takes rows of either kind until no more come: reads the media of each, then makes it ready, and
-/// hands it on.
+/// Takes rows of either kind: reads the media of each, makes it ready, and hands it on.
 pub(super) fn each<I: Waits>(
     context: &Context,
     from: &Receiver<I>,
@@ -37,28 +36,13 @@ pub(super) fn each<I: Waits>(
     read: impl Fn(&mut I) -> Result<(), String>,
     make_ready: impl Fn(&mut I) -> Result<(), Reason>,
 ) {
-    while let Ok(mut item) = from.recv_blocking() {
-        if context.stop.is_stopped() {
-            context.tally.put_back();
-            continue;
-        }
-        item.pass_to_media(&context.media_gate);
-        let prepared = match context.is_broken() {
-            Some(reason) => Err((Stage::Media, reason.into())),
-            None => read(&mut item)
-                .map_err(|reason| (Stage::Media, reason.into()))
-                .and_then(|()| make_ready(&mut item).map_err(|reason| (Stage::Decode, reason))),
-        };
+    work::each(context, from, to, Stage::Media, |item| {
+        let prepared = read(item)
+            .map_err(|reason| (Stage::Media, reason.into()))
+            .and_then(|()| make_ready(item).map_err(|reason| (Stage::Decode, reason)));
         context.tally.spent(item.row());
-        match prepared {
-            Err((stage, reason)) => context.tally.failed(item.into_row(), stage, reason),
-            Ok(()) => {
-                if let Err(unsent) = to.send_blocking(item) {
-                    context.tally.lost(unsent.0.into_row(), Stage::Decode);
-                }
-            }
-        }
-    }
+        prepared
+    });
 }
 
 /// Reads a row's media.
