@@ -53,7 +53,8 @@ pub struct MediaReader {
 impl MediaReader {
     /// Reads relative to `root`, unless the options name another directory.
     #[must_use]
-    pub fn new(root: MediaRoot, options: MediaOptions) -> Self {
+    pub fn new(root: MediaRoot, mut options: MediaOptions) -> Self {
+        options.trusted.extend(root.trusted().map(str::to_owned));
         let root = match &options.root {
             Some(dir) => MediaRoot::new(dir),
             None => root,

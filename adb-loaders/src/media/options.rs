@@ -12,6 +12,9 @@ pub struct MediaOptions {
     pub allow_outside: bool,
     /// Whether addresses in rows may lead to this machine, to private networks and the like.
     pub allow_private: bool,
+    /// Addresses that the user has named: what lies below them may be on this machine or in a private
+    /// network all the same.
+    pub trusted: Vec<String>,
     /// The largest picture, video or other file, in bytes.
     pub max_bytes: u64,
     /// Downloads under way at once.
@@ -61,6 +64,7 @@ impl Default for MediaOptions {
             root: None,
             allow_outside: false,
             allow_private: false,
+            trusted: Vec::new(),
             max_bytes: 256 << 20,
             downloads: 64,
             per_host: 16,

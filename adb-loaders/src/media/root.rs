@@ -16,13 +16,14 @@ use super::{MediaError, MediaErrorKind};
 pub struct MediaRoot {
     dir: PathBuf,
     outside: bool,
+    trusted: Option<String>,
 }
 
 impl MediaRoot {
     /// Files below `dir`.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), outside: false }
+        Self { dir: dir.into(), outside: false, trusted: None }
     }
 
     /// The directory that holds a source's file.
@@ -40,6 +41,18 @@ impl MediaRoot {
     pub fn allow_outside(mut self, allow: bool) -> Self {
         self.outside = allow;
         self
+    }
+
+    /// Lets rows name what lies below an address, be it on this machine or in a private network: it is
+    /// the source itself, and the user has named it.
+    #[must_use]
+    pub fn trusting(mut self, address: impl Into<String>) -> Self {
+        self.trusted = Some(address.into());
+        self
+    }
+
+    pub(crate) fn trusted(&self) -> Option<&str> {
+        self.trusted.as_deref()
     }
 
     pub(crate) fn allows_outside(&self) -> bool {

@@ -1,17 +1,18 @@
-//! A folder of files.
+//! A folder of files, or what is listed at an address.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use adb::loaders::DirObjects;
+use adb::loaders::{DirObjects, ListedObjects, Listing};
 
 use super::{
     how::{Running, Vectors},
     objects::{Changes, pair},
     plain::Plain,
+    sdk::misused,
 };
 use crate::exit::Exit;
 
-/// Bring the files of a folder in, each as an object.
+/// Bring the files of a folder in, of a bucket or of a web server, each as an object.
 ///
 /// Without a model document, each picture becomes an image with the properties `path`, `filename`,
 /// `folder`, and with what `.json` files beside pictures and a table say of it.
@@ -19,9 +20,11 @@ use crate::exit::Exit;
 #[command(after_help = "Examples:
   adb ingest from-dir photos --db my.adb
   adb ingest from-dir photos --db my.adb --class Dish --folder-as cuisine --text-as caption --set photos
-  adb ingest from-dir photos --db my.adb --table stars.csv --join filename --manifest photos.sha256")]
+  adb ingest from-dir photos --db my.adb --table stars.csv --join filename --manifest photos.sha256
+  adb ingest from-dir s3://bucket/photos --db my.adb --table stars.csv --join filename")]
 pub(crate) struct FromDir {
-    /// The folder. All folders in it are read as well; what is hidden is passed over.
+    /// The folder. All folders in it are read as well; what is hidden is passed over. Or where files
+    /// are listed: `s3://bucket/prefix`, `gs://bucket/prefix`, `https://host/folder/`.
     folder: PathBuf,
     /// Takes files whose path below the folder matches, such as `**/*.jpg`; may be given several
     /// times. Without it: by the endings of pictures (or of videos, for such a model).
@@ -59,6 +62,16 @@ pub(crate) struct FromDir {
 
 impl FromDir {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        match self.folder.to_str().filter(|text| Listing::is_address(text)) {
+            Some(address) => {
+                let address = address.to_owned();
+                self.of_listing(address).await
+            }
+            None => self.of_folder().await,
+        }
+    }
+
+    async fn of_folder(self) -> anyhow::Result<Exit> {
         let mut files = DirObjects::open(&self.folder)?;
         for pattern in self.glob {
             files = files.glob(pattern)?;
@@ -81,5 +94,33 @@ impl FromDir {
         let observed = |model| files.observed(model);
         let model = self.plain.model(&self.vectors, &self.running, observed).await?;
         self.changes.ingest(files, &self.folder, model, self.vectors, self.running).await
+    }
+
+    async fn of_listing(self, address: String) -> anyhow::Result<Exit> {
+        let options =
+            [("--text-as", self.text_as.is_some()), ("--manifest", self.manifest.is_some())];
+        if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
+            misused(format!(
+                "{option} is for folders of this machine: of what is listed at an address nothing is read but the files themselves; leave it out, or copy the files"
+            ));
+        }
+        let mut files = ListedObjects::new(&address, self.running.media.options());
+        for pattern in self.glob {
+            files = files.glob(pattern)?;
+        }
+        if let Some(key) = self.folder_as {
+            files = files.folder_as(key);
+        }
+        for (found, key) in self.map {
+            files = files.map(found, key);
+        }
+        if let (Some(table), Some(join)) = (self.table, self.join) {
+            files = files.table(table, join);
+        }
+        let observed = |model| files.observed(model);
+        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
+        // It names a file, and what follows a question mark may be a signature.
+        let beside = address.split(['?', '#']).next().unwrap_or_default();
+        self.changes.ingest(files, Path::new(beside), model, self.vectors, self.running).await
     }
 }

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::fetch::Tags;
+use super::ask::Tags;
 use crate::media::{MediaError, MediaErrorKind};
 
 /// How these files are written; others are left alone.

@@ -4,18 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use adb_model::ObjectKind;
 use bytes::Bytes;
-use hyper::body::Incoming;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep, timeout, timeout_at},
+    time::{sleep, timeout},
 };
+use url::Url;
 
 use super::{
+    ask::{Answer, Ask, Fault, Opened, Tags},
     cache::{Cache, Kept},
+    download::{Came, Download, Limit, other_part},
     hosts::{Host, Hosts},
     http,
     place::{Place, shown},
-    transport::{Policy, Transport},
+    transport::Transports,
 };
 use crate::{
     media::{MediaError, MediaErrorKind, MediaOptions, budget::Held, sniff},
@@ -24,104 +26,6 @@ use crate::{
 
 /// No pause between two attempts is longer, unless the server asks for it.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// A body whose size is not told begins with so much of the budget.
-const UNTOLD: u64 = 1 << 20;
-
-/// What a server said by which an object's state can be told from another.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tags {
-    pub(super) etag: Option<String>,
-    pub(super) modified: Option<String>,
-}
-
-impl Tags {
-    pub(super) fn is_empty(&self) -> bool {
-        self.etag.is_none() && self.modified.is_none()
-    }
-
-    /// Whether two parts with these tags are of the same bytes; weak tags don't promise that.
-    fn is_strong(&self) -> bool {
-        match &self.etag {
-            Some(etag) => !etag.starts_with("W/"),
-            None => self.modified.is_some(),
-        }
-    }
-
-    /// Whether they are of two states; an answer of a part may leave tags out.
-    fn differ(&self, other: &Self) -> bool {
-        let differ = |a: &Option<String>, b: &Option<String>| a.is_some() && b.is_some() && a != b;
-        differ(&self.etag, &other.etag) || differ(&self.modified, &other.modified)
-    }
-}
-
-/// What is asked for.
-#[derive(Debug, Default)]
-pub(super) struct Ask {
-    /// The first byte that is wanted.
-    pub(super) from: u64,
-    /// Of the object whose beginning is there.
-    pub(super) tags: Tags,
-    /// What the cache holds.
-    pub(super) known: Option<Tags>,
-}
-
-impl Ask {
-    pub(super) fn is_conditional(&self) -> bool {
-        self.from == 0 && self.known.is_some()
-    }
-}
-
-pub(super) enum Answer {
-    Opened(Opened),
-    /// The cache holds it.
-    NotModified,
-    /// It is no longer the object whose beginning is there.
-    Other,
-}
-
-/// The beginning of an answer.
-pub(super) struct Opened {
-    /// Where the body begins.
-    pub(super) start: u64,
-    /// The size of the whole object.
-    pub(super) total: Option<u64>,
-    pub(super) tags: Tags,
-    /// How long it may be used without asking again; nothing if it may not be kept.
-    pub(super) fresh_for: Option<Duration>,
-    pub(super) body: Body,
-}
-
-pub(super) enum Body {
-    Http(Incoming),
-    #[cfg(any(feature = "s3", feature = "gs"))]
-    Object(super::store::Stream),
-}
-
-impl Body {
-    async fn next(&mut self) -> Result<Option<Bytes>, MediaErrorKind> {
-        match self {
-            Self::Http(body) => http::next(body).await,
-            #[cfg(any(feature = "s3", feature = "gs"))]
-            Self::Object(stream) => super::store::next(stream).await,
-        }
-    }
-}
-
-/// Why an attempt brought nothing.
-#[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) kind: MediaErrorKind,
-    /// When the server wants to be asked again.
-    pub(super) wait: Option<Duration>,
-    /// Whether it says so to all that ask it.
-    pub(super) of_host: bool,
-}
-
-impl From<MediaErrorKind> for Fault {
-    fn from(kind: MediaErrorKind) -> Self {
-        Self { kind, wait: None, of_host: false }
-    }
-}
 
 /// All that downloads share.
 #[derive(Debug)]
@@ -129,49 +33,24 @@ pub(crate) struct Fetcher {
     pub(super) options: Arc<MediaOptions>,
     all: Semaphore,
     hosts: Hosts,
-    /// To what rows name.
-    of_rows: Transport,
+    transports: Transports,
     #[cfg(any(feature = "s3", feature = "gs"))]
     pub(super) stores: super::store::Stores,
     cache: Option<Cache>,
 }
 
-/// A download under way.
-struct Download<'a> {
-    place: &'a Place,
-    bytes: Vec<u8>,
-    tags: Tags,
-    total: Option<u64>,
-    fresh_for: Option<Duration>,
-    kept: Option<Kept>,
-    held: Option<Held>,
-    /// What was held for others before.
-    base: u64,
-    limit: Limit,
-}
-
-/// How long a download may take. Waiting for its turn does not count.
+/// What is to be fetched.
 #[derive(Clone, Copy)]
-struct Limit {
-    until: Instant,
-    whole: Duration,
+struct Wanted<'a> {
+    place: &'a Place,
+    kind: Option<ObjectKind>,
+    /// What the user wants to have listed, where this is a page of it.
+    listed: Option<&'a Url>,
 }
 
-impl Limit {
-    fn new(whole: Duration) -> Self {
-        Self { until: Instant::now() + whole, whole }
-    }
-
-    async fn timed<T>(&self, task: impl Future<Output = T>) -> Result<T, MediaErrorKind> {
-        let late = MediaErrorKind::TimedOut { what: "it was not there", limit: self.whole };
-        timeout_at(self.until, task).await.map_err(|_| late)
-    }
-
-    async fn untimed<T>(&mut self, task: impl Future<Output = T>) -> T {
-        let started = Instant::now();
-        let done = task.await;
-        self.until += started.elapsed();
-        done
+impl<'a> Wanted<'a> {
+    fn at(place: &'a Place) -> Self {
+        Self { place, kind: None, listed: None }
     }
 }
 
@@ -181,12 +60,13 @@ impl Fetcher {
             Some(dir) => Some(Cache::open(dir, options.cache_bytes)?),
             None => None,
         };
+        let transports = Transports::new(&options)?;
         Ok(Self {
             all: Semaphore::new(options.downloads.max(1)),
             hosts: Hosts::new(options.per_host),
-            of_rows: Transport::new(&options, Policy::of_rows(&options))?,
             #[cfg(any(feature = "s3", feature = "gs"))]
-            stores: super::store::Stores::new(&options)?,
+            stores: super::store::Stores::new(&options, transports.of_user().clone()),
+            transports,
             cache,
             options,
         })
@@ -200,7 +80,7 @@ impl Fetcher {
         held: Option<Held>,
     ) -> Result<(Bytes, Option<Held>), MediaError> {
         let done = match Place::parse(url) {
-            Ok(place) => self.run(&place, kind, held).await,
+            Ok(place) => self.run(Wanted { kind, ..Wanted::at(&place) }, held).await,
             Err(fault) => Err(fault),
         };
         done.map_err(|kind| MediaError::new(shown(url), kind))
@@ -208,13 +88,14 @@ impl Fetcher {
 
     async fn run(
         &self,
-        place: &Place,
-        kind: Option<ObjectKind>,
+        wanted: Wanted<'_>,
         held: Option<Held>,
     ) -> Result<(Bytes, Option<Held>), MediaErrorKind> {
+        let Wanted { place, kind, listed } = wanted;
         let cached = self.cache.as_ref().map(|cache| (cache, self.key(place)));
         let mut download = Download {
             place,
+            listed,
             bytes: Vec::new(),
             tags: Tags::default(),
             total: None,
@@ -331,7 +212,7 @@ impl Fetcher {
             tags: download.tags.clone(),
             known: download.kept.as_ref().map(|kept| kept.tags.clone()),
         };
-        let opened = match self.open(download.place, &ask).await? {
+        let opened = match self.open(download, &ask).await? {
             Answer::Opened(opened) => opened,
             Answer::NotModified => {
                 return match download.kept {
@@ -346,11 +227,8 @@ impl Fetcher {
         };
         download.begin(&ask, &opened, self.options.max_bytes)?;
         let Opened { mut body, .. } = opened;
-        if let Some(held) = &mut download.held {
-            let to = download.base + download.total.unwrap_or(UNTOLD);
-            if !held.try_raise(to) {
-                return Ok(Came::WithoutRoom(to));
-            }
+        if let Err(to) = download.make_room() {
+            return Ok(Came::WithoutRoom(to));
         }
         loop {
             let next = timeout(self.options.idle_timeout, body.next()).await;
@@ -358,7 +236,11 @@ impl Fetcher {
             let next =
                 next.map_err(|_| MediaErrorKind::TimedOut { what: "nothing more came", limit })?;
             match next {
-                Ok(Some(bytes)) => download.add(&bytes, self.options.max_bytes)?,
+                Ok(Some(bytes)) => {
+                    if let Err(to) = download.add(&bytes, self.options.max_bytes)? {
+                        return Ok(Came::WithoutRoom(to));
+                    }
+                }
                 Ok(None) => break,
                 // What came before stays.
                 Err(MediaErrorKind::Network(said)) if download.total.is_none() => {
@@ -374,9 +256,9 @@ impl Fetcher {
         }
     }
 
-    async fn open(&self, place: &Place, ask: &Ask) -> Result<Answer, Fault> {
-        match place {
-            Place::Http(url) => http::open(&self.of_rows, url, ask).await,
+    async fn open(&self, download: &Download<'_>, ask: &Ask) -> Result<Answer, Fault> {
+        match download.place {
+            Place::Http(url) => http::open(&self.transports, url, download.listed, ask).await,
             #[cfg(any(feature = "s3", feature = "gs"))]
             Place::Object { cloud, bucket, key } => {
                 self.stores.open(*cloud, bucket, key, ask).await
@@ -399,79 +281,11 @@ impl Fetcher {
         }
     }
 
-    /// A page of a web server, for listings.
-    pub(super) async fn page(&self, url: &url::Url) -> Result<Bytes, MediaError> {
+    /// A page of a web server, for the listing of `top`.
+    pub(super) async fn page(&self, url: &Url, top: &Url) -> Result<Bytes, MediaError> {
         let place = Place::Http(url.clone());
-        let done = self.run(&place, None, None).await;
+        let done = self.run(Wanted { listed: Some(top), ..Wanted::at(&place) }, None).await;
         Ok(done.map_err(|kind| MediaError::new(shown(url.as_str()), kind))?.0)
-    }
-}
-
-/// Where the bytes come from.
-#[derive(Debug, PartialEq)]
-enum Came {
-    FromServer,
-    /// From the cache.
-    NotModified,
-    /// From nowhere yet: there is no room for so many bytes, those of others included.
-    WithoutRoom(u64),
-}
-
-impl Download<'_> {
-    /// Makes ready for a body.
-    fn begin(&mut self, ask: &Ask, opened: &Opened, max: u64) -> Result<(), Fault> {
-        let have = self.bytes.len() as u64;
-        if opened.start == 0 && have > 0 {
-            // The whole once more: it has changed, or the server does no parts.
-            self.restart();
-        } else if opened.start != have
-            || (have > 0 && (opened.tags.differ(&ask.tags) || opened.total != self.total))
-        {
-            self.restart();
-            return Err(other_part().into());
-        }
-        if self.bytes.is_empty() {
-            self.tags = opened.tags.clone();
-        }
-        self.total = opened.total;
-        self.fresh_for = opened.fresh_for;
-        match opened.total {
-            Some(total) if total > max => {
-                Err(MediaErrorKind::TooLarge { bytes: Some(total), limit: max }.into())
-            }
-            Some(total) => {
-                let more = usize::try_from(total).unwrap_or(usize::MAX) - self.bytes.len();
-                self.bytes.reserve_exact(more);
-                Ok(())
-            }
-            None => Ok(()),
-        }
-    }
-
-    fn add(&mut self, bytes: &[u8], max: u64) -> Result<(), Fault> {
-        let size = (self.bytes.len() + bytes.len()) as u64;
-        if size > max || self.total.is_some_and(|total| size > total) {
-            return Err(MediaErrorKind::TooLarge {
-                bytes: None,
-                limit: self.total.unwrap_or(max).min(max),
-            }
-            .into());
-        }
-        if let Some(held) = &mut self.held {
-            held.owe(self.base + size);
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn cut(&self) -> MediaErrorKind {
-        MediaErrorKind::Cut { got: self.bytes.len() as u64, announced: self.total }
-    }
-
-    fn restart(&mut self) {
-        self.bytes.clear();
-        self.tags = Tags::default();
-        self.total = None;
     }
 }
 
@@ -484,8 +298,4 @@ fn check(kind: Option<ObjectKind>, bytes: &[u8]) -> Result<(), MediaErrorKind> {
         (Some(found), Some(kind)) => Err(MediaErrorKind::Other { found, kind }),
         _ => Ok(()),
     }
-}
-
-fn other_part() -> MediaErrorKind {
-    MediaErrorKind::Network("the server gives another part than was asked for".to_owned())
 }

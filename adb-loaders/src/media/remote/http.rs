@@ -8,8 +8,8 @@ use hyper::{HeaderMap, Request, Response, StatusCode, body::Incoming, header};
 use url::Url;
 
 use super::{
-    fetch::{Answer, Ask, Body, Fault, Opened, Tags},
-    transport::{Transport, cause},
+    ask::{Answer, Ask, Body, Fault, Opened, Tags},
+    transport::{Transports, cause},
 };
 use crate::media::MediaErrorKind;
 
@@ -19,10 +19,17 @@ const HOPS: usize = 6;
 const REFUSAL: usize = 16 << 10;
 const AGENT: &str = concat!("adb/", env!("CARGO_PKG_VERSION"));
 
-/// Asks for an address, and for those that it leads to.
-pub(super) async fn open(transport: &Transport, url: &Url, ask: &Ask) -> Result<Answer, Fault> {
+/// Asks for an address, and for those that it leads to. `listed` is what the user wants to have
+/// listed, if it is a page of that.
+pub(super) async fn open(
+    transports: &Transports,
+    url: &Url,
+    listed: Option<&Url>,
+    ask: &Ask,
+) -> Result<Answer, Fault> {
     let mut url = url.clone();
     for _ in 0..HOPS {
+        let transport = transports.of(&url, listed);
         transport.check(&url)?;
         let request = request(&url, ask)?;
         let answer = transport.send(request).await?;

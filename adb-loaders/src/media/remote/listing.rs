@@ -35,7 +35,8 @@ pub struct Entry {
 ///
 /// A web server is asked for its pages, and the links of those are followed that lead further down:
 /// not up, not to other hosts, not to what bears a `?`, as links do that sort a page. What a page does
-/// not link is not found.
+/// not link is not found. Since the caller names it, a server may be on this machine or in a private
+/// network; what its pages lead on to may not, but below what is listed.
 ///
 /// It is read ahead while it is taken. Taking from it waits, and may not be done by async code.
 #[derive(Debug)]
@@ -161,7 +162,7 @@ async fn pages(fetcher: &Fetcher, mut top: Url, to: &To) -> Result<(), MediaErro
     // The first link of a page is taken first, with all that is below it.
     let mut folders = vec![(top.clone(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        let page = match fetcher.page(&folder).await {
+        let page = match fetcher.page(&folder, &top).await {
             Ok(page) => page,
             Err(e) if folder == top => {
                 return Err(MediaErrorKind::Network(format!("it can't be listed: {e}")));

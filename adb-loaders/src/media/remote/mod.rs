@@ -1,6 +1,8 @@
 //! Downloads: on a thread of their own, with limits, attempts, waits and a cache.
 
+mod ask;
 mod cache;
+mod download;
 mod fetch;
 mod hosts;
 mod http;
@@ -150,3 +152,6 @@ impl<T> Drop for Ended<T> {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

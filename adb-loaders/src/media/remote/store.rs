@@ -27,12 +27,12 @@ use object_store::{
 };
 
 use super::{
-    fetch::{Answer, Ask, Body, Fault, Opened, Tags},
+    ask::{Answer, Ask, Body, Fault, Opened, Tags},
     http,
     place::Cloud,
-    transport::{Policy, Transport, cause},
+    transport::{Transport, cause},
 };
-use crate::media::{MediaError, MediaErrorKind, MediaOptions};
+use crate::media::{MediaErrorKind, MediaOptions};
 
 /// The body of an object.
 pub(super) type Stream = BoxStream<'static, object_store::Result<Bytes>>;
@@ -47,18 +47,17 @@ pub(super) struct Stores {
 }
 
 impl Stores {
-    pub(super) fn new(options: &MediaOptions) -> Result<Self, MediaError> {
-        // Where buckets lie is said by the user's settings, not by rows.
-        let transport = Transport::new(options, Policy::All)?;
+    /// `transport` asks any address: where buckets lie is said by the user's settings, not by rows.
+    pub(super) fn new(options: &MediaOptions, transport: Transport) -> Self {
         let of_environment = env::vars_os().filter_map(|(key, value)| {
             let (key, value) = (key.into_string().ok()?, value.into_string().ok()?);
             (key.starts_with("AWS_") || key.starts_with("GOOGLE_")).then_some((key, value))
         });
-        Ok(Self {
+        Self {
             connector: Connector(transport),
             settings: of_environment.chain(options.stores.iter().cloned()).collect(),
             open: Mutex::default(),
-        })
+        }
     }
 
     fn setting(&self, keys: &[&str]) -> Option<&str> {

@@ -27,6 +27,7 @@ use tokio_rustls::rustls::{self, ClientConfig, RootCertStore, crypto::ring};
 use tower_service::Service;
 use url::{Host, Url};
 
+use super::place::Place;
 use crate::media::{MediaError, MediaErrorKind, MediaOptions};
 
 /// How long a connection that nobody uses is kept.
@@ -42,13 +43,13 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(options: &MediaOptions, policy: Policy) -> Result<Self, MediaError> {
+    fn new(options: &MediaOptions, tls: ClientConfig, policy: Policy) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver { policy });
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(options.connect_timeout));
         let https = HttpsConnectorBuilder::new()
-            .with_tls_config(tls()?)
+            .with_tls_config(tls)
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
@@ -58,7 +59,7 @@ impl Transport {
             .pool_max_idle_per_host(options.per_host)
             .build(https);
         let patience = options.connect_timeout + options.idle_timeout;
-        Ok(Self { client, policy, patience })
+        Self { client, policy, patience }
     }
 
     /// One request and the beginning of its answer.
@@ -87,6 +88,56 @@ impl Transport {
             false => Err(MediaErrorKind::Private(ip)),
         }
     }
+}
+
+/// The clients for what rows name and for what the user names.
+#[derive(Debug)]
+pub(super) struct Transports {
+    of_rows: Transport,
+    of_user: Transport,
+    /// Addresses that the user has named: what lies below them is asked as the user's own.
+    trusted: Vec<Url>,
+}
+
+impl Transports {
+    pub(super) fn new(options: &MediaOptions) -> Result<Self, MediaError> {
+        let tls = tls()?;
+        let trusted = options.trusted.iter().filter_map(|address| match Place::parse(address) {
+            Ok(Place::Http(url)) => Some(url),
+            // Where buckets lie is said by the user's settings in any case.
+            _ => None,
+        });
+        Ok(Self {
+            of_rows: Transport::new(options, tls.clone(), Policy::of_rows(options)),
+            of_user: Transport::new(options, tls, Policy::All),
+            trusted: trusted.collect(),
+        })
+    }
+
+    /// The client for what the user's settings name.
+    #[cfg(any(feature = "s3", feature = "gs"))]
+    pub(super) fn of_user(&self) -> &Transport {
+        &self.of_user
+    }
+
+    /// The client for an address; `listed` is what the user wants to have listed, if that is done.
+    pub(super) fn of(&self, url: &Url, listed: Option<&Url>) -> &Transport {
+        match self.trusted.iter().chain(listed).any(|top| is_below(top, url)) {
+            true => &self.of_user,
+            false => &self.of_rows,
+        }
+    }
+}
+
+/// Whether an address is another one, or lies below it. (Parts such as `..` are resolved where
+/// addresses are parsed.)
+fn is_below(top: &Url, url: &Url) -> bool {
+    let folder = top.path().strip_suffix('/').unwrap_or(top.path());
+    let rest = url.path().strip_prefix(folder);
+    url.scheme() == top.scheme()
+        && url.host() == top.host()
+        && url.port_or_known_default() == top.port_or_known_default()
+        && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Which addresses may be connected to.
@@ -206,4 +257,38 @@ pub(super) fn cause(error: &(dyn StdError + 'static)) -> MediaErrorKind {
         return MediaErrorKind::Address("there is no such host".to_owned());
     }
     MediaErrorKind::Network(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_names_is_trusted_and_what_lies_below_it() {
+        let mut options = MediaOptions::default();
+        options.trusted =
+            vec!["http://10.0.0.1:8000/pub/a/".into(), "s3://b".into(), "nonsense".into()];
+        let transports = Transports::new(&options).unwrap();
+        let may = |url: &str, listed: Option<&Url>| {
+            let url = Url::parse(url).unwrap();
+            transports.of(&url, listed).check(&url).is_ok()
+        };
+        for below in ["", "x.jpg", "b/c.jpg?d=e", "./x"] {
+            assert!(may(&format!("http://10.0.0.1:8000/pub/a/{below}"), None), "{below}");
+        }
+        assert!(may("http://10.0.0.1:8000/pub/a", None));
+        for other in [
+            "http://10.0.0.1:8000/pub/",
+            "http://10.0.0.1:8000/pub/abc",
+            "http://10.0.0.1:8000/pub/a/../b",
+            "http://10.0.0.1:8000/pub/a/%2e%2e/b",
+            "http://10.0.0.1/pub/a/x",
+            "https://10.0.0.1:8000/pub/a/x",
+            "http://10.0.0.2:8000/pub/a/x",
+        ] {
+            assert!(!may(other, None), "{other}");
+        }
+        let listed = Url::parse("http://10.0.0.2/").unwrap();
+        assert!(may("http://10.0.0.2/x", Some(&listed)) && !may("http://10.0.0.3/", Some(&listed)));
+    }
 }

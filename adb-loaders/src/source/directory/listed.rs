@@ -43,7 +43,8 @@ pub struct ListedObjects {
 
 impl ListedObjects {
     /// Files below an address. The pictures themselves are read as the ingestion's own options say;
-    /// these are for the listing.
+    /// these are for the listing. The address may be on this machine or in a private network, and so
+    /// may what lies below it.
     #[must_use]
     pub fn new(address: impl Into<String>, options: MediaOptions) -> Self {
         let address = address.into();
@@ -131,9 +132,16 @@ impl ListedObjects {
 }
 
 impl ObjectSource for ListedObjects {
-    /// There are no paths in its rows.
+    /// The address, however many slashes end it; what follows a question mark is not asked for, and
+    /// may be a signature.
+    fn name(&self) -> String {
+        let address = self.address.split(['?', '#']).next().unwrap_or_default();
+        address.trim_end_matches('/').to_owned()
+    }
+
+    /// There are no paths in its rows; what is listed lies where the user said.
     fn media_root(&self) -> MediaRoot {
-        MediaRoot::new(".")
+        MediaRoot::new(".").trusting(&self.address)
     }
 
     fn read(self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
