@@ -60,7 +60,21 @@ pub(crate) fn notice(text: impl fmt::Display) {
 pub(crate) fn error(error: &anyhow::Error) {
     let (on, off) =
         if is_coloured(io::stderr().is_terminal()) { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-    let _ = writeln!(io::stderr(), "{on}error:{off} {error:#}");
+    let _ = writeln!(io::stderr(), "{on}error:{off} {}", with_causes(error));
+}
+
+/// What an error says and what its causes say, each once: some say what their cause says.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said.push_str(": ");
+            said.push_str(&cause);
+        }
+    }
+    said
 }
 
 /// Whether a stream is to have colours: a terminal has, unless `NO_COLOR` is set to anything.

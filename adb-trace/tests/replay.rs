@@ -278,7 +278,7 @@ impl Database for Deaf {
 #[tokio::test]
 async fn what_was_done_and_is_refused_differs() {
     let dir = tempfile::tempdir().unwrap();
-    let file = recorded(dir.path(), Blobs::Hashed).await;
+    let file = recorded(dir.path(), Blobs::Whole).await;
     let cases = [(Deaf::Refuses, 1, "refused (-1): no"), (Deaf::HangsUp, 0, "no answer: gone")];
     for (db, same, told) in cases {
         let conformity = held_against(&file, &db).await;
@@ -308,6 +308,53 @@ async fn requests_without_an_answer_are_left_out() {
             conformity.skipped.keys().any(|why| why.contains("may or may not")),
             "{conformity}"
         );
+    }
+}
+
+/// A picture for each address.
+#[derive(Debug)]
+struct Site;
+
+impl adb_engine::Fetcher for Site {
+    fn fetch(&self, url: &str, _: usize) -> Result<Bytes, adb_engine::FetchError> {
+        Ok(picture(url))
+    }
+}
+
+/// Here an address can't be had and a picture is large; there it is the other way round.
+#[tokio::test]
+async fn what_no_trace_holds_is_no_difference() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = |db: Arc<dyn Database>, commands: Json, blobs: Vec<Bytes>| async move {
+        db.execute(Request::new(commands.to_string(), blobs)).await.unwrap().done()
+    };
+    let resize = json!([{"AddImage": {}},
+        {"FindImage": {"blobs": true, "operations": [{"type": "resize", "width": 30, "height": 20}]}}]);
+    let (_, large) =
+        asked(engine(&dir.path().join("large")), resize, vec![picture("x")]).await.unwrap();
+
+    for (blobs, uncompared) in [(Blobs::Hashed, true), (Blobs::Whole, false)] {
+        let file = dir.path().join(format!("{uncompared}.adbtrace"));
+        let recorded = engine(&dir.path().join(format!("recorded-{uncompared}")));
+        let recorder: Arc<dyn Database> =
+            Arc::new(Recorder::create(recorded, &file, blobs).unwrap());
+        let by_address = json!([{"AddImage": {"url": "http://nobody.example/1.png"}}]);
+        asked(recorder.clone(), by_address, vec![]).await.unwrap_err();
+        asked(recorder.clone(), json!([{"AddImage": {}}]), large.clone()).await.unwrap();
+        let crop = json!({"type": "crop", "x": 2, "y": 3, "width": 10, "height": 5});
+        let find = json!([{"FindImage": {"blobs": true, "operations": [crop]}}]);
+        asked(recorder.clone(), find, vec![]).await.unwrap();
+        let count = json!([{"FindImage": {"results": {"count": true}}}]);
+        asked(recorder.clone(), count, vec![]).await.unwrap();
+        drop(recorder);
+
+        let fresh = dir.path().join(format!("fresh-{uncompared}"));
+        let fresh = Engine::options().without_sync().fetcher(Arc::new(Site)).open(fresh).unwrap();
+        let conformity = held_against(&file, &fresh).await;
+        assert!(conformity.conforms() && conformity.requests == 3, "{conformity}");
+        assert!(conformity.skipped.keys().any(|why| why.contains("address")), "{conformity}");
+        let operations = conformity.uncompared.keys().any(|what| what.contains("operations"));
+        assert_eq!(operations, uncompared, "{conformity}");
     }
 }
 

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "tests say what they leave out")]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod config;
 mod embedders;
 mod examples;
@@ -12,4 +14,5 @@ mod place;
 mod schema;
 mod sdk_tree;
 mod search;
+mod served;
 mod utils;

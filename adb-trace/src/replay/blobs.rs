@@ -17,6 +17,8 @@ const MOST: usize = 1 << 20;
 pub(super) struct Contents {
     sent: HashMap<String, String>,
     known: HashSet<String>,
+    /// Whether pictures of another size than those of the trace may be there.
+    made_up_pictures: bool,
 }
 
 impl Contents {
@@ -24,11 +26,13 @@ impl Contents {
     /// content.
     pub(super) fn materialise(&mut self, commands: &[Json], blobs: &[Blob]) -> (Vec<Bytes>, bool) {
         let mut kinds = commands.iter().filter_map(kind_of);
+        self.made_up_pictures |= commands.iter().any(super::names_an_address);
         let mut made_up = false;
         let contents = blobs.iter().map(|blob| {
             let kind = kinds.next().unwrap_or(Kind::Bytes);
             let content = blob.content().unwrap_or_else(|| {
                 made_up = true;
+                self.made_up_pictures |= kind == Kind::Picture;
                 kind.make_up(blob)
             });
             if !self.sent.contains_key(&blob.sha256) {
@@ -45,6 +49,11 @@ impl Contents {
     /// The hash that a recorded blob has in the replay; none if it was never sent: the server made it.
     pub(super) fn replayed(&self, recorded: &Blob) -> Option<&str> {
         self.sent.get(&recorded.sha256).map(String::as_str)
+    }
+
+    /// Whether a picture was made up, be it sent or fetched.
+    pub(super) fn made_up_pictures(&self) -> bool {
+        self.made_up_pictures
     }
 
     /// Whether the replay sent that content.

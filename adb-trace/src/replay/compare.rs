@@ -46,6 +46,9 @@ impl Comparison<'_> {
                     self.differ(None, "status", &refused.status, &refusal.status);
                 }
             }
+            (Outcome::Done { .. }, Ok(Response::Refused(_))) if self.made_up_refuses() => {
+                self.conformity.uncompared("operations on pictures that were not recorded");
+            }
             (Outcome::Done { .. }, other) => self.differ(None, "answer", &"done", &told(&other)),
             (Outcome::Refused { refused }, other) => {
                 let was = format!("refused ({}): {}", refused.status, refused.info);
@@ -114,6 +117,13 @@ impl Comparison<'_> {
                 || asks("k_closest")
         };
         self.made_up && self.commands.iter().take(place.at + 1).any(by_neighbours)
+    }
+
+    /// Whether a request may be refused because a made-up picture is smaller than the recorded one,
+    /// as for a crop.
+    fn made_up_refuses(&self) -> bool {
+        let works = |command: &Json| body_of(command).get("operations").is_some();
+        self.contents.made_up_pictures() && self.commands.iter().any(works)
     }
 
     fn command(&mut self, place: &Place<'_>, parameters: &Json, was: &Json, now: &Json) {

@@ -14,6 +14,7 @@ os.environ.setdefault("ADB_LOG_FILE", "")
 os.environ.setdefault("TQDM_DISABLE", "1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import servers
 import world as worlds
 
 MODULES = ["sessions", "page", "loaders", "updates", "models", "objects", "utilities", "search",
@@ -56,25 +57,31 @@ def main():
     parser.add_argument("--adb", required=True, help="our program")
     parser.add_argument("--transport", choices=["tcp", "tls", "rest", "rest-tls"], default="tcp")
     parser.add_argument("--short", action="store_true", help="leave out what takes long")
+    parser.add_argument("--chain", action="store_true", help="two servers; traces are replayed")
     parser.add_argument("--only", action="append", help="programs with this in their name")
     options = parser.parse_args()
 
     passed, failed = 0, []
     with tempfile.TemporaryDirectory(prefix="adb-sdk-") as scratch:
         os.chdir(scratch)
-        tls = ["--tls-self-signed"] if options.transport in ("tls", "rest-tls") else []
+        kind = servers.Chain if options.chain else servers.Served
+        servers.Chain.rest = options.transport.startswith("rest")
+        tls = options.transport in ("tls", "rest-tls")
         for module in programs(options.only, options.short):
-            # Properties keep their types when all objects are gone, so each module has a database.
             with tempfile.TemporaryDirectory(dir=scratch) as directory:
-                served = worlds.Served(options.adb, directory, *tls)
+                served = kind(options.adb, directory, tls)
                 try:
-                    world = worlds.World(served, options.transport, directory)
+                    world = worlds.World(served, options.transport, directory, options.short)
                     good = [run(world, *program) for program in module.items()]
                     served.stop()
                 finally:
                     served.kill()
+                names = list(module)
+                if options.chain:
+                    names.append(f"{names[0].partition('.')[0]}: traces")
+                    good.append(served.conforms())
             passed += sum(good)
-            failed += [name for name, well in zip(module, good) if not well]
+            failed += [name for name, well in zip(names, good) if not well]
     version = ".".join(map(str, worlds.SDK))
     print(f"SDK {version} over {options.transport}: {passed} passed, {len(failed)} failed"
           + "".join(f"\n  {name}" for name in failed), flush=True)

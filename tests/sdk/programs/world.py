@@ -2,11 +2,8 @@
 
 import contextlib
 import http.server
-import os
 import pathlib
 import shutil
-import signal
-import subprocess
 import tempfile
 import threading
 
@@ -15,66 +12,19 @@ from aperturedb.Connector import Connector
 from aperturedb.ConnectorRest import ConnectorRest
 from aperturedb.Utils import Utils
 
+from servers import PASSWORD
+
 SDK = tuple(int(part) for part in aperturedb.__version__.split("."))
 # 0.5 writes constraints as arrays and keeps `limit` beside `results`.
 NEW = SDK >= (0, 5)
-PASSWORD = "sdk-test-passw0rd"
-
-
-class Served:
-    """`adb serve` in a directory of its own."""
-
-    def __init__(self, adb, directory, *options):
-        self.adb, self.directory, self.options = adb, pathlib.Path(directory), options
-        self.port = self.rest_port = 0
-        self.start()
-
-    def start(self):
-        environment = {**os.environ, "ADB_ADMIN_PASSWORD": PASSWORD, "ADB_LOG": "adb=warn"}
-        self.process = subprocess.Popen(
-            [self.adb, "serve", "--db", str(self.directory / "db"), "--init",
-             "--listen", f"127.0.0.1:{self.port}", "--rest", f"127.0.0.1:{self.rest_port}",
-             "--fetch-allow", "127.0.0.1", *self.options],
-            env=environment, stdout=subprocess.PIPE, text=True)
-        self.certificate = None
-        for line in self.process.stdout:
-            name, _, value = line.strip().partition(": ")
-            if name == "certificate":
-                self.certificate = value
-            elif name == "REST":
-                self.rest_port = int(value.removesuffix("/api").rsplit(":", 1)[1])
-            elif line.startswith("listening on "):
-                self.port = int(line.strip().rsplit(":", 1)[1])
-                return
-        raise AssertionError(f"adb serve ended with {self.process.wait()}")
-
-    def stop(self):
-        """Ends it in order."""
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
-        assert code == 0, f"adb serve ended with {code}"
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def restart(self):
-        """Ends it and starts it again, where it was."""
-        self.stop()
-        self.start()
-
-    def user(self, *arguments):
-        """Runs `adb serve user …`, and gives what it prints."""
-        command = [self.adb, "serve", "user", *arguments, "--db", str(self.directory / "db")]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 class World:
     """A server, a way to reach it, and an empty database before each program."""
 
-    def __init__(self, served, transport, scratch):
+    def __init__(self, served, transport, scratch, short=False):
         self.served, self.transport, self.scratch = served, transport, pathlib.Path(scratch)
-        self.adb = served.adb
+        self.short = short
         self.db = self.connect()
         self.utils = Utils(self.db)
 
@@ -121,13 +71,9 @@ class World:
     @contextlib.contextmanager
     def another_server(self, *options):
         """A server of its own for one program, in a world of the same transport."""
-        tls = ["--tls-self-signed"] if self.transport in ("tls", "rest-tls") else []
         with tempfile.TemporaryDirectory(dir=self.scratch) as directory:
-            served = Served(self.adb, directory, *tls, *options)
-            try:
-                yield World(served, self.transport, directory)
-            finally:
-                served.kill()
+            with self.served.another(directory, *options) as served:
+                yield World(served, self.transport, directory, self.short)
 
     @contextlib.contextmanager
     def site(self, files):
