@@ -14,8 +14,8 @@ use crate::exit::Exit;
 /// Replay what `adb serve --record` wrote, and tell where the answers differ.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  adb conform day.adbtrace                  against an empty embedded database
-  adb conform day.adbtrace --db copy.adb    against a copy of what was there when recording began
+  adb conform day.adbtrace                  # against an empty embedded database
+  adb conform day.adbtrace --db copy.adb    # against a copy of what was there when recording began
 
 Ends with 1 if there is a difference. What counts as none: docs/traces.md.")]
 pub(crate) struct Conform {

@@ -37,6 +37,11 @@
 #[cfg(any(feature = "engine", feature = "remote"))]
 mod connect;
 
+/// The first page's example, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 /// The guide's examples, run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/modelling.md")]

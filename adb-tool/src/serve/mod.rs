@@ -14,7 +14,7 @@ use std::{io::Write as _, net::SocketAddr};
 use adb::server::Server;
 
 use crate::exit::Exit;
-use signals::Asked;
+use signals::{Asked, Signals};
 
 /// Serve a database to the official Python SDK, to `adb://…` addresses, and over REST.
 #[derive(clap::Args)]
@@ -22,15 +22,15 @@ use signals::Asked;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "Examples:
-  adb serve --db my.adb --init                         on this machine, port 55555; the first
-                                                       time with --init, which makes `admin`
+  adb serve --db my.adb --init                         # on this machine, port 55555; the first
+                                                       # time with --init, which makes `admin`
   adb serve --db my.adb --listen 0.0.0.0:55555 --tls-self-signed
-                                                       for other machines
-  adb serve --db my.adb --rest 127.0.0.1:8080          REST as well, with /healthz and /metrics
+                                                       # for other machines
+  adb serve --db my.adb --rest 127.0.0.1:8080          # REST as well, with /healthz and /metrics
   adb serve --upstream adb://admin:…@db.example.com --init
-                                                       another server's, for scripts of your own
-  adb serve user add anna --role reader --db my.adb    somebody who may only read
-  adb serve user token anna --db my.adb                a token for a program
+                                                       # another server's, for scripts of your own
+  adb serve user add anna --role reader --db my.adb    # somebody who may only read
+  adb serve user token anna --db my.adb                # a token for a program
 
 The Python SDK, after the first example (it asks for the password):
   adb config create here --host localhost --port 55555 --username admin \\
@@ -87,14 +87,19 @@ impl Serve {
             password,
             accounts: !self.accounts.no_auth,
         };
+        // Who reads that it listens may ask it to stop at once.
+        let signals = Signals::new()?;
         served.tell();
-        until_stopped(server, served.address).await
+        until_stopped(server, served.address, signals).await
     }
 }
 
 /// Serves until somebody asks it to stop.
-async fn until_stopped(server: Server, address: SocketAddr) -> anyhow::Result<Exit> {
-    let mut signals = signals::Signals::new()?;
+async fn until_stopped(
+    server: Server,
+    address: SocketAddr,
+    mut signals: Signals,
+) -> anyhow::Result<Exit> {
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let running = server.run(async {
         // The sender is dropped only after it has sent.

@@ -1,9 +1,11 @@
 //! The command line as a user meets it, on the Cookbook's rows and pictures.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![expect(clippy::panic, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "tests say what they leave out")]
 
 #[path = "../common/mod.rs"]
 mod common;
+mod blocks;
 mod config;
 mod embedders;
 mod examples;
@@ -15,4 +17,7 @@ mod schema;
 mod sdk_tree;
 mod search;
 mod served;
+#[cfg(unix)]
+mod shell;
+mod stock;
 mod utils;
