@@ -1,4 +1,5 @@
-//! `adb export`: objects of a model as rows and files, which go in again.
+//! `adb export`: objects of a model, or all that is in a database, as rows and files, which go in
+//! again.
 
 use std::{
     collections::HashMap,
@@ -14,10 +15,12 @@ use adb::{
     query::Records,
 };
 use anyhow::{Context as _, bail};
+use serde_json::Value as Json;
 
 use crate::{
     check::model,
     database::Db,
+    dump,
     exit::{Exit, Usage},
     out,
 };
@@ -27,44 +30,54 @@ const PAGE: u64 = 64;
 /// Connections that are followed from one object to the next.
 const MAX_DEPTH: usize = 6;
 
-/// Write objects of a model as JSON Lines, with their files beside, so that they go in again.
+/// Write a database, or objects of a model, as JSON Lines, with files beside, so that it goes in
+/// again.
 ///
-/// The directory gets `rows.jsonl`, `model.json` and the files. Vectors that an embedder made are
-/// left out, since ingestion makes them again; vectors that were given are written.
+/// Without a model all that is there is written: every object, connection, vector, set and index,
+/// or with --query what Find commands find, with what it lies in and the connections in between.
+///
+/// With a model the directory gets `rows.jsonl`, `model.json` and the files. Vectors that an embedder
+/// made are left out, since ingestion makes them again; vectors that were given are written.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   adb export dishes --model examples/data/cookbook/dish.model.json --db my.adb
   adb export indian --model examples/data/cookbook/dish.model.json --db my.adb \\
       --where 'cuisine == \"Indian\"'
+  adb export everything --db my.adb
 
 What it wrote goes in again:
-  adb ingest from-json dishes/rows.jsonl --model dishes/model.json --db copy.adb")]
+  adb ingest from-json dishes/rows.jsonl --model dishes/model.json --db copy.adb
+  adb ingest from-export everything --db whole.adb")]
 pub(crate) struct Export {
     /// The directory to write to: a new one, or an empty one.
     to: PathBuf,
     #[command(flatten)]
     db: Db,
-    /// The model, as a document.
+    /// The model, as a document. Without it, everything is written.
     #[arg(long, value_name = "FILE")]
-    model: PathBuf,
+    model: Option<PathBuf>,
+    /// Only what the Find commands in this JSON file find.
+    #[arg(long, value_name = "FILE", conflicts_with = "model")]
+    query: Option<PathBuf>,
     /// Only objects that pass, such as `cuisine == "Indian" && year > 2000`.
-    #[arg(long = "where", value_name = "FILTER")]
+    #[arg(long = "where", value_name = "FILTER", requires = "model")]
     filter: Option<String>,
     /// At most so many.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", requires = "model")]
     limit: Option<u64>,
     /// Write the vectors of embedders as well.
-    #[arg(long, conflicts_with = "no_vectors")]
+    #[arg(long, conflicts_with = "no_vectors", requires = "model")]
     vectors: bool,
     /// Write no vectors.
-    #[arg(long)]
+    #[arg(long, requires = "model")]
     no_vectors: bool,
 }
 
 impl Export {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
-        let model = model(&self.model)?;
         let db = self.db.read()?;
+        let Some(path) = &self.model else { return self.everything(&*db).await };
+        let model = model(path)?;
         let mut records = Records::of(model.schema())
             .with_blobs()
             .depth(model.schema().reachable().len().min(MAX_DEPTH));
@@ -98,6 +111,22 @@ impl Export {
         println!("{written} rows and {files} files are in {}", self.to.display());
         out::notice(format_args!(
             "they go in again: adb ingest from-json {0}/rows.jsonl --model {0}/model.json --db …",
+            self.to.display()
+        ));
+        Ok(Exit::Well)
+    }
+}
+
+impl Export {
+    async fn everything(&self, db: &dyn Database) -> anyhow::Result<Exit> {
+        let query = self.query.as_ref().map(|path| {
+            let read = || -> anyhow::Result<Json> { Ok(serde_json::from_slice(&fs::read(path)?)?) };
+            read().with_context(|| path.display().to_string())
+        });
+        let written = dump::write(db, &self.to, query.transpose()?.as_ref()).await?;
+        println!("{} rows and {} files are in {}", written.rows, written.files, self.to.display());
+        out::notice(format_args!(
+            "they go in again: adb ingest from-export {} --db …",
             self.to.display()
         ));
         Ok(Exit::Well)
@@ -182,7 +211,7 @@ fn in_a_row(path: &Path) -> String {
 }
 
 /// A name for a blob that has none: its object's, and an ending by its first bytes.
-fn name(unique_id: &str, bytes: &[u8]) -> String {
+pub(crate) fn name(unique_id: &str, bytes: &[u8]) -> String {
     let ending = match bytes {
         [0xff, 0xd8, 0xff, ..] => "jpg",
         [0x89, b'P', b'N', b'G', ..] => "png",

@@ -13,6 +13,7 @@ mod config;
 mod conform;
 mod database;
 mod doctor;
+mod dump;
 mod embedders;
 mod exit;
 mod export;

@@ -4,6 +4,7 @@ mod again;
 mod command;
 mod dir;
 mod embedding_csv;
+mod export;
 mod how;
 mod media;
 mod objects;
@@ -27,6 +28,7 @@ pub(crate) enum Ingest {
     FromCommand(command::FromCommand),
     FromParquet(parquet::FromParquet),
     FromWebdataset(webdataset::FromWebdataset),
+    FromExport(export::FromExport),
     Retry(retry::Retry),
     #[command(name = "generate-embedding-csv-from-image-csv")]
     EmbeddingCsv(embedding_csv::EmbeddingCsv),
@@ -47,6 +49,7 @@ impl Ingest {
             Ingest::FromCommand(command) => command.run().await,
             Ingest::FromParquet(command) => command.run().await,
             Ingest::FromWebdataset(command) => command.run().await,
+            Ingest::FromExport(command) => command.run().await,
             Ingest::Retry(command) => command.run().await,
             Ingest::EmbeddingCsv(command) => command.run().await,
             Ingest::FromGenerator(_) => of_python::from_generator(),

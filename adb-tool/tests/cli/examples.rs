@@ -131,6 +131,7 @@ fn every_example_of_help_runs() {
             };
             if first == "ingest" {
                 crate::stock::stock(&own);
+                own.prints(&["export", "everything", "--db", "late.adb"]);
             }
             if !examples.iter().any(|command| command.contains("config create dev")) {
                 own.prints(&["config", "create", "dev", "--no-interactive"]);

@@ -7,6 +7,7 @@
 mod common;
 mod blocks;
 mod config;
+mod dump;
 mod embedders;
 mod examples;
 mod export;
