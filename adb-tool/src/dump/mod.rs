@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-pub(crate) use read::{Dump, DumpRows};
+pub(crate) use read::Dump;
 pub(crate) use write::write;
 
 /// The version of the form that this code writes and reads.

@@ -3,9 +3,9 @@
 #![expect(clippy::panic, reason = "tests fail by panicking")]
 #![expect(clippy::print_stdout, reason = "tests say what they leave out")]
 
+mod blocks;
 #[path = "../common/mod.rs"]
 mod common;
-mod blocks;
 mod config;
 mod dump;
 mod embedders;

@@ -19,6 +19,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("adb config get-key", "it asks a server"),
     ("--upstream", "it wants a server of the user's; see tests/trace.rs"),
     ("from-parquet", "it wants a Parquet file; see the tests of the source"),
+    ("from-dir s3://", "it asks a bucket; see the tests of folders"),
+    ("from-dir gs://", "it asks a bucket; see the tests of folders"),
+    ("from-dir https://", "it asks a server; see the tests of folders"),
     ("adb utils keys", "it asks a server"),
     ("adb utils tokens", "it asks a server"),
 ];
