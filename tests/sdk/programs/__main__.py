@@ -18,7 +18,7 @@ import servers
 import world as worlds
 
 MODULES = ["sessions", "page", "loaders", "updates", "models", "objects", "utilities", "search",
-           "exchange"]
+           "exchange", "guides"]
 
 
 def programs(only, short):
