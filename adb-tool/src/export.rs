@@ -155,10 +155,7 @@ struct Directory {
 impl Directory {
     fn new(root: &Path) -> anyhow::Result<Self> {
         let place = || root.display().to_string();
-        fs::create_dir_all(root).with_context(place)?;
-        if fs::read_dir(root).with_context(place)?.next().is_some() {
-            bail!("{} is not empty; name a new directory", root.display());
-        }
+        make_empty(root)?;
         let rows = BufWriter::new(File::create(root.join("rows.jsonl")).with_context(place)?);
         Ok(Self { root: root.to_owned(), rows, files: HashMap::new() })
     }
@@ -193,6 +190,16 @@ impl Directory {
             .with_context(|| self.root.display().to_string())?;
         Ok(self.files.len())
     }
+}
+
+/// Makes the directory unless it is there; it must be empty.
+pub(crate) fn make_empty(root: &Path) -> anyhow::Result<()> {
+    let place = || root.display().to_string();
+    fs::create_dir_all(root).with_context(place)?;
+    if fs::read_dir(root).with_context(place)?.next().is_some() {
+        bail!("{} is not empty; name a new directory", root.display());
+    }
+    Ok(())
 }
 
 /// A path that stays within the directory and does not meet our own files; nothing otherwise.

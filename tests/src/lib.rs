@@ -8,6 +8,22 @@ use serde::{Deserialize, Serialize};
 #[adb(name = "dish_photos", embedder = ClipVitB16, metric = Cosine, engine = Hnsw)]
 pub struct DishPhotos;
 
+/// An embedder that exists at compile time alone: rows bring their vectors.
+#[derive(Debug)]
+pub struct Four;
+
+impl adb::EmbedderSpec for Four {
+    const NAME: &'static str = "four";
+    const DIMENSIONS: usize = 4;
+}
+impl adb::Produces<Embedding<4>> for Four {}
+impl adb::Accepts<Image> for Four {}
+
+/// A space of four dimensions.
+#[derive(Debug, DescriptorSet)]
+#[adb(name = "looks", embedder = Four, metric = L2, engine = Flat)]
+pub struct Looks;
+
 /// A photo of a dish, and what is known of it.
 #[derive(Debug, Clone, PartialEq, DataModel, Serialize, Deserialize)]
 #[adb(image)]

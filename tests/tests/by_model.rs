@@ -10,21 +10,10 @@ use adb::{
     loaders::{CsvSource, Ingest, JsonSource, Options, Report, Source},
     prelude::*,
 };
+use adb_tests::Looks;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
-
-struct Four;
-impl adb::EmbedderSpec for Four {
-    const NAME: &'static str = "four";
-    const DIMENSIONS: usize = 4;
-}
-impl adb::Produces<Embedding<4>> for Four {}
-impl adb::Accepts<Image> for Four {}
-
-#[derive(DescriptorSet)]
-#[adb(name = "looks", embedder = Four, metric = L2, engine = Flat)]
-struct Looks;
 
 /// A photo of a meal, with all that a row can have.
 #[derive(Debug, DataModel, Serialize, Deserialize)]

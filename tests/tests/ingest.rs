@@ -9,21 +9,9 @@ use adb::{
     loaders::{Ingest, JsonSource, Report},
     prelude::*,
 };
+use adb_tests::Looks;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-
-#[derive(DescriptorSet)]
-#[adb(name = "looks", embedder = Four, metric = L2, engine = Flat)]
-struct Looks;
-
-/// An embedder that exists at compile time alone: the rows bring their vectors.
-struct Four;
-impl adb::EmbedderSpec for Four {
-    const NAME: &'static str = "four";
-    const DIMENSIONS: usize = 4;
-}
-impl adb::Produces<Embedding<4>> for Four {}
-impl adb::Accepts<Image> for Four {}
 
 #[derive(Debug, DataModel, Deserialize)]
 #[adb(image)]

@@ -12,6 +12,8 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
+use crate::export;
+
 use super::{
     HEAD, Head, Index, MARK, Of, Other, Row, STAGES, VERSION,
     find::{self, Class, SETS},
@@ -109,10 +111,7 @@ struct Writer {
 impl Writer {
     fn new(root: &Path, classes: Vec<Class>) -> anyhow::Result<Self> {
         let place = || root.display().to_string();
-        fs::create_dir_all(root).with_context(place)?;
-        if fs::read_dir(root).with_context(place)?.next().is_some() {
-            bail!("{} is not empty; name a new directory", root.display());
-        }
+        export::make_empty(root)?;
         let mut stages = Vec::new();
         for stage in STAGES {
             let path = root.join(format!("{stage}.jsonl"));
@@ -236,7 +235,7 @@ impl Writer {
     fn file(&mut self, id: &str, blob: &[u8]) -> anyhow::Result<String> {
         // A folder for each thousand: some systems are slow with more.
         let folder = format!("files/{:03}", self.files / 1000);
-        let name = format!("{folder}/{}", crate::export::name(id, blob));
+        let name = format!("{folder}/{}", export::name(id, blob));
         let path = self.root.join(&name);
         let place = || path.display().to_string();
         fs::create_dir_all(self.root.join(folder)).with_context(place)?;
