@@ -19,8 +19,8 @@ use crate::exit::Exit;
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   adb ingest from-dir photos --db my.adb
-  adb ingest from-dir photos --db my.adb --class Dish --folder-as cuisine --text-as caption --set photos
   adb ingest from-dir photos --db my.adb --table stars.csv --join filename --manifest photos.sha256
+  adb ingest from-dir photos --db my.adb --class Dish --folder-as cuisine --text-as caption --set photos
   adb ingest from-dir s3://bucket/photos --db my.adb --table stars.csv --join filename")]
 pub(crate) struct FromDir {
     /// The folder. All folders in it are read as well; what is hidden is passed over. Or where files
