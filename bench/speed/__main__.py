@@ -42,7 +42,8 @@ def arguments():
     parser.add_argument("--tables", type=pathlib.Path, metavar="FILE",
                         help="the tables are added to it [default: tables.md there]")
     parser.add_argument("--only", metavar="SIDE,...", type=lambda text: text.split(","),
-                        help="adb, faiss, hnswlib, lancedb, usearch; of `embed`: adb, python, fastembed")
+                        help="adb, faiss, hnswlib, lancedb, usearch; of `embed`: adb, python, fastembed; "
+                             "of `overhead` and `server`: adb, sdk")
     parser.add_argument("--skip", metavar="NAME,...", type=lambda text: text.split(","), default=[],
                         help="comparisons that `all` leaves out")
     parser.add_argument("--minutes", type=float,
@@ -94,7 +95,7 @@ def measure(name, options):
     if len(sizes) > len(suite.sizes) and suite.sizes != ["MARK..."]:
         raise Fail(f"bench/{name}.sh takes {' '.join(suite.sizes)}; see --help")
     sizes = [size if name == "commit" else int(size) for size in sizes]
-    session = Session(name, own, suite.program, suite.peers)
+    session = Session(name, own, suite.program, suite.peers, suite.package)
     try:
         ratios = suite.run(session, sizes)
     finally:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import importlib.util
 import os
 import pathlib
 import subprocess
@@ -29,6 +30,16 @@ def packages():
                 print(f"installing the peers into {target} (once)", flush=True)
                 pip(result, scratch)
     return target
+
+
+def sdk():
+    """PYTHONPATH with the Python SDK and what it needs, as tests/sdk has them."""
+    # Its module is called `install` as well.
+    spec = importlib.util.spec_from_file_location("sdk_install",
+                                                  BENCH.parent / "tests" / "sdk" / "install.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.packages(module.RELEASES[0])
 
 
 def pip(result, scratch):

@@ -12,7 +12,7 @@ import sys
 import time
 
 from common import Fail, cache_root
-from install import BENCH, fingerprint, packages
+from install import BENCH, fingerprint, packages, sdk
 
 REPOSITORY = BENCH.parent
 PEERS = BENCH / "peers"
@@ -24,9 +24,10 @@ FOREIGN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP
 class Session:
     """Runs the sides of one comparison, and keeps what they print."""
 
-    def __init__(self, name, options, program="speed", peers="peers"):
+    def __init__(self, name, options, program="speed", peers="peers", package="adb-bench"):
         self.name, self.options, self.program = name, options, program
-        # What Python's sides are made of: the peers of the engine, or what runs a bundle.
+        # What Python's sides are made of: the peers of the engine, what runs a bundle, the Python SDK;
+        # nothing where there are no such sides.
         self.peers = peers
         self.work = (options.work or cache_root() / "bench").resolve()
         self.data, self.scratch = self.work / "data", self.work / "scratch"
@@ -38,31 +39,35 @@ class Session:
         self.records, self.failures = [], []
         # Round 0: what is made once, before the rounds.
         self.round = self.rounds_done = 0
-        self.speed = self._speed()
+        self.speed = self.program_of(program, package)
         self.python = self._python()
         self.machine = self._machine()
         self._write({"run": self.run, "bench": name, "machine": self.machine})
 
     # Where things are
 
-    def _speed(self):
+    def program_of(self, name, package="adb-bench"):
+        """A program of the repository, built unless `--bin` says where it lies."""
         if self.options.bin:
-            speed = self.options.bin.resolve() / self.program
+            program = self.options.bin.resolve() / name
         else:
-            command = ["cargo", "build", "--quiet", "--release", "--package", "adb-bench",
-                       "--bin", self.program]
+            command = ["cargo", "build", "--quiet", "--release", "--package", package, "--bin", name]
             if subprocess.run(command, cwd=REPOSITORY).returncode != 0:
-                raise Fail(f"the program `{self.program}` could not be built\n"
+                raise Fail(f"the program `{name}` could not be built\n"
                            "  mend: see cargo's words above, or name a built one with --bin DIR")
             target = os.environ.get("CARGO_TARGET_DIR", "target")
-            speed = REPOSITORY / target / "release" / self.program
-        if not os.access(speed, os.X_OK):
-            raise Fail(f"{speed} is no program\n  mend: --bin wants the directory where it lies")
-        return speed
+            program = REPOSITORY / target / "release" / name
+        if not os.access(program, os.X_OK):
+            raise Fail(f"{program} is no program\n  mend: --bin wants the directory where it lies")
+        return program
 
     def _python(self):
         """The interpreter of the peers, and PYTHONPATH for it; nothing if they can't be had."""
         directory = self.options.venv
+        if self.peers is None:
+            return None
+        if directory is None and self.peers == "sdk":
+            return sys.executable, sdk()
         if directory is None and self.peers != "peers":
             return sys.executable, None  # it installs what it needs itself
         if directory is None:

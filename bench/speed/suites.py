@@ -5,6 +5,8 @@ report shows beside the figures; nothing fails for missing one.
 """
 
 from embedding import embed
+from faces import celeba
+from loading import overhead, server
 from report import Ratio
 
 FACE = 512
@@ -261,11 +263,12 @@ def lance(common):
 class Suite:
     """A comparison, its sizes as a default and in full, and its share of the time."""
 
-    def __init__(self, run, title, sizes, small, full, minutes, program="speed", peers="peers"):
+    def __init__(self, run, title, sizes, small, full, minutes, program="speed", peers="peers",
+                 package="adb-bench"):
         self.run, self.title, self.sizes = run, title, sizes
         self.small, self.full, self.minutes = small, full, minutes
-        # Of adb-bench; and whose packages Python's sides need.
-        self.program, self.peers = program, peers
+        # Of a package; and whose packages Python's sides need.
+        self.program, self.peers, self.package = program, peers, package
 
 
 # In the order in which `all` runs them: `growth` leaves the database that `open` wants.
@@ -280,6 +283,13 @@ SUITES = {
     "open": Suite(open_, "Open and first answer, cold", ["N"], [50_000], [1_000_000], 3),
     "embed": Suite(embed, "Embedding: CLIP ViT-B/32 with random weights", ["PICTURES"], [16], [64],
                    12, program="embed", peers="onnxruntime"),
+    "overhead": Suite(overhead, "Overhead of loading", ["ROWS", "ROWS-OF-THE-SDK", "ROWS-STORED"],
+                      [100_000, 10_000, 5000], [400_000, 20_000, 20_000], 5,
+                      program="load", peers="sdk"),
+    "server": Suite(server, "A server", ["ROWS", "FACES"], [5000, 2000], [20_000, 10_000], 5,
+                    peers="sdk"),
+    "celeba": Suite(celeba, "Faces as CelebA has them", ["ROWS"], [20_000], [200_000], 60,
+                    program="celeba", peers=None, package="celeba"),
 }
-# The engine's; `embed` builds another program and other peers, so it is asked for by name.
-ALL = [name for name, suite in SUITES.items() if suite.program == "speed"]
+# The engine's; the others build other programs and want other peers, so they are asked for by name.
+ALL = [name for name, suite in SUITES.items() if suite.peers == "peers"]

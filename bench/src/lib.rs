@@ -1,6 +1,8 @@
 //! What the measuring programs share: the Cookbook's models, its files, and an embedder.
 
+mod clock;
 mod figures;
+mod nobody;
 mod nowhere;
 mod record;
 
@@ -17,7 +19,9 @@ use adb::{
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
+pub use clock::{Clock, Used, peak_megabytes, print};
 pub use figures::{Figures, found_at};
+pub use nobody::Nobody;
 pub use nowhere::Nowhere;
 pub use record::{lower, record, vector};
 

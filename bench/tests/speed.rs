@@ -100,3 +100,22 @@ fn pictures_come_with_their_neighbours() {
         assert!((value(&lines, &case, "recall@10") - 1.0).abs() < 1e-9);
     }
 }
+
+#[test]
+fn what_a_server_adds_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = ("--data", dir.path());
+    speed(&["data", "--rows", "400", "--dimensions", "512"], &[data]);
+    // Any address will do, a directory as well.
+    let paths = [data, ("--work", dir.path()), ("--url", &dir.path().join("other.adb"))];
+    let lines = speed(
+        &["served", "--rows", "60", "--batch", "20", "--clients", "1,3", "--trips", "20"],
+        &paths,
+    );
+    for side in ["direct", "through the server"] {
+        for clients in ["1 client", "3 clients"] {
+            assert!(value(&lines, &format!("{side}, batch 20, {clients}"), "rows/s") > 0.0);
+        }
+        assert!(value(&lines, &format!("a small request, {side}"), "ms p50") > 0.0);
+    }
+}

@@ -8,15 +8,15 @@ use std::{
         Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use adb::{
-    Embedder as _, PreparedImage,
+    Database, Embedder as _, PreparedImage,
     embedders::{self, Bundle, Cache, Device, OnnxEmbedder, TuneOptions},
     loaders::{Ingest, JsonSource, Options},
 };
-use adb_bench::{Dish, Nowhere, cores};
+use adb_bench::{Clock, Dish, Nowhere, Used, cores, peak_megabytes, print};
 use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
@@ -132,44 +132,6 @@ impl By {
     }
 }
 
-/// Real time, and all processors' time of this process.
-struct Clock(Instant, f64);
-
-#[derive(Clone, Copy, Default)]
-struct Used {
-    wall: f64,
-    processors: f64,
-}
-
-impl Clock {
-    fn start() -> anyhow::Result<Self> {
-        Ok(Self(Instant::now(), processor_seconds()?))
-    }
-
-    fn stop(&self) -> anyhow::Result<Used> {
-        Ok(Used { wall: self.0.elapsed().as_secs_f64(), processors: processor_seconds()? - self.1 })
-    }
-}
-
-/// User and system, in steps of a hundredth.
-fn processor_seconds() -> anyhow::Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, after) = stat.rsplit_once(')').context("an odd /proc/self/stat")?;
-    let ticks: Vec<&str> = after.split_whitespace().skip(11).take(2).collect();
-    Ok(ticks.iter().map(|t| t.parse::<f64>()).sum::<Result<f64, _>>()? / 100.0)
-}
-
-fn peak_megabytes() -> anyhow::Result<f64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(kilobytes / 1024.0)
-}
-
-fn print(case: &str, unit: &str, value: f64) {
-    println!("{}", json!({"case": case, "unit": unit, "value": value}));
-}
-
 fn print_rates(case: &str, what: &str, count: usize, used: Used) -> anyhow::Result<()> {
     print(case, &format!("{what}/s"), count as f64 / used.wall);
     print(case, &format!("{what}/CPU-s"), count as f64 / used.processors);
@@ -212,12 +174,21 @@ fn images(by: &By) -> anyhow::Result<()> {
     let embedder = Arc::new(by.embedder()?);
     let files = by.files()?;
     warm_images(&embedder, &files)?;
-    let used = pipeline(&embedder, &files)?;
+    let used = pipeline(&embedder, &files, Sink::Nowhere)?;
     print_rates(&by.case("images"), "images", files.len(), used)
 }
 
+/// Where a pipeline ends.
+#[derive(Clone, Copy)]
+enum Sink {
+    /// A database that takes everything.
+    Nowhere,
+    /// A new database on disk.
+    Engine,
+}
+
 /// One run of the whole pipeline; its time without making the rows.
-fn pipeline(embedder: &Arc<OnnxEmbedder>, files: &[PathBuf]) -> anyhow::Result<Used> {
+fn pipeline(embedder: &Arc<OnnxEmbedder>, files: &[PathBuf], sink: Sink) -> anyhow::Result<Used> {
     let directory = tempfile::tempdir()?;
     let rows = directory.path().join("rows.jsonl");
     let row = |(id, file): (usize, &PathBuf)| {
@@ -226,7 +197,14 @@ fn pipeline(embedder: &Arc<OnnxEmbedder>, files: &[PathBuf]) -> anyhow::Result<U
     fs::write(&rows, files.iter().enumerate().map(row).collect::<String>())?;
     let source = JsonSource::<Dish>::open(&rows)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ingest = Ingest::new(Arc::new(Nowhere)).embedder(embedder.clone());
+    let db = match sink {
+        Sink::Nowhere => Arc::new(Nowhere) as Arc<dyn Database>,
+        Sink::Engine => {
+            let path = directory.path().join("pictures.adb");
+            adb::connect(path.to_str().context("the temporary directory has an odd name")?)?
+        }
+    };
+    let ingest = Ingest::new(db).embedder(embedder.clone());
     let clock = Clock::start()?;
     let mut options = Options::default();
     // Rows name files by absolute paths.
@@ -302,19 +280,22 @@ fn ceiling(by: &By, turns: usize) -> anyhow::Result<()> {
     for _ in 0..turns {
         let decode = decode(&embedder, &files)?;
         let infer = infer(&embedder, &batch, files.len())?;
-        let whole = pipeline(&embedder, &files)?;
+        let sinks = [("", Sink::Nowhere), (" into the engine", Sink::Engine)];
+        let wholes = sinks.map(|(name, sink)| (name, pipeline(&embedder, &files, sink)));
         let case = by.case("decode and resize alone");
         print(&case, "images/s", count / decode.wall);
         print(&case, "images/CPU-s", count / decode.processors);
         let case = by.case("inference alone");
         print(&case, "images/s", count / infer.wall);
         print(&case, "images/CPU-s", count / infer.processors);
-        let case = by.case("pipeline beside its parts");
-        print(&case, "images/s", count / whole.wall);
-        print(&case, "images/CPU-s", count / whole.processors);
-        print(&case, "of the ceiling", (decode.wall + infer.wall) / whole.wall);
-        let processors = (decode.processors + infer.processors) / whole.processors;
-        print(&case, "of the ceiling, in CPU-s", processors);
+        for (into, whole) in wholes {
+            let (case, whole) = (by.case(&format!("pipeline{into} beside its parts")), whole?);
+            print(&case, "images/s", count / whole.wall);
+            print(&case, "images/CPU-s", count / whole.processors);
+            print(&case, "of the ceiling", (decode.wall + infer.wall) / whole.wall);
+            let processors = (decode.processors + infer.processors) / whole.processors;
+            print(&case, "of the ceiling, in CPU-s", processors);
+        }
     }
     Ok(())
 }

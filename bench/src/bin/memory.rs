@@ -10,12 +10,11 @@ use std::{
 };
 
 use adb::{
-    BoxFuture, Database, DbError, EmbedError, Embedder, EmbedderIdentity, PreparedImage, Rect,
-    Request, Response,
+    BoxFuture, Database, DbError, Request, Response,
     loaders::{DeadLetters, Ingest, JsonSource, Options},
 };
-use adb_bench::{Dish, Nowhere};
-use anyhow::{Context as _, ensure};
+use adb_bench::{Dish, Nobody, Nowhere, peak_megabytes};
+use anyhow::ensure;
 use clap::Parser;
 
 /// Ingests generated rows into a database that keeps nothing, some of large files, some that fail,
@@ -48,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
     options.bytes_in_flight = cli.memory.map_or(options.bytes_in_flight, |mib| mib << 20);
     let db = Slow { bytes_per_second: 200e6 };
     let report = Ingest::new(Arc::new(db))
-        .embedder(Arc::new(Nobody::new()))
+        .embedder(Arc::new(Nobody::default()))
         .options(options)
         .dead_letters(DeadLetters::beside(&rows))
         .run(JsonSource::<Dish>::open(&rows)?)
@@ -61,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
         cli.large,
         cli.megabytes,
         report.failed,
-        most_resident()?,
+        peak_megabytes()?,
         report.time.as_secs_f64(),
     );
     Ok(())
@@ -90,14 +89,6 @@ fn write_rows(cli: &Cli, directory: &Path) -> anyhow::Result<std::path::PathBuf>
     Ok(path)
 }
 
-/// `VmHWM` of this process, in MiB.
-fn most_resident() -> anyhow::Result<f64> {
-    let status = fs::read_to_string("/proc/self/status").context("this wants Linux")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).context("no VmHWM")?;
-    Ok(kib.trim().parse::<f64>()? / 1024.0)
-}
-
 /// Takes its time with large blobs, as disks and networks do: rows pile up before it.
 struct Slow {
     bytes_per_second: f64,
@@ -113,38 +104,5 @@ impl Database for Slow {
             }
             Nowhere.execute(request).await
         })
-    }
-}
-
-/// Reads no picture, and gives each the same vector.
-struct Nobody(EmbedderIdentity);
-
-impl Nobody {
-    fn new() -> Self {
-        Self(EmbedderIdentity {
-            name: "nobody".to_owned(),
-            hash: "0".repeat(64),
-            dimensions: 512,
-            images: true,
-            texts: false,
-        })
-    }
-}
-
-impl Embedder for Nobody {
-    fn identity(&self) -> &EmbedderIdentity {
-        &self.0
-    }
-
-    fn prepare_image(&self, _: &[u8], _: Option<Rect>) -> Result<PreparedImage, EmbedError> {
-        Ok(PreparedImage(Box::new([0.0; 4])))
-    }
-
-    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(vec![vec![0.5; 512]; images.len()])
-    }
-
-    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        Ok(vec![vec![0.5; 512]; texts.len()])
     }
 }

@@ -1,15 +1,18 @@
 //! `ingest`: the tables and the pictures into a database.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 use adb::{
-    DescriptorSet as _, SetSpec,
+    Database, DescriptorSet as _, SetSpec,
     embedders::{Chooser, OnDownload},
+    engine::Engine,
     loaders::{self, Options, Progress, Stop, terminal::Bar},
 };
+use serde_json::json;
 
 use crate::{
     face::{Looks, People},
+    pace::Pace,
     source::CelebA,
 };
 
@@ -36,12 +39,25 @@ pub(crate) struct Ingest {
     /// Rows in one request.
     #[arg(long, default_value_t = 500)]
     batch: usize,
+    /// Waits until all vectors are indexed, and tells time, memory and disk. For a directory alone.
+    #[arg(long)]
+    figures: bool,
+    /// Tells these as JSON, and nothing else.
+    #[arg(long, requires = "figures")]
+    json: bool,
 }
 
 impl Ingest {
     pub(crate) async fn run(self) -> anyhow::Result<ExitCode> {
         let source = CelebA::open(&self.data)?;
-        let db = adb::connect(&self.db)?;
+        let engine = match self.figures {
+            true => Some(Arc::new(Engine::open(&self.db)?)),
+            false => None,
+        };
+        let db: Arc<dyn Database> = match &engine {
+            Some(engine) => engine.clone(),
+            None => adb::connect(&self.db)?,
+        };
         let mut options = Options::default();
         options.rows_per_request = self.batch;
         let mut ingest =
@@ -60,9 +76,27 @@ impl Ingest {
         }
         let progress = Arc::new(Progress::default());
         let bar = Bar::start(progress.clone());
+        let pace = self.figures.then(|| Pace::start(progress.clone()));
         let report = ingest.progress(progress).run(source).await?;
         drop(bar);
-        println!("{report}");
+        if !self.json {
+            println!("{report}");
+        }
+        if let (Some(pace), Some(engine)) = (pace, engine) {
+            let stored = Instant::now();
+            let went = pace.went();
+            engine.settle_indexes().await?;
+            let indexed = stored.elapsed().as_secs_f64();
+            drop((db, engine));
+            went.print(&self.db, self.json)?;
+            match self.json {
+                true => println!(
+                    "{}",
+                    json!({"case": "until indexed, after that", "unit": "s", "value": indexed})
+                ),
+                false => println!("indexed {indexed:.1} s later"),
+            }
+        }
         Ok(ExitCode::from(report.exit_code()))
     }
 }

@@ -6,6 +6,7 @@ mod attributes;
 mod face;
 mod ingest;
 mod measure;
+mod pace;
 mod sample;
 mod similar;
 mod source;

@@ -5,6 +5,7 @@ use std::{collections::HashSet, path::PathBuf, time::Instant};
 use adb::{Constraint, DataModel as _, Database};
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
+use serde_json::json;
 
 use crate::{
     attributes::Attributes,
@@ -30,6 +31,9 @@ pub(crate) struct Measure {
     /// Neighbours that each asks for.
     #[arg(short, default_value_t = 10)]
     k: usize,
+    /// Tells each figure as a line of JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// From all faces to one in two hundred or so.
@@ -72,20 +76,35 @@ impl Measure {
             }
             let first = times[0];
             times.sort_by(f64::total_cmp);
+            let recall = (wanted > 0).then(|| found as f64 / wanted as f64);
+            if self.json {
+                let case = match filter {
+                    "" => "search, no filter".to_owned(),
+                    _ => format!("search, {:.2} % pass", share * 100.0),
+                };
+                let print = |unit: &str, value: f64| {
+                    println!(
+                        "{}",
+                        json!({"case": case, "unit": unit, "value": value, "recall": recall})
+                    );
+                };
+                print("ms, the first", first);
+                print("ms p50", at(&times, 0.5));
+                print("ms p99", at(&times, 0.99));
+                continue;
+            }
             table.add_row([
                 if filter.is_empty() { "(none)" } else { filter }.to_owned(),
                 format!("{:.2} %", share * 100.0),
                 format!("{first:.2}"),
-                format!("{:.2}", times[times.len() / 2]),
-                format!("{:.2}", times[(times.len() * 99 / 100).min(times.len() - 1)]),
-                if wanted == 0 {
-                    "–".to_owned()
-                } else {
-                    format!("{:.4}", found as f64 / wanted as f64)
-                },
+                format!("{:.2}", at(&times, 0.5)),
+                format!("{:.2}", at(&times, 0.99)),
+                recall.map_or("–".to_owned(), |recall| format!("{recall:.4}")),
             ]);
         }
-        println!("{table}");
+        if !self.json {
+            println!("{table}");
+        }
         Ok(())
     }
 
@@ -117,6 +136,11 @@ impl Measure {
     }
 }
 
+/// Of sorted times, the one below which this share lies.
+fn at(sorted: &[f64], share: f64) -> f64 {
+    sorted[((sorted.len() as f64 * share) as usize).min(sorted.len() - 1)]
+}
+
 async fn search(
     db: &dyn Database,
     filter: &Constraint,
@@ -138,13 +162,21 @@ fn scan<'a>(
     let mut near: Vec<(f32, &str)> = faces
         .iter()
         .filter(|face| passes(face))
-        .map(|face| {
-            let cosine = face.vector.iter().zip(vector).map(|(a, b)| a * b).sum::<f32>();
-            (cosine, face.image_id.as_str())
-        })
+        .map(|face| (cosine(&face.vector, vector), face.image_id.as_str()))
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.into_iter().take(k).map(|(_, id)| id).collect()
+}
+
+/// Of vectors of length 1; eight sums side by side, as processors add.
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; 8];
+    for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 /// The filters above as Rust has them, apart from what the database makes of their text.

@@ -67,6 +67,33 @@ fn faces_go_in_once_and_are_found_by_likeness_and_by_what_they_show() {
 }
 
 #[test]
+fn figures_are_lines_of_json() {
+    let dir = tempfile::tempdir().unwrap();
+    sample(dir.path(), "120");
+    let lines = |args: &[&str]| -> Vec<Json> {
+        let said = well(dir.path(), args);
+        said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let value = |lines: &[Json], case: &str, unit: &str| {
+        let line = lines.iter().find(|line| line["case"] == case && line["unit"] == unit);
+        line.unwrap_or_else(|| panic!("no {unit} of {case}: {lines:?}"))["value"].as_f64().unwrap()
+    };
+    let ingested = lines(&["ingest", "--data", "faces", "--figures", "--json"]);
+    let (rate, time) = (value(&ingested, "ingest", "rows/s"), value(&ingested, "ingest", "s"));
+    assert!((rate * time - 120.0).abs() < 1.0, "{ingested:?}");
+    // Two vectors of 512 for each face, and a picture.
+    assert!(value(&ingested, "ingest", "B/row on disk") > 4096.0);
+    assert!(value(&ingested, "until indexed, after that", "s") >= 0.0);
+    let measured = lines(&["measure", "--data", "faces", "--searches", "10", "--json"]);
+    assert_eq!(measured.len(), 12);
+    assert!(value(&measured, "search, no filter", "ms p50") > 0.0);
+    assert_eq!(measured[0]["recall"], 1.0);
+    // For people the same is said in words.
+    let said = well(dir.path(), &["ingest", "--data", "faces", "--db", "b.adb", "--figures"]);
+    assert!(said.contains("120 added") && said.contains("MB on the disk"), "{said}");
+}
+
+#[test]
 fn a_table_that_lacks_a_line_gives_no_face_what_is_anothers() {
     let dir = tempfile::tempdir().unwrap();
     sample(dir.path(), "20");

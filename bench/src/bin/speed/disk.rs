@@ -14,7 +14,8 @@ pub(crate) fn appends(directory: &Path, time: Duration) -> anyhow::Result<f64> {
     append(&mut file, &block)?;
     let start = Instant::now();
     let mut count = 0;
-    while start.elapsed() < time {
+    // One at least, however long that takes.
+    while count == 0 || start.elapsed() < time {
         append(&mut file, &block)?;
         count += 1;
     }

@@ -14,6 +14,7 @@ mod ingest;
 mod knn;
 mod memory;
 mod open;
+mod served;
 mod truth;
 
 use clap::Parser;
@@ -41,6 +42,8 @@ enum Command {
     Blobs(blobs::Blobs),
     /// Time and bytes for each row while a database grows.
     Growth(growth::Growth),
+    /// The same requests directly and through a server.
+    Served(served::Served),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,5 +58,6 @@ fn main() -> anyhow::Result<()> {
         Command::BlobsBuild(command) => command.run(),
         Command::Blobs(command) => command.run(),
         Command::Growth(command) => command.run(),
+        Command::Served(command) => command.run(),
     }
 }
