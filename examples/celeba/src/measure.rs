@@ -53,6 +53,7 @@ struct Known {
 
 impl Measure {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.searches > 0, "--searches wants 1 or more");
         let faces = self.known()?;
         let db = adb::connect(&self.db)?;
         let mut table = Table::new();
@@ -64,12 +65,16 @@ impl Measure {
             let passes = |face: &Known| passes(filter, &face.attributes);
             let share =
                 faces.iter().filter(|face| passes(face)).count() as f64 / faces.len() as f64;
-            let (mut times, mut found, mut wanted) = (Vec::new(), 0, 0);
+            let (mut times, mut hits, mut found, mut wanted) = (Vec::new(), Vec::new(), 0, 0);
             let step = (faces.len() / self.searches.max(1)).max(1);
-            for face in faces.iter().step_by(step).take(self.searches) {
+            let asked = || faces.iter().step_by(step).take(self.searches);
+            for face in asked() {
                 let started = Instant::now();
-                let hits = search(&*db, &constraint, &face.vector, self.k).await?;
+                hits.push(search(&*db, &constraint, &face.vector, self.k).await?);
                 times.push(started.elapsed().as_secs_f64() * 1e3);
+            }
+            // Afterwards: a scan leaves nothing of the database in the processor's caches.
+            for (face, hits) in asked().zip(&hits) {
                 let exact = scan(&faces, passes, &face.vector, self.k);
                 wanted += exact.len();
                 found += hits.iter().filter(|id| exact.contains(id.as_str())).count();
