@@ -44,5 +44,5 @@ pub use source::TarObjects;
 pub use source::{
     CommandObjects, CsvObjects, CsvSource, DirObjects, EachObject, Filtered, FromJson, JsonObjects,
     JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
-    Selection, Shard, Source, SourceRow, ToGraph, Transform, shards,
+    Selection, Shard, Source, SourceRow, ToGraph, Transform, WithVectors, shards, vectors_in,
 };

@@ -67,7 +67,8 @@ enum Content {
 }
 
 impl VectorFile {
-    fn open(path: &Path) -> Result<Self, String> {
+    /// Opens it and looks at its header.
+    pub(crate) fn open(path: &Path) -> Result<Self, String> {
         let explain = |e: &dyn std::fmt::Display| match path.exists() {
             true => format!("the file {} can't be read: {e}", path.display()),
             false => format!("the file {} does not exist", path.display()),
@@ -84,6 +85,26 @@ impl VectorFile {
             Content::Array { file: Mutex::new(file), header }
         };
         Ok(Self { path: path.to_owned(), content })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How many vectors an array of vectors has, and of how many components.
+    pub(crate) fn shape(&self) -> Result<(u64, u64), String> {
+        match &self.content {
+            Content::Array { header, .. } if header.shape.len() >= 2 => {
+                Ok((header.shape[0], components(&header.shape[1..])?))
+            }
+            Content::Array { header, .. } => Err(format!(
+                "its array has the shape {:?}, and rows of vectors are wanted: two dimensions",
+                header.shape
+            )),
+            Content::Archive(_) => {
+                Err("it holds several arrays; save the one whose rows are meant as .npy".to_owned())
+            }
+        }
     }
 
     /// A vector as the database takes it: little-endian floats of 32 bits.

@@ -221,3 +221,90 @@ fn samples_of_a_tar_file_go_in_with_their_pictures() {
     assert_eq!(images.len(), 2, "{images:?}");
     assert_eq!(images[0]["caption"], "dal");
 }
+
+const WITH_VECTORS: &str = r#"{"version": 1,
+    "sets": [{"name": "looks", "dimensions": 2, "metric": "L2", "engine": "Flat", "embedder": "mine"}],
+    "models": [{"name": "Dish", "class": "Dish", "kind": "entity", "fields": [
+        {"name": "id", "key": "id", "property": "id", "role": "id", "type": "int"},
+        {"name": "look", "key": "look", "property": "look", "role": "embedding", "set": "looks"}]}]}"#;
+
+/// As NumPy writes an array of doubles.
+fn npy(path: &Path, vectors: &[[f64; 2]]) {
+    let shape = vectors.len();
+    let head = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({shape}, 2), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(head.len() + 1).unwrap().to_le_bytes());
+    bytes.extend(head.bytes().chain(*b"\n"));
+    bytes.extend(vectors.iter().flatten().flat_map(|x| x.to_le_bytes()));
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn vectors_that_were_made_elsewhere_go_in_row_by_row() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("m.json"), WITH_VECTORS).unwrap();
+    fs::write(dir.path().join("r.jsonl"), "{\"id\": 1}\n{\"id\": 2}\n{\"id\": 3}\n").unwrap();
+    npy(&dir.path().join("v-0.npy"), &[[1.0, 0.0]]);
+    npy(&dir.path().join("v-1.npy"), &[[2.0, 0.0], [3.0, 0.0]]);
+    let args = ["from-json", "r.jsonl", "--model", "m.json"];
+    let part = ["--vectors", "look=v-*.npy", "--offset", "1"];
+    let output = adb(dir.path(), &[&args[..], &part, &["--on-existing", "update"]].concat());
+    assert!(said(&output).contains("2 rows read = 2 added"), "{}", said(&output));
+    assert_eq!(found(dir.path(), "FindDescriptor", json!({"set": "looks"})).len(), 2);
+    // What was written is what the files say, so that nothing is to be done.
+    let all = ["--vectors", "look=v-{0..1}.npy", "--on-existing", "update"];
+    let output = adb(dir.path(), &[&args[..], &all].concat());
+    assert!(said(&output).contains("1 added + 2 existed"), "{}", said(&output));
+    npy(&dir.path().join("v-1.npy"), &[[2.0, 0.0], [9.0, 0.0]]);
+    let output = adb(dir.path(), &[&args[..], &all].concat());
+    assert!(said(&output).contains("2 existed + 1 updated"), "{}", said(&output));
+    // More of them than rows, and no field.
+    for (vectors, wanted) in [
+        ("look=v-{0,1,1}.npy", "have 5 rows, and the source has 3"),
+        ("id=v-0.npy", "these are: look"),
+    ] {
+        let output = adb(dir.path(), &[&args[..], &["--vectors", vectors]].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(wanted), "{}", said(&output));
+    }
+    // With pictures and no document, the set is as the file's vectors are.
+    photos(dir.path());
+    npy(&dir.path().join("p.npy"), &[[1.0, 0.0], [2.0, 0.0]]);
+    let args = ["from-dir", "photos", "--set", "seen", "--vectors", "seen=p.npy"];
+    let output = adb(dir.path(), &args);
+    assert!(said(&output).contains("2 rows read = 2 added"), "{}", said(&output));
+    assert_eq!(found(dir.path(), "FindDescriptor", json!({"set": "seen"})).len(), 2);
+}
+
+#[test]
+fn a_pattern_names_its_source_and_a_program_has_no_name() {
+    let dir = tempfile::tempdir().unwrap();
+    photos(dir.path());
+    for (shard, folder) in [("s-0.tar", "indian"), ("s-1.tar", "japanese")] {
+        let mut tar = tar::Builder::new(fs::File::create(dir.path().join(shard)).unwrap());
+        let picture = dir.path().join("photos").join(folder).join("a.jpg");
+        tar.append_path_with_name(picture, format!("{folder}.jpg")).unwrap();
+        tar.finish().unwrap();
+    }
+    let args = ["from-webdataset", "s-*.tar"];
+    assert!(said(&adb(dir.path(), &args)).contains("2 added"));
+    fs::remove_file(dir.path().join("s-1.tar")).unwrap();
+    let output = adb(dir.path(), &[&args[..], &["--mirror", "--yes"]].concat());
+    assert!(said(&output).contains("mirror: 1 objects left the source"), "{}", said(&output));
+    assert_eq!(found(dir.path(), "FindImage", json!({})).len(), 1);
+    // Files that a shell has found may be others the next time.
+    fs::copy(dir.path().join("s-0.tar"), dir.path().join("s-2.tar")).unwrap();
+    let output = adb(dir.path(), &["from-webdataset", "s-0.tar", "s-2.tar", "--mirror"]);
+    assert!(said(&output).contains("--source-name"), "{}", said(&output));
+    // And a program may be given a name.
+    fs::write(dir.path().join("m.json"), MODEL).unwrap();
+    fs::write(dir.path().join("r.jsonl"), "{\"id\": 1}\n{\"id\": 2}\n").unwrap();
+    let args = ["from-command", "cat r.jsonl", "--model", "m.json", "--mirror"];
+    let output = adb(dir.path(), &args);
+    assert!(said(&output).contains("--source-name"), "{}", said(&output));
+    let args = [&args[..], &["--source-name", "dishes", "--transform-cmd", "cat"]].concat();
+    assert!(said(&adb(dir.path(), &args)).contains("2 added"));
+    fs::write(dir.path().join("r.jsonl"), "{\"id\": 2}\n").unwrap();
+    let output = adb(dir.path(), &args);
+    assert!(said(&output).contains("mirror: 1 objects left the source"), "{}", said(&output));
+}

@@ -241,7 +241,7 @@ impl Ingest {
             let why = match source.is_part() {
                 true => "not all of its rows are read; leave out what selects some",
                 false => {
-                    "it has no name, by which its earlier runs would be known; give it one (`source_name`)"
+                    "it has no name, by which its earlier runs would be known; give it one (`source_name`, on the command line `--source-name`)"
                 }
             };
             return Err(ErrorKind::NoMirror { why: why.to_owned() }.into());

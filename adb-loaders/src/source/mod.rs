@@ -1,5 +1,6 @@
 //! Sources: where rows come from, one at a time.
 
+mod beside;
 mod command;
 mod csv;
 mod directory;
@@ -24,6 +25,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use beside::{WithVectors, vectors_in};
 pub use command::{CommandObjects, Filtered};
 pub use csv::{CsvObjects, CsvSource};
 pub use directory::DirObjects;
@@ -110,6 +112,16 @@ impl<T> SourceRow<T> {
 /// The name of a source that is a file.
 pub(crate) fn name_of(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// The name of a source of several files: of one it is that. Which files a pattern finds may change
+/// from run to run, so several have none.
+#[cfg(any(feature = "parquet", feature = "webdataset"))]
+pub(crate) fn name_of_all(files: &[std::path::PathBuf]) -> String {
+    match files {
+        [one] => name_of(one),
+        _ => String::new(),
+    }
 }
 
 /// A stream of rows.

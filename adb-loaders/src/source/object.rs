@@ -1,6 +1,6 @@
 //! Rows as JSON objects, before a model reads them: what most sources give.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, path::PathBuf};
 
 use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
 use bytes::Bytes;
@@ -8,8 +8,8 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use super::{
-    Filtered, FromJson, LoadedRow, RowPlace, Source, SourceRow, Transform, row::without_position,
-    transform::TransformedObjects,
+    Filtered, FromJson, LoadedRow, RowPlace, Source, SourceRow, Transform, WithVectors,
+    row::without_position, transform::TransformedObjects,
 };
 use crate::{Error, MediaRoot};
 
@@ -134,6 +134,11 @@ pub trait ObjectSource: Sized + Send + 'static {
         None
     }
 
+    /// How many rows it has, where that is known before they are read.
+    fn rows_known(&self) -> Option<u64> {
+        None
+    }
+
     /// Hands each row to `each`, until that says to stop. `schema` is what rows will be read as,
     /// for sources whose cells have no types of their own. Blocks.
     ///
@@ -156,7 +161,24 @@ pub trait ObjectSource: Sized + Send + 'static {
         TransformedObjects::new(self, transform)
     }
 
-    /// The same by a program: see [`Filtered`].
+    /// With vectors from files, of fields that are still to be said.
+    fn and_vectors(self) -> WithVectors<Self> {
+        WithVectors::new(self)
+    }
+
+    /// Takes the vectors of a field from NumPy's files (`.npy`, arrays of two dimensions, numbers of
+    /// any size), read one after another: the n-th row of them belongs to the n-th row of this source,
+    /// whether that can be read or not. So it comes before all that selects or changes rows.
+    ///
+    /// `field` is the field's key, or the name of the set that it alone fills. Files whose vectors have
+    /// another dimension than the set end the reading before the first row; so do files with more or
+    /// fewer rows than the source, where that knows how many it has. Otherwise a row without a vector
+    /// fails, and vectors without a row are an error at the end.
+    fn with_vectors(self, field: impl Into<String>, files: Vec<PathBuf>) -> WithVectors<Self> {
+        WithVectors::new(self).with_vectors(field, files)
+    }
+
+    /// The same as [`transform`](Self::transform) by a program: see [`Filtered`].
     fn through(self, command_line: impl Into<String>) -> Filtered<Self> {
         Filtered::new(self, command_line.into())
     }

@@ -36,6 +36,9 @@ pub struct PlainModel {
 }
 
 impl PlainModel {
+    /// The field of the vectors, if there are any.
+    pub const VECTORS: &str = "look";
+
     /// Objects of a kind that has files: images, videos, blobs.
     #[must_use]
     pub fn new(kind: ObjectKind) -> Self {
@@ -150,7 +153,7 @@ impl PlainModel {
                 class: None,
                 face: None,
             };
-            fields.push(field("look", role));
+            fields.push(field(Self::VECTORS, role));
         }
         let name = self.class.clone().unwrap_or_else(|| self.kind.command_suffix().to_owned());
         let model = Model {

@@ -19,6 +19,7 @@ use super::{
     EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
     directory::{extensions, media_kind},
     input::Input,
+    name_of_all,
     plain::{FILE, PATH},
 };
 use crate::{Error, MediaRoot};
@@ -36,6 +37,7 @@ use crate::{Error, MediaRoot};
 #[derive(Debug)]
 pub struct TarObjects {
     files: Vec<PathBuf>,
+    name: String,
     size: u64,
     map: Vec<(String, String)>,
     max_sample_bytes: u64,
@@ -54,7 +56,16 @@ impl TarObjects {
         for file in &files {
             size += std::fs::metadata(file).map_err(|e| Error::source(file, e))?.len();
         }
-        Ok(Self { files, size, map: Vec::new(), max_sample_bytes: 512 << 20 })
+        let name = name_of_all(&files);
+        Ok(Self { files, name, size, map: Vec::new(), max_sample_bytes: 512 << 20 })
+    }
+
+    /// Gives the source a name, the same on every run: of one file it is the file's whole path, and
+    /// several have none without this. See [`ObjectSource::name`].
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Reads a member's ending, or a key of its JSON, as another key; an empty one leaves it out.
@@ -112,6 +123,10 @@ impl TarObjects {
 }
 
 impl ObjectSource for TarObjects {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.files.first().map_or_else(|| MediaRoot::new("."), |first| MediaRoot::beside(first))
     }

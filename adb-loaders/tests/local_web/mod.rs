@@ -1,5 +1,5 @@
 //! A web server on this machine that answers as a script says: well, late, half, or not at all.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 #![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::{

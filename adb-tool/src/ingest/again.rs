@@ -24,6 +24,11 @@ pub(crate) struct Again {
     /// Deletes what `--mirror` tells.
     #[arg(long, requires = "mirror")]
     pub(crate) yes: bool,
+    /// What the source is called, the same on every run: by it `--mirror` knows what earlier runs
+    /// brought, and `adb runs` shows it. Without it: the whole path of its file, folder or pattern, or
+    /// its address. Programs and standard input have none of their own.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source_name: Option<String>,
     /// Compares every row with the database, whatever is noted of it: where others have changed
     /// what this source brought.
     #[arg(long)]
@@ -55,6 +60,10 @@ impl Again {
             (false, _) => ingest,
             (true, false) => ingest.mirror(Mirror::Tell),
             (true, true) => ingest.mirror(Mirror::Delete),
+        };
+        let ingest = match &self.source_name {
+            Some(name) => ingest.source_name(name),
+            None => ingest,
         };
         match ledger(db).filter(|_| !self.no_ledger) {
             Some(path) => ingest.ledger(path),

@@ -38,6 +38,7 @@ impl Changes {
         let set_up =
             async |ingest, db: &dyn adb::Database| vectors.of_model(ingest, db, model).await;
         let to_keep = vectors.to_keep();
+        let objects = vectors.beside(objects, model.schema())?;
         match self.transform_cmd {
             None => running.ingest(from, to_keep, objects.by_model(model), set_up).await,
             Some(line) => {
@@ -55,6 +56,17 @@ pub(crate) fn files(patterns: &[String]) -> Result<Vec<PathBuf>, adb::loaders::E
         files.extend(shards(pattern)?);
     }
     Ok(files)
+}
+
+/// What a source of several files is called, the same on every run: its pattern, whichever files it
+/// finds. Several patterns are told apart by nobody, since a shell may have made them of one.
+pub(crate) fn name(patterns: &[String]) -> String {
+    match patterns {
+        [one] => {
+            std::path::absolute(one).map_or_else(|_| one.clone(), |path| path.display().to_string())
+        }
+        _ => String::new(),
+    }
 }
 
 /// `COLUMN=FIELD`. Columns may have `=` in their names; fields have none.

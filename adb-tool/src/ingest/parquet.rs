@@ -6,7 +6,7 @@ use adb::loaders::ParquetObjects;
 
 use super::{
     how::{Running, Vectors},
-    objects::{Changes, files, pair},
+    objects::{Changes, files, name, pair},
     plain::Plain,
 };
 use crate::exit::Exit;
@@ -40,7 +40,7 @@ impl FromParquet {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let files = files(&self.files)?;
         let first = files.first().cloned().unwrap_or_default();
-        let mut rows = ParquetObjects::open(files)?;
+        let mut rows = ParquetObjects::open(files)?.named(name(&self.files));
         for (column, key) in self.map {
             rows = rows.map(column, key);
         }

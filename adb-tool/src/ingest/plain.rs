@@ -122,7 +122,12 @@ impl Plain {
                 set.dimensions = bundle.identity().dimensions;
                 set.embedder = bundle.identity().name.clone();
             }
-            (None, None) => {}
+            (None, None) => {
+                if let Some(dimensions) = vectors.dimensions(name)? {
+                    set.dimensions = dimensions;
+                    set.embedder = "none".to_owned();
+                }
+            }
         }
         Ok(set)
     }

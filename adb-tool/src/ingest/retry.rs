@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use super::{
     how::{Running, Vectors},
-    sdk::Sdk,
+    sdk::{Sdk, misused},
 };
 use crate::exit::Exit;
 
@@ -29,6 +29,11 @@ pub(crate) struct Retry {
 
 impl Retry {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        if !self.vectors.vectors.is_empty() {
+            misused(
+                "--vectors: rows that failed have kept the vectors that they had; leave it out",
+            );
+        }
         let letters = LetterFile::open(&self.file)?;
         let header = letters.header().clone();
         if matches!(header.rows, RowsAre::Format { .. })

@@ -69,6 +69,7 @@ impl FromCsv {
                 ("--transform-cmd", self.changes.is_some()),
                 ("--embedder", self.vectors.embedder.is_some()),
                 ("--no-embedder", self.vectors.no_embedder),
+                ("--vectors", !self.vectors.vectors.is_empty()),
             ];
             if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
                 misused(format!(

@@ -6,7 +6,7 @@ use adb::loaders::TarObjects;
 
 use super::{
     how::{Running, Vectors},
-    objects::{Changes, files, pair},
+    objects::{Changes, files, name, pair},
     plain::Plain,
 };
 use crate::exit::Exit;
@@ -41,7 +41,7 @@ impl FromWebdataset {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let files = files(&self.files)?;
         let first = files.first().cloned().unwrap_or_default();
-        let mut rows = TarObjects::open(files)?;
+        let mut rows = TarObjects::open(files)?.named(name(&self.files));
         for (found, key) in self.map {
             rows = rows.map(found, key);
         }

@@ -258,7 +258,9 @@ impl Draft {
         } else if let Some((_, form)) = dates.iter().find(|(count, _)| is_all(*count)) {
             self.dates.insert((model.to_owned(), field.to_owned()), *form);
             ValueType::Date
-        } else if column.present == 0 || is_all(column.texts) {
+        } else if column.present == 0 {
+            column.declared.unwrap_or(ValueType::String)
+        } else if is_all(column.texts) {
             ValueType::String
         } else if is_all(column.json + column.objects + column.lists + column.vectors) {
             ValueType::Json

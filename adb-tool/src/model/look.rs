@@ -4,11 +4,16 @@ use std::{
     collections::HashSet,
     fs::File,
     io::{BufRead as _, BufReader},
+    ops::ControlFlow,
     path::Path,
 };
 
-use adb::Date;
+use adb::{
+    Date, ModelSchema, ValueType,
+    loaders::{ObjectSource as _, ObjectText, ParquetObjects},
+};
 use anyhow::{Context as _, bail};
+use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
 use crate::exit::usage;
@@ -49,6 +54,8 @@ pub(super) struct Column {
     pub(super) dimensions: Option<usize>,
     /// Other lists and, where objects are not looked into, objects.
     pub(super) json: usize,
+    /// What the file itself says of its values, where it does.
+    pub(super) declared: Option<ValueType>,
     /// Rows with an object, and with a list of objects.
     pub(super) objects: usize,
     pub(super) lists: usize,
@@ -225,16 +232,71 @@ pub(super) fn rows(path: &Path, sample: usize) -> anyhow::Result<Seen> {
                 seen.add(row, 0);
             }
         }
+        "parquet" => parquet(path, sample, &mut seen)?,
         "" => usage!(
-            "{}: what is in it? `.csv`, `.tsv`, `.json` and `.jsonl` can be looked at",
+            "{}: what is in it? `.csv`, `.tsv`, `.json`, `.jsonl` and `.parquet` can be looked at",
             path.display()
         ),
         other => usage!(
-            "{}: files of `.{other}` are not looked at; `.csv`, `.tsv`, `.json` and `.jsonl` are",
+            "{}: files of `.{other}` are not looked at; `.csv`, `.tsv`, `.json`, `.jsonl` and `.parquet` are",
             path.display()
         ),
     }
     Ok(seen)
+}
+
+/// Looks at the rows of a Parquet file, and at what it says of columns that have no value in them.
+fn parquet(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
+    let rows = ParquetObjects::open(vec![path.to_owned()])?;
+    let columns = rows.columns()?;
+    let mut fault = None;
+    rows.read(&ModelSchema::BARE, &mut |row, _| {
+        if seen.rows >= sample {
+            return ControlFlow::Break(());
+        }
+        let object = row
+            .object
+            .and_then(|object| object.map_or_else(|| Ok(Map::new()), ObjectText::into_object));
+        match object {
+            Ok(mut object) => {
+                let number = seen.rows;
+                for (_, value) in &mut object {
+                    name_file(value, &row.media, number);
+                }
+                seen.add(&object, 0);
+                ControlFlow::Continue(())
+            }
+            Err(reason) => {
+                fault = Some(format!("{}: {reason}", row.at));
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    if let Some(fault) = fault {
+        bail!(fault);
+    }
+    for (name, declared) in columns {
+        let at = seen.columns.iter().position(|column| column.key == name).unwrap_or_else(|| {
+            seen.columns.push(Column::new(&name));
+            seen.columns.len() - 1
+        });
+        seen.columns[at].declared = declared;
+    }
+    Ok(())
+}
+
+/// Bytes in a row have a name by which the row's files are found: gives it the ending of what is in
+/// them.
+fn name_file(value: &mut Json, media: &[(String, Bytes)], row: usize) {
+    let Some(found) = media.iter().find(|(name, _)| value.as_str() == Some(name.as_str())) else {
+        return;
+    };
+    let kind = match image::guess_format(&found.1) {
+        Ok(_) => "png",
+        Err(_) if found.1.get(4..8) == Some(b"ftyp") => "mp4",
+        Err(_) => "pdf",
+    };
+    *value = format!("{row}.{kind}").into();
 }
 
 /// What a cell would be in JSON.

@@ -33,7 +33,7 @@ pub(crate) enum Model {
   adb model new examples/data/cookbook/dishes.json -o dish.model.json --embedder clip-vit-b-16
   adb model new examples/data/cookbook/dishes.json --rust")]
 pub(crate) struct New {
-    /// The rows: `.csv`, `.tsv`, `.json` (an array) or `.jsonl`.
+    /// The rows: `.csv`, `.tsv`, `.json` (an array), `.jsonl` or `.parquet`.
     rows: PathBuf,
     /// Print a Rust struct instead of a document.
     #[arg(long)]

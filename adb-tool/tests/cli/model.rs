@@ -130,3 +130,72 @@ fn the_drafted_struct_compiles_and_says_what_the_document_says() {
     let document = place.json(&draft);
     assert_eq!(serde_json::to_value(drafted::document()).unwrap(), document);
 }
+
+/// Rows as data sets of pictures have them: a struct of bytes and path, and a column without values.
+fn photos(path: &std::path::Path) {
+    use parquet::{
+        data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
+        file::{properties::WriterProperties, writer::SerializedFileWriter},
+        schema::parser::parse_message_type,
+    };
+
+    let schema = "message row {
+        optional group image { optional binary bytes; optional binary path (UTF8); }
+        required int64 number;
+        optional double score;
+        optional int64 taken (TIMESTAMP(MICROS,true)); }";
+    let picture = |shade: u8| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        let picture = image::RgbImage::from_pixel(4, 4, image::Rgb([shade, 0, 0]));
+        picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+        ByteArray::from(bytes.into_inner())
+    };
+    let schema = std::sync::Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let properties = std::sync::Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = 0;
+    while let Some(mut next) = group.next_column().unwrap() {
+        match column {
+            0 => {
+                let pictures = [picture(1), picture(2)];
+                next.typed::<ByteArrayType>().write_batch(&pictures, Some(&[2, 2]), None).unwrap();
+            }
+            1 => {
+                next.typed::<ByteArrayType>().write_batch(&[], Some(&[1, 1]), None).unwrap();
+            }
+            2 => {
+                next.typed::<Int64Type>().write_batch(&[7, 8], None, None).unwrap();
+            }
+            3 => {
+                next.typed::<DoubleType>().write_batch(&[0.5], Some(&[1, 0]), None).unwrap();
+            }
+            _ => {
+                next.typed::<Int64Type>().write_batch(&[], Some(&[0, 0]), None).unwrap();
+            }
+        }
+        next.close().unwrap();
+        column += 1;
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_draft_of_parquet_takes_its_rows_in() {
+    let place = Place::empty();
+    photos(&place.file("photos.parquet"));
+    place.prints(&["model", "new", "photos.parquet", "-o", "m.json"]);
+    let document: Json = serde_json::from_str(&place.read("m.json")).unwrap();
+    let photo = &document["models"][0];
+    assert_eq!((&photo["name"], &photo["kind"]), (&json!("Photo"), &json!("image")));
+    assert_eq!(field(photo, "number")["role"], "id");
+    assert_eq!(field(photo, "image")["role"], "media");
+    assert_eq!(field(photo, "score")["type"], "float");
+    assert_eq!(field(photo, "score")["optional"], true);
+    assert_eq!(field(photo, "taken")["type"], "date", "there is none, and the file says so");
+    let args = ["ingest", "from-parquet", "photos.parquet", "--model", "m.json", "--db", "my.adb"];
+    let report = place.prints(&args);
+    assert!(report.contains("2 rows read = 2 added"), "{report}");
+}

@@ -14,9 +14,8 @@ fn fetch_untold(bytes: usize, within: u64, at_once: usize) -> Arc<Budget> {
     let body: Vec<u8> = (0..bytes).map(|i| (i % 251) as u8).collect();
     let sent = body.clone();
     let web = Web::start(move |_| Answer::Untold(sent.clone()));
-    let mut options = MediaOptions::default();
-    options.trusted = vec![web.url("/")];
-    options.max_bytes = bytes as u64 + 1;
+    let (trusted, max_bytes) = (vec![web.url("/")], bytes as u64 + 1);
+    let options = MediaOptions { trusted, max_bytes, ..MediaOptions::default() };
     let remote = Remote::start(Arc::new(options)).unwrap();
     let budget = Budget::new(within);
     thread::scope(|scope| {

@@ -265,9 +265,9 @@ mod tests {
 
     #[test]
     fn what_the_user_names_is_trusted_and_what_lies_below_it() {
-        let mut options = MediaOptions::default();
-        options.trusted =
+        let trusted =
             vec!["http://10.0.0.1:8000/pub/a/".into(), "s3://b".into(), "nonsense".into()];
+        let options = MediaOptions { trusted, ..MediaOptions::default() };
         let transports = Transports::new(&options).unwrap();
         let may = |url: &str, listed: Option<&Url>| {
             let url = Url::parse(url).unwrap();

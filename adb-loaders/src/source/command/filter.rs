@@ -149,6 +149,10 @@ impl Queue {
 }
 
 impl<S: ObjectSource> ObjectSource for Filtered<S> {
+    fn name(&self) -> String {
+        self.source.name()
+    }
+
     fn media_root(&self) -> MediaRoot {
         self.source.media_root()
     }

@@ -9,18 +9,19 @@ use std::{
     sync::Arc,
 };
 
-use adb_model::{FieldRole, ModelSchema, graph::row_identity};
+use adb_model::{FieldRole, ModelSchema, ValueType, graph::row_identity};
 use bytes::Bytes;
 use jiff::Timestamp;
 use parquet::{
-    basic::{LogicalType, TimeUnit},
+    basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical},
     file::{reader::FileReader as _, serialized_reader::SerializedFileReader},
     record::{Field, reader::RowIter},
+    schema::types::Type,
 };
 use serde_json::{Number, Value as Json};
 
 use super::{
-    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
+    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, name_of_all,
     plain::{FILE, PATH},
 };
 use crate::{Error, MediaRoot, error::panic_message};
@@ -43,7 +44,9 @@ use crate::{Error, MediaRoot, error::panic_message};
 #[derive(Debug, Clone)]
 pub struct ParquetObjects {
     files: Vec<PathBuf>,
+    name: String,
     size: u64,
+    rows: u64,
     map: Vec<(String, String)>,
     media_root: Option<MediaRoot>,
 }
@@ -59,11 +62,22 @@ impl ParquetObjects {
     /// # Errors
     /// When one can't be read, or is no Parquet file.
     pub fn open(files: Vec<PathBuf>) -> Result<Self, Error> {
-        let mut size = 0;
+        let (mut size, mut rows) = (0, 0);
         for file in &files {
-            size += open(file)?.1;
+            let (reader, bytes) = open(file)?;
+            size += bytes;
+            rows += u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         }
-        Ok(Self { files, size, map: Vec::new(), media_root: None })
+        let name = name_of_all(&files);
+        Ok(Self { files, name, size, rows, map: Vec::new(), media_root: None })
+    }
+
+    /// Gives the source a name, the same on every run: of one file it is the file's whole path, and
+    /// several have none without this. See [`ObjectSource::name`].
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// Reads a column as another key; an empty key leaves it out.
@@ -78,6 +92,18 @@ impl ParquetObjects {
     pub fn media_root(mut self, root: MediaRoot) -> Self {
         self.media_root = Some(root);
         self
+    }
+
+    /// The columns of the first file, and what a property of their values would be; nothing of columns
+    /// of bytes, lists and structs.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn columns(&self) -> Result<Vec<(String, Option<ValueType>)>, Error> {
+        let Some(first) = self.files.first() else { return Ok(Vec::new()) };
+        let (reader, _) = open(first)?;
+        let fields = reader.metadata().file_metadata().schema().get_fields();
+        Ok(fields.iter().map(|field| (field.name().to_owned(), value_type(field))).collect())
     }
 
     /// Adds to a model what there is to be had of the rows, by the first 100; the first column of
@@ -191,6 +217,14 @@ impl ParquetObjects {
 }
 
 impl ObjectSource for ParquetObjects {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn rows_known(&self) -> Option<u64> {
+        Some(self.rows)
+    }
+
     fn media_root(&self) -> MediaRoot {
         match (&self.media_root, self.files.first()) {
             (Some(root), _) => root.clone(),
@@ -222,6 +256,33 @@ fn open(path: &Path) -> Result<(SerializedFileReader<File>, u64), Error> {
         .map_err(|panic| broken(path, panic_message(&*panic).to_owned()))?
         .map_err(|e| broken(path, format!("it is no Parquet file that can be read: {e}")))?;
     Ok((reader, size))
+}
+
+/// What a column's type says of its values.
+fn value_type(column: &Type) -> Option<ValueType> {
+    if !column.is_primitive() {
+        return None;
+    }
+    let info = column.get_basic_info();
+    match (info.converted_type(), info.logical_type_ref()) {
+        (ConvertedType::UTF8 | ConvertedType::ENUM, _)
+        | (_, Some(LogicalType::String | LogicalType::Enum)) => return Some(ValueType::String),
+        (
+            ConvertedType::DATE | ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS,
+            _,
+        )
+        | (_, Some(LogicalType::Date | LogicalType::Timestamp(_))) => return Some(ValueType::Date),
+        (ConvertedType::DECIMAL, _) | (_, Some(LogicalType::Decimal(_))) => {
+            return Some(ValueType::Float);
+        }
+        _ => {}
+    }
+    match column.get_physical_type() {
+        Physical::BOOLEAN => Some(ValueType::Bool),
+        Physical::INT32 | Physical::INT64 => Some(ValueType::Int),
+        Physical::FLOAT | Physical::DOUBLE => Some(ValueType::Float),
+        _ => None,
+    }
 }
 
 fn broken(path: &Path, message: String) -> Error {

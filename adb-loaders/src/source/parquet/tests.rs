@@ -186,7 +186,7 @@ fn columns_are_mapped_and_bytes_need_a_field_for_files() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.parquet");
     write(&path, Compression::SNAPPY, 1);
-    let model = PlainModel::new(ObjectKind::Image).property("text", adb_model::ValueType::String);
+    let model = PlainModel::new(ObjectKind::Image).property("text", ValueType::String);
     let model = model.document().load().unwrap();
     let source = ParquetObjects::open(vec![path.clone()]).unwrap();
     let mapped = source.clone().map("image", "source").map("caption", "text").map("label", "");
@@ -217,4 +217,35 @@ fn what_is_broken_is_told_and_never_a_panic() {
             let _ = read(source.map("image", "source"), model);
         }
     }
+}
+
+#[test]
+fn columns_say_what_their_values_are() {
+    use ValueType::{Date, Float, Int, String};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    write(&path, Compression::UNCOMPRESSED, 3);
+    let rows = ParquetObjects::open(vec![path.clone()]).unwrap();
+    assert_eq!(rows.rows_known(), Some(3));
+    assert_eq!(rows.name(), std::path::absolute(&path).unwrap().display().to_string());
+    let columns = rows.columns().unwrap();
+    let columns: Vec<_> = columns.iter().map(|(name, of)| (name.as_str(), *of)).collect();
+    assert_eq!(
+        columns,
+        [
+            ("image", None),
+            ("label", Some(Int)),
+            ("caption", Some(String)),
+            ("taken", Some(Date)),
+            ("seen", Some(Date)),
+            ("day", Some(Date)),
+            ("price", Some(Float)),
+            ("score", Some(Float)),
+            ("tags", None),
+        ]
+    );
+    // Which files a pattern finds may be others the next time.
+    let several = ParquetObjects::open(vec![path.clone(), path]).unwrap();
+    assert_eq!((several.name().as_str(), several.rows_known()), ("", Some(6)));
+    assert_eq!(several.named("train-*").name(), "train-*");
 }
