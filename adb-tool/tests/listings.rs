@@ -191,3 +191,44 @@ fn what_folders_alone_have_is_refused_with_a_reason() {
     }
     assert!(web.asked().is_empty());
 }
+
+#[test]
+fn files_of_the_sdk_are_fetched_many_at_once_and_their_run_is_undone() {
+    let dir = tempfile::tempdir().unwrap();
+    let web = Web::start(|asked| {
+        // So that others meet it.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let number = asked.path.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+        match asked.before {
+            0 if number == 3 => status(503),
+            _ => ok(picture(number)),
+        }
+    });
+    let rows: String =
+        (1..=12).map(|n| format!("{},{n},{n}\n", web.url(&format!("/{n}.png")))).collect();
+    fs::write(dir.path().join("i.adb.csv"), format!("url,id,constraint_id\n{rows}")).unwrap();
+    fs::write(dir.path().join("e.adb.csv"), "EntityClass,id,constraint_id\nDish,1,1\n").unwrap();
+    let args = ["from-csv", "i.adb.csv", "e.adb.csv", "--allow-private", "--per-host", "5"];
+    let output = adb(dir.path(), &web, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(web.asked().len(), 13, "one of them twice");
+    assert_eq!(web.most_at_once(), 5, "as many as one host may be asked for at once");
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_adb"));
+        said(&command.args(args).args(["--db", "my.adb"]).current_dir(dir.path()).output().unwrap())
+    };
+    let runs = run(&["runs"]);
+    assert!(runs.contains("IMAGE: 12 added") && runs.contains("i.adb.csv"), "{runs}");
+    assert!(runs.contains("ENTITY: 1 added"), "{runs}");
+    // Pictures are looked up first; entities are sent, and found there.
+    let output = adb(dir.path(), &web, &args);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(web.asked().len(), 13);
+    assert!(!run(&["runs"]).replace(&runs, "").contains("IMAGE"), "{}", run(&["runs"]));
+    for line in runs.lines() {
+        let undone = run(&["undo", line.split_whitespace().next().unwrap()]);
+        let objects = if line.contains("IMAGE") { "12 objects" } else { "1 objects" };
+        assert!(undone.contains(objects), "{undone}");
+    }
+    assert!(images(dir.path()).is_empty());
+}

@@ -7,7 +7,7 @@ mod read;
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use adb_model::{Dialect, MediaSource, SetSpec, ensure::PropertyIndex};
+use adb_model::{Dialect, MediaSource, SetSpec, ensure::PropertyIndex, graph::RUN};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
@@ -87,6 +87,26 @@ impl Command {
     pub(crate) fn blob(mut self, blob: CommandBlob) -> Self {
         self.blob = Some(blob);
         self
+    }
+
+    /// Says which run adds its object; sets belong to none.
+    pub(crate) fn of_run(&mut self, run: &str) {
+        let added = [
+            "Entity",
+            "Connection",
+            "Image",
+            "Video",
+            "Blob",
+            "Descriptor",
+            "BoundingBox",
+            "Polygon",
+            "Clip",
+            "Frame",
+        ];
+        let is_added = self.name.strip_prefix("Add").is_some_and(|kind| added.contains(&kind));
+        if is_added {
+            self.set_property(RUN, run);
+        }
     }
 
     pub(crate) fn is_add(&self) -> bool {
@@ -275,6 +295,17 @@ pub trait CommandSource: Send + 'static {
     /// Whether images are looked at before they are sent.
     fn checks_images(&self) -> bool {
         true
+    }
+
+    /// Whether what its rows add is to bear the run that brings it, as [`undo`](crate::runs::undo)
+    /// wants it. Not where the database is to become the same as another one.
+    fn bears_run(&self) -> bool {
+        true
+    }
+
+    /// Where its rows come from: of a file its whole path. Empty, if that can't be said.
+    fn place(&self) -> String {
+        String::new()
     }
 
     /// What its rows are, in a word: for who watches.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use adb_model::MediaSource;
+use adb_model::{MediaSource, ObjectKind};
 use bytes::Bytes;
 
 use super::{CommandBlob, CommandRow};
@@ -15,14 +15,16 @@ impl CommandRow {
     /// # Errors
     /// In words, when one can't be read, or is no image.
     pub fn read_blobs(&mut self, media: &MediaReader, check_images: bool) -> Result<(), String> {
-        self.read_blobs_from(0, media, check_images)
+        self.read_blobs_from(0, media, HashMap::new(), check_images)
     }
 
-    /// The same for the steps from one on: those before it will not be taken.
+    /// The same for the steps from one on: those before it will not be taken. Some addresses may have
+    /// been fetched already.
     pub(crate) fn read_blobs_from(
         &mut self,
         step: usize,
         media: &MediaReader,
+        mut fetched: HashMap<String, Bytes>,
         check_images: bool,
     ) -> Result<(), String> {
         let mut read: HashMap<String, Bytes> = HashMap::new();
@@ -34,7 +36,10 @@ impl CommandRow {
                     let bytes = match known {
                         Some(bytes) => bytes,
                         None => {
-                            let bytes = media.read(source).map_err(|e| e.to_string())?;
+                            let bytes = match origin.as_ref().and_then(|o| fetched.remove(o)) {
+                                Some(bytes) => bytes,
+                                None => media.read(source).map_err(|e| e.to_string())?,
+                            };
                             if check_images && command.name == "AddImage" {
                                 check(origin.as_deref(), &bytes)?;
                             }
@@ -54,6 +59,25 @@ impl CommandRow {
             }
         }
         Ok(())
+    }
+
+    /// The addresses of what is to be fetched for the steps from one on, and what is to be there.
+    pub(crate) fn addresses(
+        &self,
+        step: usize,
+    ) -> impl Iterator<Item = (&str, Option<ObjectKind>)> {
+        let commands = self.steps.iter().skip(step).flat_map(|step| &step.commands);
+        commands.filter_map(|command| match &command.blob {
+            Some(CommandBlob::Media(MediaSource::Url(url))) => {
+                let kind = match command.name.as_str() {
+                    "AddImage" => Some(ObjectKind::Image),
+                    "AddVideo" => Some(ObjectKind::Video),
+                    _ => None,
+                };
+                Some((url.as_str(), kind))
+            }
+            _ => None,
+        })
     }
 
     /// The files, or their addresses, that travel with its commands, in their order.

@@ -15,7 +15,10 @@ use super::{
     Context, Mirrored, OnExisting, Report,
     mirror::{Seen, settle},
 };
-use crate::runs::{CLASS, date, find, new_id};
+use crate::{
+    CommandSource,
+    runs::{CLASS, date, find, new_id},
+};
 
 /// This run, as the database knows it.
 pub(super) struct ThisRun {
@@ -23,6 +26,10 @@ pub(super) struct ThisRun {
     source: String,
     /// Nothing where objects of any model are looked at.
     model: Option<&'static ModelSchema>,
+    /// The class of its rows, or what they are.
+    what: String,
+    /// Whether what it adds bears its id.
+    pub(super) is_borne: bool,
     mode: OnExisting,
     started: Timestamp,
     /// Set once its entity is there. The first writer writes it, and the others wait for that.
@@ -37,15 +44,24 @@ impl ThisRun {
         model: impl Into<Option<&'static ModelSchema>>,
         mode: OnExisting,
     ) -> Self {
+        let model = model.into();
         Self {
             id: new_id().into(),
             source,
-            model: model.into(),
+            model,
+            is_borne: true,
+            what: model.map_or_else(String::new, |model| model.class.to_owned()),
             mode,
             started: Timestamp::now(),
             begun: OnceCell::new(),
             void_before: OnceLock::new(),
         }
+    }
+
+    /// One over rows of commands.
+    pub(super) fn of_commands(source: &impl CommandSource, mode: OnExisting) -> Self {
+        let (what, is_borne) = (source.name(), source.bears_run());
+        Self { what, is_borne, ..Self::new(source.place(), None, mode) }
     }
 
     /// Asks what was undone.
@@ -73,7 +89,7 @@ impl ThisRun {
         let begin = || async {
             let properties = json!({
                 "id": &*self.id, "source": self.source,
-                "model": self.model.map_or("", |model| model.class),
+                "model": self.what,
                 "mode": self.mode.name(), "version": env!("CARGO_PKG_VERSION"),
                 "started": date(self.started),
             });

@@ -29,6 +29,7 @@ use crate::{
     Error, MediaRoot, RowPlace, Selection, SourceRow,
     commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors},
     letters::{LetterFile, RowsAre},
+    source::name_of,
     vectors::VectorFiles,
 };
 use layout::{Form, Layout, Shape};
@@ -264,6 +265,10 @@ impl CommandSource for SdkCsv {
 
     fn checks_images(&self) -> bool {
         self.checks_images
+    }
+
+    fn place(&self) -> String {
+        name_of(&self.table.path)
     }
 
     fn name(&self) -> String {

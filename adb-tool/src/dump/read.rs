@@ -128,6 +128,11 @@ impl CommandSource for DumpRows {
         MediaRoot::new(&self.root)
     }
 
+    /// The database becomes the same as the other one.
+    fn bears_run(&self) -> bool {
+        false
+    }
+
     fn size(&self) -> Option<u64> {
         fs::metadata(self.path()).ok().map(|file| file.len())
     }

@@ -9,20 +9,22 @@ mod probe;
 mod write;
 
 use std::{
+    collections::HashMap,
     ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use adb_model::{
-    EmbedderIdentity, ModelSchema,
+    EmbedderIdentity, ObjectKind,
     ensure::{FilledBy, PropertyIndex, ensure_indexes, ensure_set, inspect_set, unclaimed_notice},
 };
 use async_channel::{Sender, bounded};
 use bytes::Bytes;
 
 use super::{
-    Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, embed, embed::Waits, run::ThisRun,
+    Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, Wanted, embed, embed::Waits,
+    fetch::Fetches, run::ThisRun,
 };
 use crate::{
     Error, ErrorKind, SourceRow,
@@ -38,6 +40,11 @@ struct Item {
     next: usize,
     done: Vec<Done>,
     jobs: Vec<Job<usize>>,
+    /// What was fetched for it, by address.
+    fetched: HashMap<String, Bytes>,
+    /// What downloads hold of their budget, until the row is written.
+    #[cfg(feature = "http")]
+    downloads: Vec<crate::media::budget::Held>,
     /// Bytes of the row itself.
     _held: Held,
     /// Bytes of its files.
@@ -93,6 +100,30 @@ impl Waits for Item {
     }
 }
 
+impl Fetches for Item {
+    fn addresses(&self, _: Wanted) -> Vec<(&str, Option<ObjectKind>)> {
+        self.commands
+            .addresses(self.next)
+            .filter(|(url, _)| !self.fetched.contains_key(*url))
+            .collect()
+    }
+
+    #[cfg(feature = "http")]
+    fn fetched(&mut self, url: String, bytes: Bytes) {
+        self.fetched.insert(url, bytes);
+    }
+
+    #[cfg(feature = "http")]
+    fn hold(&mut self, held: crate::media::budget::Held) {
+        self.downloads.push(held);
+    }
+
+    #[cfg(feature = "http")]
+    fn took(&mut self, time: Duration) {
+        self.row.spent += time;
+    }
+}
+
 /// What a source says of all of its rows.
 struct How {
     transforms: Vec<Arc<dyn CommandTransform>>,
@@ -105,7 +136,7 @@ impl Ingest {
     /// [`SdkCsv`](crate::SdkCsv).
     ///
     /// A row with a guard that is there already is left as it is, and its file is not read. A row
-    /// without one is added again by each run; and if the connection breaks while it is written, it
+    /// without one is added again by each run, and [`undo`](crate::runs::undo) takes that back; and if the connection breaks while it is written, it
     /// fails rather than being sent twice.
     ///
     /// # Errors
@@ -120,7 +151,7 @@ impl Ingest {
         let (media, size) = (source.media_root(), source.size());
         let header = Header::new(source.rows_are(), self.options.media.place(&media));
         let letters = self.letters.take().map(|letters| letters.open(header)).transpose()?;
-        let this = ThisRun::new(source.name(), None::<&'static ModelSchema>, self.existing);
+        let this = ThisRun::of_commands(&source, self.existing);
         let mut run = Run::begin(self, this, media, None, size, letters);
         run.tell(&source.name(), size);
         let context = run.context.clone();
@@ -129,7 +160,7 @@ impl Ingest {
 
         let rows = context.options.rows_per_request.max(1);
         let (read_tx, read_rx) = bounded::<Item>(rows);
-        let (probed_tx, probed_rx) = bounded::<Item>(rows);
+        let (probed_tx, probed_rx) = run.with_downloads::<Item>(Wanted::All, rows);
         let (prepared_tx, prepared_rx) = bounded::<Item>(context.batches_ahead());
         let (ready_tx, ready_rx) = bounded::<Item>(rows);
         run.workers.spawn_blocking({
@@ -212,6 +243,9 @@ fn read<S: CommandSource>(source: S, context: &Context, to: &Sender<Item>) {
                     next: 0,
                     done: Vec::new(),
                     jobs: Vec::new(),
+                    fetched: HashMap::new(),
+                    #[cfg(feature = "http")]
+                    downloads: Vec::new(),
                     held_media: None,
                 };
                 if let Err(unsent) = to.send_blocking(item) {

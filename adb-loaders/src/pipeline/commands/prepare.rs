@@ -35,9 +35,13 @@ pub(super) fn run(
 
 fn read(context: &Context, how: &How, media: &MediaReader, item: &mut Item) -> Result<(), String> {
     let reading = context.tally.stages.media.run();
-    let read = item.commands.read_blobs_from(item.next, media, how.checks_images);
+    let fetched = std::mem::take(&mut item.fetched);
+    // Downloads have a budget of their own.
+    let counted: usize = fetched.values().map(Bytes::len).sum();
+    let read = item.commands.read_blobs_from(item.next, media, fetched, how.checks_images);
     if let Some(held) = &mut item.held_media {
-        held.add(item.commands.blobs().iter().map(Bytes::len).sum());
+        let all: usize = item.commands.blobs().iter().map(Bytes::len).sum();
+        held.add(all.saturating_sub(counted));
     }
     item.row.spent += reading.time();
     read

@@ -4,12 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use adb_model::{Answer, Request, Response};
-use async_channel::{Receiver, Sender};
+use async_channel::Receiver;
 use serde_json::{Value as Json, json};
 
 use super::{Done, How, Item};
 use crate::{
-    pipeline::{Context, Stage, gather},
+    pipeline::{Context, Outlet, Stage, gather},
     retry::Unanswered,
 };
 
@@ -17,7 +17,7 @@ pub(super) async fn run(
     context: Arc<Context>,
     how: Arc<How>,
     from: Receiver<Item>,
-    to: Sender<Item>,
+    to: Outlet<Item>,
 ) {
     let most = context.options.rows_per_request.max(1);
     while let Some(items) = gather(&from, Duration::from_millis(20), |i| i.len() >= most).await {

@@ -93,6 +93,13 @@ async fn step(context: &Context, items: Vec<Item>) -> Vec<Item> {
             fail_all(context, part, &reason);
             continue;
         }
+        if context.run.is_borne
+            && let Err(e) = context.run.begin(&context.db, context.dialect).await
+        {
+            let rows = part.into_iter().map(|(item, _)| item.row);
+            context.not_asked(rows, Stage::Write, e);
+            continue;
+        }
         let repeatable = part.iter().all(|(item, _)| item.commands.is_repeatable());
         let (refused, guilty) = match context.db.ask_as(request, repeatable).await {
             Ok(Response::Done { answers, .. }) => {
@@ -157,6 +164,11 @@ fn pack(context: &Context, items: Vec<Item>) -> (Request, Packed) {
         if !item.has_step() {
             item.book(context);
             continue;
+        }
+        if context.run.is_borne
+            && let Some(step) = item.commands.steps.get_mut(item.next)
+        {
+            step.commands.iter_mut().for_each(|command| command.of_run(&context.run.id));
         }
         match merged.push(&item.commands, item.next) {
             Ok(commands) => packed.push((item, commands)),

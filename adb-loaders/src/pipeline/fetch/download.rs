@@ -6,11 +6,11 @@ use adb_model::ObjectKind;
 use async_channel::{Receiver, Sender, bounded};
 use tokio::time::timeout;
 
-use super::{Wanted, needed};
+use super::{Fetches, Wanted};
 use crate::{
     MediaReader,
     media::budget::Budget,
-    pipeline::{Context, Item, Run, failure},
+    pipeline::{Context, Run, failure},
 };
 
 /// Places of a pipeline at which rows are fetched, at most. Each has a budget of its own: rows at one
@@ -21,16 +21,16 @@ const LOOKS: Duration = Duration::from_millis(200);
 
 impl Run {
     /// Starts workers that hand rows on to `to`.
-    pub(super) fn downloads(
+    pub(super) fn downloads<I: Fetches>(
         &mut self,
         wanted: Wanted,
-        to: &Sender<Item>,
-    ) -> Option<(Wanted, Sender<Item>)> {
+        to: &Sender<I>,
+    ) -> Option<(Wanted, Sender<I>)> {
         let options = &self.context.options.media;
         // Some of them wait for hosts that want to be left alone.
         let workers = options.downloads.max(1) * 2;
         let budget = Budget::new(options.bytes_in_flight / PLACES);
-        let (into, from) = bounded::<Item>(1);
+        let (into, from) = bounded::<I>(1);
         for _ in 0..workers {
             let stage = Stage {
                 context: self.context.clone(),
@@ -52,7 +52,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn run(self, from: Receiver<Item>, to: Sender<Item>) {
+    async fn run<I: Fetches>(self, from: Receiver<I>, to: Sender<I>) {
         let context = &self.context;
         while let Ok(mut item) = from.recv().await {
             let fetching = context.tally.stages.media.run();
@@ -60,15 +60,15 @@ impl Stage {
                 Some(reason) => Err(reason),
                 None => self.fetch(&mut item).await,
             };
-            item.row.spent += fetching.time();
+            item.took(fetching.time());
             drop(fetching);
             match fetched {
                 // Another run will fetch it.
                 Err(_) if context.stop.is_stopped() => context.tally.put_back(),
-                Err(reason) => context.tally.failed(item.row, failure::Stage::Media, reason),
+                Err(reason) => context.tally.failed(item.into_row(), failure::Stage::Media, reason),
                 Ok(()) => {
                     if let Err(unsent) = to.send(item).await {
-                        context.tally.lost(unsent.0.row, failure::Stage::Media);
+                        context.tally.lost(unsent.0.into_row(), failure::Stage::Media);
                     }
                 }
             }
@@ -76,9 +76,10 @@ impl Stage {
     }
 
     /// Fetches each address once, however many fields name it.
-    async fn fetch(&self, item: &mut Item) -> Result<(), String> {
+    async fn fetch<I: Fetches>(&self, item: &mut I) -> Result<(), String> {
+        let needed = item.addresses(self.wanted).into_iter();
         let urls: BTreeMap<String, Option<ObjectKind>> =
-            needed(item, self.wanted).map(|(kind, url)| (url.to_owned(), kind)).collect();
+            needed.map(|(url, kind)| (url.to_owned(), kind)).collect();
         let mut held = self.budget.nothing();
         for (url, kind) in urls {
             let (bytes, grown) = {
@@ -86,9 +87,9 @@ impl Stage {
                 self.unless_over(download).await??
             };
             held = grown;
-            item.media.0.insert(url, bytes);
+            item.fetched(url, bytes);
         }
-        item.downloads.push(held);
+        item.hold(held);
         Ok(())
     }
 

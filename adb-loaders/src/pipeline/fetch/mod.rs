@@ -6,10 +6,17 @@
 #[cfg(feature = "http")]
 mod download;
 
+#[cfg(feature = "http")]
+use std::time::Duration;
+
 use adb_model::{MakeInput, MediaSource, ObjectKind};
 use async_channel::{Receiver, SendError, Sender, bounded};
+#[cfg(feature = "http")]
+use bytes::Bytes;
 
-use super::{Item, Run};
+use super::{Item, Run, embed::Waits};
+#[cfg(feature = "http")]
+use crate::media::budget::Held;
 
 /// What is fetched at a place of the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,51 +27,90 @@ pub(super) enum Wanted {
     All,
 }
 
-/// The way to the next stage, for rows with downloads by way of those.
-pub(super) struct Outlet {
-    direct: Sender<Item>,
-    by_downloads: Option<(Wanted, Sender<Item>)>,
+/// A row that may need downloads: of a model, or of commands.
+pub(super) trait Fetches: Waits {
+    /// The addresses that it needs and has not read, and what is to be there.
+    fn addresses(&self, wanted: Wanted) -> Vec<(&str, Option<ObjectKind>)>;
+
+    /// Takes what was there.
+    #[cfg(feature = "http")]
+    fn fetched(&mut self, url: String, bytes: Bytes);
+
+    /// Keeps what the downloads hold of their budget, until it is written.
+    #[cfg(feature = "http")]
+    fn hold(&mut self, held: Held);
+
+    /// Counts time that was spent on it.
+    #[cfg(feature = "http")]
+    fn took(&mut self, time: Duration);
 }
 
-impl From<Sender<Item>> for Outlet {
-    fn from(direct: Sender<Item>) -> Self {
+impl Fetches for Item {
+    fn addresses(&self, wanted: Wanted) -> Vec<(&str, Option<ObjectKind>)> {
+        needed(self, wanted).map(|(kind, url)| (url, kind)).collect()
+    }
+
+    #[cfg(feature = "http")]
+    fn fetched(&mut self, url: String, bytes: Bytes) {
+        self.media.0.insert(url, bytes);
+    }
+
+    #[cfg(feature = "http")]
+    fn hold(&mut self, held: Held) {
+        self.downloads.push(held);
+    }
+
+    #[cfg(feature = "http")]
+    fn took(&mut self, time: Duration) {
+        self.row.spent += time;
+    }
+}
+
+/// The way to the next stage, for rows with downloads by way of those.
+pub(super) struct Outlet<I = Item> {
+    direct: Sender<I>,
+    by_downloads: Option<(Wanted, Sender<I>)>,
+}
+
+impl<I> From<Sender<I>> for Outlet<I> {
+    fn from(direct: Sender<I>) -> Self {
         Self { direct, by_downloads: None }
     }
 }
 
-impl Outlet {
-    fn way(&self, item: &Item) -> &Sender<Item> {
+impl<I: Fetches> Outlet<I> {
+    fn way(&self, item: &I) -> &Sender<I> {
         match &self.by_downloads {
-            Some((wanted, downloads)) if needed(item, *wanted).next().is_some() => downloads,
+            Some((wanted, downloads)) if !item.addresses(*wanted).is_empty() => downloads,
             _ => &self.direct,
         }
     }
 
-    pub(super) async fn send(&self, item: Item) -> Result<(), SendError<Item>> {
+    pub(super) async fn send(&self, item: I) -> Result<(), SendError<I>> {
         self.way(&item).send(item).await
     }
 
     #[expect(clippy::result_large_err, reason = "as the channel itself does")]
-    pub(super) fn send_blocking(&self, item: Item) -> Result<(), SendError<Item>> {
+    pub(super) fn send_blocking(&self, item: I) -> Result<(), SendError<I>> {
         self.way(&item).send_blocking(item)
     }
 }
 
 impl Run {
     /// A channel with downloads before its end.
-    pub(super) fn with_downloads(
+    pub(super) fn with_downloads<I: Fetches>(
         &mut self,
         wanted: Wanted,
         room: usize,
-    ) -> (Outlet, Receiver<Item>) {
-        let (direct, out) = bounded::<Item>(room);
+    ) -> (Outlet<I>, Receiver<I>) {
+        let (direct, out) = bounded::<I>(room);
         let outlet = Outlet { by_downloads: self.downloads(wanted, &direct), direct };
         (outlet, out)
     }
 
     #[cfg(not(feature = "http"))]
     #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "as with the feature")]
-    fn downloads(&mut self, _: Wanted, _: &Sender<Item>) -> Option<(Wanted, Sender<Item>)> {
+    fn downloads<I>(&mut self, _: Wanted, _: &Sender<I>) -> Option<(Wanted, Sender<I>)> {
         None
     }
 }
