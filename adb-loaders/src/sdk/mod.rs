@@ -29,7 +29,7 @@ use crate::{
     Error, MediaRoot, RowPlace, Selection, SourceRow,
     commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors},
     letters::{LetterFile, RowsAre},
-    source::name_of,
+    source::{csv::first_line, name_of},
     vectors::VectorFiles,
 };
 use layout::{Form, Layout, Shape};
@@ -311,7 +311,7 @@ impl CommandSource for SdkCsv {
             if row <= offset || !shard.is_none_or(|shard| shard.holds(row)) {
                 continue;
             }
-            let line = record.position().map(csv::Position::line);
+            let line = Some(first_line(&reader, &record));
             let value = table::cells(&self.table.header, &record).and_then(|c| rows.row(&c));
             let identity = letters::identity(&file, row, &record);
             let raw = letters::as_json(&self.table.header, &record);

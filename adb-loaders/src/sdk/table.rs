@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 use flate2::read::MultiGzDecoder;
 
 use super::types::Guess;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, source::csv::Guarded};
 
 /// What a first look at a file tells.
 #[derive(Debug)]
@@ -95,14 +95,14 @@ fn is_packed(path: &Path) -> bool {
 }
 
 /// A reader of a file's rows; of one that ends in `.gz`, of what is packed in it.
-pub(super) fn open(path: &Path) -> Result<Reader<Box<dyn Read + Send>>, Error> {
+pub(super) fn open(path: &Path) -> Result<Reader<Guarded>, Error> {
     let file = File::open(path).map_err(|e| Error::source(path, e))?;
-    let bytes: Box<dyn Read + Send> = match is_packed(path) {
-        true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-        false => Box::new(file),
+    let bytes: Box<dyn BufRead + Send> = match is_packed(path) {
+        true => Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(file)))),
+        false => Box::new(BufReader::new(file)),
     };
     // A line of another length is the row's matter, not the file's.
-    Ok(ReaderBuilder::new().flexible(true).from_reader(bytes))
+    Ok(ReaderBuilder::new().flexible(true).from_reader(Guarded::new(bytes, u64::MAX)))
 }
 
 /// The cells of a row.

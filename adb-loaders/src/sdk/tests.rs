@@ -240,6 +240,22 @@ fn a_faulty_row_costs_itself() {
     assert!(rows[0].1.as_ref().unwrap().contains("`id` is not UTF-8"));
 }
 
+/// As Python's csv module and spreadsheets write them.
+#[test]
+fn rows_stand_on_the_lines_that_an_editor_shows() {
+    for end in ["\n", "\r\n"] {
+        let text = ["EntityClass,text", "A,one", "A,\"two\nlines\"", "A,three", ""].join(end);
+        let (_dir, path) = write("rows.csv", &text);
+        let mut lines = Vec::new();
+        let each = &mut |row: SourceRow<CommandRow>, _| {
+            lines.extend(row.at.line);
+            ControlFlow::Continue(())
+        };
+        SdkCsv::open(path).unwrap().read(each).unwrap();
+        assert_eq!(lines, [2, 3, 5], "{end:?}");
+    }
+}
+
 #[test]
 fn a_file_of_no_kind_is_told_what_kinds_there_are() {
     let (_dir, path) = write("rows.csv", "id,name\n1,a\n");

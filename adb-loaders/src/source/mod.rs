@@ -2,7 +2,7 @@
 
 mod beside;
 mod command;
-mod csv;
+pub(crate) mod csv;
 mod directory;
 mod input;
 mod json;

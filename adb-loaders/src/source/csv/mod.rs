@@ -2,9 +2,10 @@
 
 mod cell;
 mod columns;
+mod guarded;
 
 use std::{
-    io::{self, BufRead, Read},
+    io::BufRead,
     path::{Path, PathBuf},
     sync::atomic::Ordering,
 };
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{Error, ErrorKind, MediaRoot};
 use columns::Columns;
+pub(crate) use guarded::{Guarded, first_line};
 
 /// A `.csv` file whose first line names the fields by their keys.
 ///
@@ -185,7 +187,7 @@ impl ObjectSource for CsvObjects {
         let (path, file, taken) =
             (self.input.path().to_owned(), self.input.name(), self.input.taken());
         let most = self.max_row_bytes;
-        let guarded = Guarded { inner: self.input.reader, most, ..Guarded::of_nothing() };
+        let guarded = Guarded::new(self.input.reader, most);
         // A line of another length is the row's matter, not the file's.
         let mut reader =
             ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(guarded);
@@ -249,55 +251,6 @@ fn broken(path: &Path, e: csv::Error) -> Error {
 fn syntax(path: &Path, line: u64, message: String) -> Error {
     let line = usize::try_from(line).unwrap_or(usize::MAX);
     ErrorKind::Syntax { path: path.to_owned(), line, column: 1, message }.into()
-}
-
-/// The line on which a record begins that was just read. What the reader says of where it began is
-/// where the one before ended: before the second half of its `\r\n`, and before blank lines.
-fn first_line(reader: &csv::Reader<Guarded>, record: &ByteRecord) -> u64 {
-    let end = reader.position();
-    let within = record.iter().flatten().filter(|byte| **byte == b'\n').count() as u64;
-    let ended_by_newline = reader.get_ref().before(end.byte()) == Some(b'\n');
-    end.line().saturating_sub(within + u64::from(ended_by_newline)).max(1)
-}
-
-/// Ends where a row takes more than it may, and remembers what it gave last.
-struct Guarded {
-    inner: Box<dyn BufRead + Send>,
-    read: u64,
-    last: Vec<u8>,
-    most: u64,
-    row_start: u64,
-    too_long: bool,
-}
-
-impl Guarded {
-    fn of_nothing() -> Self {
-        let (read, last, most, row_start, too_long) = (0, Vec::new(), 0, 0, false);
-        Self { inner: Box::new(io::empty()), read, last, most, row_start, too_long }
-    }
-
-    /// The byte before a place in what was given last.
-    fn before(&self, place: u64) -> Option<u8> {
-        let back = usize::try_from(self.read - place).ok()?;
-        self.last.iter().rev().nth(back).copied()
-    }
-}
-
-impl Read for Guarded {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        // The next read would hold more of one row than it may have.
-        if self.read.saturating_sub(self.row_start) > self.most {
-            self.too_long = true;
-            return Err(io::Error::other("the row is too long"));
-        }
-        let n = self.inner.read(buffer)?;
-        if n > 0 {
-            self.last.clear();
-            self.last.extend_from_slice(&buffer[..n]);
-        }
-        self.read += n as u64;
-        Ok(n)
-    }
 }
 
 #[cfg(test)]
