@@ -178,6 +178,29 @@ async fn filters_find_nearly_all() {
     }
 }
 
+/// Ten pictures of each of many people: behind those of one that pass come others' from far away.
+#[tokio::test]
+async fn filters_find_nearly_all_among_people() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::options().index_from(1000).open(dir.path()).unwrap();
+    let mut noise = Noise(8);
+    let people = noise.centers(1_000, 32);
+    let vectors: Vec<_> = (0..10_000).map(|_| noise.clustered(&people, 0.2)).collect();
+    add_set(&engine, "s", 32, "CS").await;
+    add(&engine, "s", 0, &vectors).await;
+    engine.settle_indexes().await.unwrap();
+    let half = json!({"knn_first": false, "constraints": {"part": ["<", 100]}});
+    let mut flat = half.clone();
+    flat["engine"] = json!("Flat");
+    let (mut hits, mut wanted) = (0, 0);
+    for query in vectors.iter().step_by(250) {
+        let truth = nearest(&engine, "s", query, 10, &flat).await;
+        hits += recall(&nearest(&engine, "s", query, 10, &half).await, &truth);
+        wanted += truth.len();
+    }
+    assert!(hits * 1000 >= wanted * 985, "{hits} of {wanted}");
+}
+
 /// Edges to sets, by named classes and in one direction; references that are used again.
 #[tokio::test]
 async fn what_a_search_is_connected_to() {

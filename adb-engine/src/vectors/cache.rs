@@ -409,13 +409,17 @@ fn filtered_hits(
     let scanned = |passing: usize| passing <= SCANNED_FEW || passing * SCANNED_SHARE < total;
     let needed = top.k() * FILTERED;
     let most = effort::most(total);
-    let mut count = graph.effort(top.k()).unwrap_or(usize::MAX);
+    // The k-th of those that pass is as hard to find as the neighbour of its rank among all.
+    let effort = |all: usize, passing: usize| {
+        graph.effort((top.k() * all).div_ceil(passing.max(1))).unwrap_or(usize::MAX)
+    };
+    let mut count = effort(1, 1);
     if let Some(known) = &known {
         let passing = known.ids().len();
         if scanned(passing) {
             return Ok(false);
         }
-        count = count.max(needed * total / passing);
+        count = effort(total, passing).max(needed * total / passing);
     }
     let mut tail = view.matrix.ids_after(last);
     tail.retain(|&id| view.row(id).is_some());
@@ -429,15 +433,16 @@ fn filtered_hits(
         let mut ids = found.clone();
         ids.sort_unstable();
         let passing: Vec<i64> = pass(&ids)?;
-        if passing.len() >= needed {
+        let wanted = effort(candidates, passing.len());
+        // With room, as the share here differs from that elsewhere.
+        if passing.len() >= needed && wanted <= count + count / 2 {
             found.retain(|id| passing.binary_search(id).is_ok());
             scan::offer(view, query, found.into_iter(), needed, top);
             let tail: Vec<i64> = if tail.is_empty() { tail } else { pass(&tail)? };
             scan::scan_ids(view, query, &tail, top);
             return Ok(true);
         }
-        // With room, as the share here differs from that elsewhere.
-        let next = needed * candidates * 3 / (2 * passing.len().max(1));
+        let next = wanted.max(needed * candidates * 3 / (2 * passing.len().max(1)));
         let few = passing.len() * SCANNED_SHARE < candidates;
         if few || next <= count {
             break;

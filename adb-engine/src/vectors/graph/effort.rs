@@ -94,7 +94,7 @@ impl Graph {
     /// Whether it has grown so much since it was measured that it must be again.
     pub(in crate::vectors) fn is_unmeasured(&self) -> bool {
         let at = self.efforts.at.load(Ordering::Relaxed) as usize;
-        self.len() > at + at / 2
+        self.len() > at + at / 8
     }
 
     /// Finds out what searches need. The graph has all rows of the matrix.

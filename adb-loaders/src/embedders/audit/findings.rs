@@ -7,10 +7,10 @@ use adb_model::ensure::{FilledBy, FoundSet};
 use super::{Way, compare::Compared, sample::Sample};
 
 /// Vectors of the same picture, weights and steps are as near as this in the mean, whoever decoded
-/// the picture and whatever computed; those of another way are further apart. See docs/embedders.md.
-const SAME: f64 = 0.998;
+/// the picture and whatever computed; those of another way are further apart. See docs/pictures.md.
+const SAME: f64 = 0.999;
 /// And none is further apart than this.
-const SAME_AT_LEAST: f64 = 0.98;
+const SAME_AT_LEAST: f64 = 0.99;
 /// How far a length may be from 1 to count as 1.
 const UNIT: f64 = 1e-3;
 /// How far vectors may be from the graph's own, relative to their length, to count as these.

@@ -90,7 +90,6 @@ impl<I: Fetches> Outlet<I> {
         self.way(&item).send(item).await
     }
 
-    #[expect(clippy::result_large_err, reason = "as the channel itself does")]
     pub(super) fn send_blocking(&self, item: I) -> Result<(), SendError<I>> {
         self.way(&item).send_blocking(item)
     }

@@ -1,6 +1,7 @@
 //! The same requests to an engine in this process, and to one behind a server.
 
 use std::{
+    collections::VecDeque,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -140,12 +141,12 @@ async fn send(
     requests: &[Request],
     clients: usize,
 ) -> anyhow::Result<Duration> {
-    let queue = Arc::new(Mutex::new(requests.to_vec().into_iter()));
+    let queue = Arc::new(Mutex::new(VecDeque::from(requests.to_vec())));
     let start = Instant::now();
     let mut all = JoinSet::new();
     for _ in 0..clients {
         let (db, queue) = (db.clone(), queue.clone());
-        let next = move || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let next = move || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         all.spawn(async move {
             while let Some(request) = next() {
                 let (answers, _) = ask(&*db, request).await?;
