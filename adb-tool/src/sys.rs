@@ -6,8 +6,10 @@ use std::path::Path;
 /// learnt.
 #[cfg(unix)]
 pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
-    let there = path.ancestors().find(|path| path.exists())?;
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
+    // The last ancestor of a relative path is empty, and stands for the working directory.
+    let here = |path: &Path| path.as_os_str().is_empty();
+    let there = path.ancestors().find(|path| here(path) || path.exists())?;
+    let there = if here(there) { Path::new(".") } else { there };
     let disk = rustix::fs::statvfs(there).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

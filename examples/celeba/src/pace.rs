@@ -146,11 +146,11 @@ mod tests {
     #[test]
     fn the_first_tenth_begins_with_the_first_row() {
         let at = |second: u64, rows: u64| (Duration::from_secs(second), rows);
-        // Nothing for ten seconds, then ten rows a second, at last five.
+        // Nothing for ten seconds, then ten rows a second, at last nine in two.
         let mut seen = vec![at(0, 0), at(10, 0), at(11, 1)];
         seen.extend((1..=9).map(|n| at(11 + n, 1 + 10 * n)));
         seen.extend([at(21, 95), at(22, 100)]);
-        assert_eq!(tenths(&seen), Some((1e6 / 10.0, 1e6 / 9.0)));
+        assert_eq!(tenths(&seen), Some((1e6 / 10.0, 2e6 / 9.0)));
         assert_eq!(tenths(&[]), None);
         assert_eq!(tenths(&[at(0, 0), at(1, 0)]), None);
     }

@@ -18,6 +18,10 @@ const WANTED: [usize; 3] = [1, 10, 100];
 const TRIED: [u32; 14] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048];
 /// Candidates as long as nothing is known.
 const UNKNOWN: [u32; 3] = [128, 128, 384];
+/// Sets of fewer vectors are searched with no fewer candidates than these: what a sample of them says
+/// differs from chance to chance, and they are searched in no time.
+const SMALL: u32 = 10_000;
+const SMALL_LEAST: usize = 64;
 /// Not even the most will do.
 const NONE: u32 = u32::MAX;
 /// Vectors that are looked for.
@@ -80,7 +84,9 @@ impl Efforts {
             }
             _ => at(2)?.saturating_mul(k) / 100,
         };
-        Some(effort.max(measured(k)))
+        let is_small = self.at.load(Ordering::Relaxed) < SMALL;
+        let least = if is_small { SMALL_LEAST } else { 0 };
+        Some(effort.max(measured(k)).max(least))
     }
 }
 
@@ -172,10 +178,11 @@ mod tests {
 
     #[test]
     fn efforts_grow_with_what_is_wanted() {
-        let efforts = Efforts::known([20, 40, 130, 9]);
+        let efforts = Efforts::known([20, 40, 130, SMALL]);
         let of = |k| efforts.of(k).unwrap();
         assert_eq!([of(1), of(2), of(10), of(55), of(100), of(200)], [20, 40, 40, 110, 200, 400]);
-        assert_eq!(efforts.numbers(), [20, 40, 130, 9]);
+        assert_eq!(efforts.numbers(), [20, 40, 130, SMALL]);
+        assert_eq!(Efforts::known([20, 40, 130, 9]).of(1), Some(SMALL_LEAST));
         let some = Efforts::known([20, 40, NONE, 9]);
         assert_eq!(
             [1, 10, 11, 100, 500].map(|k| some.of(k).is_some()),
