@@ -368,7 +368,8 @@ async fn searches_while_graphs_are_fed() {
     add_set(&engine, "s", 4, "L2").await;
     let (clients, each) = (4, 120);
     let acknowledged = Arc::new([const { AtomicI64::new(-1) }; 4]);
-    let at = |client: i64, i: i64| vec![client as f32 * 1000.0, i as f32, (i % 7) as f32, 1.0];
+    // Not so far apart that the graph's bytes can't tell one client's vectors from each other.
+    let at = |client: i64, i: i64| vec![client as f32 * 100.0, i as f32, (i % 7) as f32, 1.0];
     let writers: Vec<_> = (0..clients)
         .map(|client| {
             let (engine, acknowledged) = (engine.clone(), acknowledged.clone());
