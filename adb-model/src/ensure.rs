@@ -165,10 +165,11 @@ impl EnsureError {
     }
 }
 
-/// The command that asks for a set with all that [`FoundSet`] holds: the same in both dialects.
+/// The command that asks for a set with what a search has to know of it: the same in both dialects.
+/// Not how many vectors it holds: a database may have to count them.
 pub(crate) fn find_set(name: &str) -> Json {
     json!({"FindDescriptorSet": {
-        "with_name": name, "dimensions": true, "metrics": true, "counts": true,
+        "with_name": name, "dimensions": true, "metrics": true,
         "results": {"list": [SET_EMBEDDER, SET_EMBEDDER_HASH]},
     }})
 }
@@ -219,7 +220,9 @@ fn read_one(name: &str, set: &Json) -> FoundSet {
 /// # Errors
 /// When the database can't be asked.
 pub async fn inspect_set(db: &dyn Database, name: &str) -> Result<Option<FoundSet>, DbError> {
-    let (answers, _) = ask(db, Request::json(&json!([find_set(name)]))).await?;
+    let mut find = find_set(name);
+    find["FindDescriptorSet"]["counts"] = true.into();
+    let (answers, _) = ask(db, Request::json(&json!([find]))).await?;
     Ok(read_set(name, &Answer::at(&answers, 0)?))
 }
 
