@@ -48,11 +48,16 @@ fn of_input(
     }
 }
 
-/// Whether the note on a descriptor says that it was made from this, whoever made it. Media that
+/// Which of these the note on a descriptor says that it was made from, whoever made it. Media that
 /// have not been read are no answer.
-pub(crate) fn is_made_from(note: &str, input: &EmbedInput) -> bool {
-    let of_media = |media: &MediaSource| media.loaded().map(|bytes| hash(bytes));
-    of_input(input, of_media).is_some_and(|now| same_source(note, &now))
+pub(crate) fn made_from(
+    note: &str,
+    inputs: impl IntoIterator<Item = EmbedInput>,
+) -> Option<EmbedInput> {
+    let mut hashes = Hashes::default();
+    let mut of_media = |media: &MediaSource| media.loaded().map(|bytes| hashes.of(bytes));
+    let mut inputs = inputs.into_iter();
+    inputs.find(|input| of_input(input, &mut of_media).is_some_and(|now| same_source(note, &now)))
 }
 
 /// Hashes of pictures: one that is stored and embedded is hashed once.

@@ -2,22 +2,15 @@
 //! rows arrive.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{path::Path, process::Command};
+mod program;
+
+use std::path::Path;
 
 use serde_json::Value as Json;
 
 /// The lines that it prints.
 fn load(arguments: &[&str], paths: &[(&str, &Path)]) -> Vec<Json> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_load"));
-    command.args(arguments);
-    for (option, path) in paths {
-        command.arg(option).arg(path);
-    }
-    let done = command.output().unwrap();
-    let errors = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{arguments:?}: {errors}");
-    let lines = String::from_utf8(done.stdout).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    program::lines(env!("CARGO_BIN_EXE_load"), arguments, paths)
 }
 
 fn has(lines: &[Json], case: &str) -> bool {

@@ -16,7 +16,7 @@ use crate::{
     Answer, Constraint, Database, DbError, Dialect, EmbedInput, FieldRole, FieldSchema, Graph,
     GraphBuilder, MediaSource, ModelSchema, NoFace, ObjectKind, Record, Rect, Relation, SetSpec,
     Value,
-    content::is_made_from,
+    content::made_from,
     database::ask,
     graph::{CONTENT, Entered, OBJECT_ID, SOURCE_FIELD, USER_TYPE, part_class},
     query::plan::{Commands, PROPERTIES, Shape, connected, descriptors, fetched, find},
@@ -359,7 +359,7 @@ impl By {
             By::Note(Some(note)) => {
                 let faces = [NoFace::Fail, NoFace::Whole].map(|or| plain.clone().face(or));
                 let all = std::iter::once(plain).chain(faces);
-                all.into_iter().find(|source| is_made_from(&note, source)).ok_or_else(|| {
+                made_from(&note, all).ok_or_else(|| {
                     "it was made neither from the picture that it hangs on, as that is now, nor from the largest face in it; give the model that says what it was made from".to_owned()
                 })
             }

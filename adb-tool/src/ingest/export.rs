@@ -1,14 +1,11 @@
 //! What `adb export` wrote without a model.
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use adb::loaders::{self, CommandSource as _, Progress, Stop, terminal::Bar};
+use adb::loaders::{self, CommandSource as _, Stop};
 use anyhow::Context as _;
 
-use super::{
-    how::{Running, print_line},
-    sdk::misused,
-};
+use super::{how::Running, sdk::misused};
 use crate::{dump::Dump, exit::Exit};
 
 /// Bring a whole database in, as `adb export` wrote it without a model.
@@ -48,17 +45,12 @@ impl FromExport {
             if !running.json {
                 println!("{}", rows.name());
             }
-            let mut ingest = loaders::Ingest::new(db.clone())
+            let ingest = loaders::Ingest::new(db.clone())
                 .options(running.options())
                 .stop_on(stop.clone())
                 .dead_letters(running.dead_letters(&from));
-            if running.json {
-                ingest = ingest.on_event(print_line);
-            }
-            let progress = Arc::new(Progress::default());
-            let bar = (!running.json).then(|| Bar::start(progress.clone()));
-            let report = ingest.progress(progress).run_commands(rows).await;
-            drop(bar);
+            let run = async |ingest: loaders::Ingest| ingest.run_commands(rows).await;
+            let report = running.watched(ingest, true, run).await;
             let report = report.with_context(|| from.display().to_string())?;
             match running.said(&report)? {
                 Exit::Well => {}

@@ -238,18 +238,30 @@ impl Running {
         let db = self.db.open()?;
         let ingest = loaders::Ingest::new(db.clone()).options(self.options());
         let ingest = self.again.set_up(ingest, &self.db);
-        let mut ingest = set_up(ingest, &*db)
+        let ingest = set_up(ingest, &*db)
             .await?
             .stop_on(Stop::on_ctrl_c())
             .dead_letters(self.dead_letters(from).options(to_keep));
+        let report = self.watched(ingest, true, async |ingest| ingest.run(source).await).await?;
+        self.said(&report)
+    }
+
+    /// Runs an ingestion while its user watches: by lines of JSON if those are asked for, else by a
+    /// bar, if there is to be one.
+    pub(super) async fn watched<T>(
+        &self,
+        mut ingest: loaders::Ingest,
+        with_bar: bool,
+        run: impl AsyncFnOnce(loaders::Ingest) -> T,
+    ) -> T {
         if self.json {
             ingest = ingest.on_event(print_line);
         }
         let progress = Arc::new(Progress::default());
-        let bar = (!self.json).then(|| Bar::start(progress.clone()));
-        let report = ingest.progress(progress).run(source).await;
+        let bar = (with_bar && !self.json).then(|| Bar::start(progress.clone()));
+        let done = run(ingest.progress(progress)).await;
         drop(bar);
-        self.said(&report?)
+        done
     }
 
     /// What [`ingest`](Self::ingest) kept, beside what is asked for now.

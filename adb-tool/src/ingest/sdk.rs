@@ -12,15 +12,14 @@ use std::{
 use adb::{
     Database, Dialect,
     loaders::{
-        self, CommandSource as _, IngestType, MediaOptions, MediaReader, MediaRoot, Progress,
-        SdkCsv, Stop, terminal::Bar,
+        self, CommandSource as _, IngestType, MediaOptions, MediaReader, MediaRoot, SdkCsv, Stop,
     },
 };
 use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
 use super::{
-    how::{Running, print_line},
+    how::Running,
     transformers::{self, Asked, Chosen},
 };
 use crate::exit::Exit;
@@ -173,13 +172,8 @@ impl Sdk {
         for chosen in chosen {
             (ingest, source) = chosen.give(ingest, source);
         }
-        if running.json {
-            ingest = ingest.on_event(print_line);
-        }
-        let progress = Arc::new(Progress::default());
-        let bar = (!self.no_stats && !running.json).then(|| Bar::start(progress.clone()));
-        let report = ingest.progress(progress).run_commands(source).await;
-        drop(bar);
+        let run = async |ingest: loaders::Ingest| ingest.run_commands(source).await;
+        let report = running.watched(ingest, !self.no_stats, run).await;
         let report = report.with_context(|| from.display().to_string())?;
         match self.no_stats && report.exit_code() == 0 {
             true => Ok(Exit::Well),

@@ -37,17 +37,10 @@ impl Decoders {
 /// So many bytes for one picture, given back when it is dropped.
 ///
 /// A thread that holds one must not ask for another: it could wait for itself.
-#[derive(Debug)]
 #[must_use]
 pub(in crate::embedders) struct Room {
     bytes: u64,
     of: &'static Decoders,
-}
-
-impl std::fmt::Debug for Decoders {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Decoders")
-    }
 }
 
 impl Room {
