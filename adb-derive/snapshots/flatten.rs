@@ -89,6 +89,7 @@ const _: () = {
                                 ::core::option::Option::Some(_adb::Inside {
                                     field: "nutrition",
                                     key: ::core::option::Option::None,
+                                    optional: <Nutrition as _adb::Properties>::OPTIONAL,
                                 }),
                                 <Nutrition as _adb::Properties>::FIELDS,
                             ),
@@ -96,6 +97,7 @@ const _: () = {
                                 ::core::option::Option::Some(_adb::Inside {
                                     field: "more",
                                     key: ::core::option::Option::Some("more"),
+                                    optional: <T as _adb::Properties>::OPTIONAL,
                                 }),
                                 <T as _adb::Properties>::FIELDS,
                             ),

@@ -106,6 +106,7 @@ const _: () = {
                             ::core::option::Option::Some(_adb::Inside {
                                 field: "origin",
                                 key: ::core::option::Option::Some("origin"),
+                                optional: <Origin as _adb::Properties>::OPTIONAL,
                             }),
                             <Origin as _adb::Properties>::FIELDS,
                         ),

@@ -39,7 +39,11 @@ pub(crate) fn list(fields: &[Listed<'_>]) -> TokenStream {
             };
             quote! {
                 (
-                    ::core::option::Option::Some(_adb::Inside { field: #name, key: #key }),
+                    ::core::option::Option::Some(_adb::Inside {
+                        field: #name,
+                        key: #key,
+                        optional: <#ty as _adb::Properties>::OPTIONAL,
+                    }),
                     <#ty as _adb::Properties>::FIELDS,
                 )
             }

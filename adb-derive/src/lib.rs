@@ -19,6 +19,7 @@ mod property;
 mod respan;
 mod serde_names;
 mod set;
+mod shown;
 #[cfg(test)]
 mod snapshots;
 

@@ -20,6 +20,8 @@ const CLUSTERS: usize = 2000;
 const SPREAD: f32 = 0.6;
 const K: usize = 10;
 const BATCH: usize = 256;
+/// Vectors of a set in which a search takes what any request takes.
+const FEW: usize = 16;
 
 /// Numbers that look random and are the same on every run.
 struct Noise(u64);
@@ -75,6 +77,12 @@ async fn fill(engine: &Engine, vectors: usize) {
         }
         done(engine, Request::new(json!(commands).to_string(), blobs)).await;
     }
+    let few = json!({"AddDescriptorSet": {"name": "few", "dimensions": DIMENSIONS, "engine": "Flat", "metric": "L2"}});
+    let mut commands = vec![few];
+    let one = json!({"AddDescriptor": {"set": "few", "properties": {"part": 0}}});
+    commands.resize(FEW + 1, one);
+    let blobs = (0..FEW).map(|_| vector_bytes(&noise.vector(&centers))).collect();
+    done(engine, Request::new(json!(commands).to_string(), blobs)).await;
     let added = start.elapsed();
     engine.settle_indexes().await.unwrap();
     println!(
@@ -187,7 +195,7 @@ async fn main() {
     let (centers, mut noise) = (centers(), Noise(99));
     let queries: Vec<Bytes> = (0..1000).map(|_| vector_bytes(&noise.vector(&centers))).collect();
     let find = |rest: Json| {
-        let mut body = json!({"set": "s", "k_neighbors": K, "uniqueids": true});
+        let mut body = json!({"set": "s", "k_neighbors": K, "uniqueids": true, "distances": true, "results": {"list": ["part"]}});
         for (key, value) in rest.as_object().unwrap() {
             body[key] = value.clone();
         }
@@ -233,6 +241,10 @@ async fn main() {
     report("exact, 256 at once, each", &times, &format!("({each:.3} ms of computing each)"));
 
     engine.settle_indexes().await.unwrap();
+    let few = json!([find(json!({"set": "few"}))]);
+    searches(&engine, &few, &queries[..100]).await;
+    let (times, _) = searches(&engine, &few, &queries).await;
+    report(&format!("any request: among {FEW}"), &times, "");
     let near = json!([find(json!({}))]);
     searches(&engine, &near, &queries[..100]).await;
     let (times, found) = searches(&engine, &near, &queries).await;

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     error::{Error, ErrorKind},
+    holder::Holder,
     store::{Settings, pack},
 };
 
@@ -20,7 +21,7 @@ const UNFINISHED_FILES: [&str; 4] =
     ["adb.sqlite.new", "adb.sqlite.new-journal", "adb.sqlite.new-wal", "adb.sqlite.new-shm"];
 /// What is made from the vectors, and may be thrown away.
 const VECTORS_FOLDER: &str = "adb.vectors";
-/// Held by the writing process; its text is that process's id.
+/// Held by the writing process; its text says which that is.
 pub(crate) const LOCK_FILE: &str = "adb.lock";
 
 /// How long a lock that this very process holds is waited for: an engine that was dropped a moment
@@ -82,7 +83,7 @@ impl Directory {
         self.root.join(DATABASE_FILE)
     }
 
-    /// Where graphs over vectors are saved. Not there until one is.
+    /// Where the files lie that are made from vectors. Not there until one is.
     pub(crate) fn vectors(&self) -> PathBuf {
         self.root.join(VECTORS_FOLDER)
     }
@@ -149,7 +150,7 @@ impl Directory {
     /// it ends.
     pub(crate) fn lock(&self) -> Result<WriteLock, Error> {
         let io = |source| self.error(ErrorKind::Io { doing: "opening the lock file", source });
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .read(true)
@@ -161,12 +162,12 @@ impl Directory {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {
-                    let pid = self.lock_holder();
-                    if pid == Some(std::process::id()) && start.elapsed() < OWN_LOCK_PATIENCE {
+                    let by = self.lock_holder();
+                    if by.pid == Some(std::process::id()) && start.elapsed() < OWN_LOCK_PATIENCE {
                         std::thread::sleep(Duration::from_millis(5));
                         continue;
                     }
-                    return Err(self.error(ErrorKind::Locked { pid }));
+                    return Err(self.error(ErrorKind::Locked { by }));
                 }
                 Err(TryLockError::Error(source)) => {
                     return Err(
@@ -175,15 +176,19 @@ impl Directory {
                 }
             }
         }
-        // The pid is for people; the lock holds without it.
-        let written = file
-            .set_len(0)
+        let mut lock = WriteLock { file };
+        self.name(&mut lock, None)?;
+        Ok(lock)
+    }
+
+    /// Says in the lock file who has the lock, and for what. That is for people; it holds without.
+    pub(crate) fn name(&self, lock: &mut WriteLock, name: Option<&str>) -> Result<(), Error> {
+        let text = Holder::this(name).written();
+        let file = &mut lock.file;
+        file.set_len(0)
             .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
-        if let Err(source) = written {
-            return Err(self.error(ErrorKind::Io { doing: "writing the lock file", source }));
-        }
-        Ok(WriteLock { _file: file })
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .map_err(|source| self.error(ErrorKind::Io { doing: "writing the lock file", source }))
     }
 
     /// Whether a process has the write lock. Sees it by sharing the lock for a moment.
@@ -193,10 +198,13 @@ impl Directory {
     }
 
     /// Who holds the lock, as the lock file says.
-    pub(crate) fn lock_holder(&self) -> Option<u32> {
-        let mut text = String::new();
-        File::open(self.root.join(LOCK_FILE)).ok()?.take(32).read_to_string(&mut text).ok()?;
-        text.trim().parse().ok()
+    pub(crate) fn lock_holder(&self) -> Holder {
+        let text = || {
+            let mut text = Vec::new();
+            File::open(self.root.join(LOCK_FILE)).ok()?.take(512).read_to_end(&mut text).ok()?;
+            Some(String::from_utf8_lossy(&text).into_owned())
+        };
+        text().map_or_else(Holder::default, |text| Holder::read(&text))
     }
 }
 
@@ -235,7 +243,7 @@ pub(crate) fn sync_directory(path: &Path) -> std::io::Result<()> {
 /// The right to write, until dropped.
 #[derive(Debug)]
 pub(crate) struct WriteLock {
-    _file: File,
+    file: File,
 }
 
 #[cfg(test)]
@@ -264,7 +272,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
         let lock = directory.lock().unwrap();
-        assert_eq!(directory.lock_holder(), Some(std::process::id()));
+        assert_eq!(directory.lock_holder(), Holder::this(None));
         assert!(directory.is_locked());
         drop(lock);
         assert!(!directory.is_locked());

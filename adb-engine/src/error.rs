@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use adb_model::{DbError, Fate};
 
+use crate::holder::Holder;
+
 /// The database could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 #[error("{kind} ({})", path.display())]
@@ -102,19 +104,16 @@ pub enum ErrorKind {
         known: i64,
     },
     /// Another process writes to it.
-    #[error(
-        "{} is writing to this database, and one process writes at a time; wait until it ends, or stop it (reading works meanwhile)",
-        holder(*pid)
-    )]
+    #[error("{}", by.refuses())]
     Locked {
-        /// The process, where it could be learnt.
-        pid: Option<u32>,
+        /// Who.
+        by: Holder,
     },
     /// Another process is making it.
-    #[error("{} is making this database just now; try again", holder(*pid))]
+    #[error("{by} is making this database just now; try again")]
     BeingMade {
-        /// The process, where it could be learnt.
-        pid: Option<u32>,
+        /// Who.
+        by: Holder,
     },
     /// A write through an engine that was opened for reading.
     #[error("the database was opened read-only, and the request writes")]
@@ -188,13 +187,6 @@ pub enum ErrorKind {
     /// The engine's own fault; the request was not applied.
     #[error("adb failed where it must not, please report it: {0}")]
     Bug(String),
-}
-
-fn holder(pid: Option<u32>) -> String {
-    match pid {
-        Some(pid) => format!("process {pid}"),
-        None => "another process".to_owned(),
-    }
 }
 
 impl From<rusqlite::Error> for ErrorKind {

@@ -12,7 +12,9 @@ mod directory;
 mod engine;
 mod error;
 mod geometry;
+mod holder;
 mod media;
+mod options;
 mod request;
 mod run;
 mod store;
@@ -20,11 +22,13 @@ mod vectors;
 mod verify;
 mod worker;
 
-pub use engine::{Engine, Options};
+pub use engine::Engine;
 pub use error::{Error, ErrorKind, StoreError};
+pub use holder::Holder;
 pub use media::fetch::{FetchError, Fetcher};
 #[cfg(feature = "fetch")]
 pub use media::http::HttpFetcher;
+pub use options::Options;
 pub use store::compact::Reclaimed;
 #[doc(hidden)]
 pub use store::pack::files::{PackFile, PackFiles};

@@ -32,6 +32,9 @@ const DIRECTORY: &str = "ADB_ENGINE_KILLS_DIRECTORY";
 const FIRST: &str = "ADB_ENGINE_KILLS_FIRST";
 const ROUNDS: &str = "ADB_KILL_ROUNDS";
 const CLIENTS: i64 = 6;
+/// How far the numbers of two lives are apart; a life has some dozens of groups. With numbers in the
+/// hundreds of thousands two vectors would differ less in length than single precision tells.
+const LIFE: i64 = 2_000;
 /// A database that grows for ever would make the checks slow, and find no more.
 const ROUNDS_PER_DATABASE: usize = 10;
 
@@ -124,9 +127,10 @@ async fn a_kill_loses_no_acknowledged_group_and_leaves_none_half_there() {
             acknowledged = BTreeSet::new();
         }
         // No two lives share a number.
-        let first = 1 + (round % ROUNDS_PER_DATABASE) as i64 * 100_000;
+        let first = 1 + (round % ROUNDS_PER_DATABASE) as i64 * LIFE;
         let random = RandomState::new().hash_one(round);
         let fresh = one_life(dir.path(), first, random);
+        assert!(fresh.iter().all(|n| *n < first + LIFE), "two lives share numbers");
         total += fresh.len();
         acknowledged.extend(fresh);
         let log = std::fs::metadata(dir.path().join("adb.sqlite-wal"));

@@ -44,6 +44,11 @@ fn child() {
             // Until the parent closes its end, or kills this process.
             std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
         }
+        "serve" => {
+            runtime.block_on(engine.hold("a server\nof letters")).unwrap();
+            println!("> ready");
+            std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        }
         "write" => runtime.block_on(write_for_ever(&engine)),
         "churn" => runtime.block_on(churn(&*engine)),
         other => panic!("no role {other}"),
@@ -102,6 +107,37 @@ async fn one_process_writes_and_others_read() {
     child.wait().unwrap();
     engine.execute(add()).await.unwrap().done().unwrap();
     assert_eq!(count(&engine, "C").await, 1);
+}
+
+#[tokio::test]
+async fn a_process_holds_a_database_before_it_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = Engine::open(dir.path()).unwrap();
+    drop(before);
+    let mut child = spawn("serve", dir.path());
+    let mut lines = lines(&mut child);
+    assert_eq!(lines.next().as_deref(), Some("ready"));
+    let holder = Engine::writer(dir.path()).unwrap().unwrap();
+    assert_eq!(holder.to_string(), format!("process {} (a server of letters)", child.id()));
+
+    let engine = Engine::open(dir.path()).unwrap();
+    let add = || Request::json(&json!([{"AddEntity": {"class": "C"}}]));
+    for error in
+        [engine.hold("another").await.unwrap_err(), engine.execute(add()).await.unwrap_err()]
+    {
+        let text = error.to_string();
+        assert!(text.contains(&format!("{holder} holds this database")), "{text}");
+        assert!(text.contains("write through it"), "{text}");
+    }
+    let reader = Engine::options().read_only(true).open(dir.path()).unwrap();
+    assert!(reader.hold("a reader").await.unwrap_err().to_string().contains("read-only"));
+
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success());
+    engine.hold("another").await.unwrap();
+    engine.execute(add()).await.unwrap().done().unwrap();
+    let holder = Engine::writer(dir.path()).unwrap().unwrap();
+    assert_eq!(holder.name.as_deref(), Some("another"));
 }
 
 #[tokio::test]

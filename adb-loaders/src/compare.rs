@@ -9,7 +9,7 @@ use adb_model::{
     ensure::inspect_set,
 };
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, spread::spread};
 
 /// What came of embedding some stored pictures again.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -59,9 +59,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// Embeds the stored pictures of up to `sample` vectors of a set again, spread over its first ten
-/// thousand, and compares. Changes nothing. `model` is needed for sets whose vectors were made from
-/// texts.
+/// Embeds the stored pictures of up to `sample` vectors again, spread evenly over a set, and compares.
+/// Changes nothing. `model` is needed for sets whose vectors were made from texts.
 ///
 /// With an answer that [agrees](Comparison::agrees), [`claim_set`](adb_model::ensure::claim_set) writes
 /// on the set whose it is.
@@ -88,10 +87,8 @@ pub async fn compare(
             embedder.identity().name
         )));
     }
-    let missing = Missing::Again { set: set.to_owned().leak(), schema: model };
-    let ids = missing.walk(dialect).next(db).await?;
-    let step = (ids.len() / sample.max(1)).max(1);
-    let ids: Vec<String> = ids.into_iter().step_by(step).take(sample.max(1)).collect();
+    let missing = Missing::again(set, model);
+    let ids = spread(db, &found, sample.max(1)).await?;
     let mut comparison = Comparison::default();
     for object in missing.look_up(dialect, db, &ids, &|_| true).await? {
         let draft = match object.lacks {

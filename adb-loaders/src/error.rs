@@ -35,12 +35,14 @@ pub enum ErrorKind {
     },
     /// A row is larger than one may be, so that where the next begins can't be told without holding
     /// it.
-    #[error("{}: row {row} has more than {most} bytes, which is as many as a row may have; mend it (in CSV, look for a quote that is left open), or allow more; rows before it were ingested", path.display())]
+    #[error("{}: row {row}{} has more than {most} bytes, which is as many as a row may have; mend it (in CSV, look for a quote that is left open), or allow more; rows before it were ingested", path.display(), on_line(*line))]
     RowTooLong {
         /// The file.
         path: PathBuf,
         /// The row, counted from 1; 0 for a header.
         row: u64,
+        /// The line on which it begins, where that is known.
+        line: Option<u64>,
         /// Bytes that it may have.
         most: u64,
     },
@@ -70,7 +72,7 @@ pub enum ErrorKind {
         /// What is wrong.
         message: String,
     },
-    /// The first line of a table is not what it should be.
+    /// The beginning of a file is not what it should be, or a row of a table that is read whole.
     #[error("{}: {message}", path.display())]
     Header {
         /// The file.
@@ -80,7 +82,7 @@ pub enum ErrorKind {
     },
     /// A model declares children that nobody makes.
     #[error(
-        "the model declares that `{maker}` makes the children of {field}, and there is no such maker; give it to `Ingest::maker` (there are: {known})"
+        "the model declares that `{maker}` makes the children of {field}, and there is no such maker (there are: {known}); in code `Ingest::maker` takes it, the command line has no other: there the rows must bring the children"
     )]
     NoMaker {
         /// The maker's name.
@@ -102,14 +104,16 @@ pub enum ErrorKind {
     },
     /// Nothing could be made: there is neither an embedder for a set nor a maker.
     #[error(
-        "nothing of what `{model}` declares can be made: no field with `from` has an embedder for its set, none a maker; give `embedder` or `embedder_for` one, or ask for another model"
+        "nothing of what `{model}` declares can be made: no field with `from` has an embedder for its set, none a maker; name an embedder (`--embedder`; in code `embedder`, `embedder_for`), or ask for another model"
     )]
     NothingToMake {
         /// The model.
         model: String,
     },
     /// There is no embedder for a set that is to be filled.
-    #[error("there is no embedder for the set `{set}`; give `embedder` or `embedder_for` one")]
+    #[error(
+        "there is no embedder for the set `{set}`; name one (`--embedder`; in code `embedder`, `embedder_for`), or let the rows bring the vectors"
+    )]
     NoEmbedder {
         /// The set.
         set: String,
@@ -137,8 +141,8 @@ pub enum ErrorKind {
     /// Model and database don't fit.
     #[error(transparent)]
     Ensure(EnsureError),
-    /// The database is gone, and waiting did not bring it back.
-    #[error("the database can't be reached: {0}; run it again to go on from here")]
+    /// The database is gone, or refuses all, and waiting did not help.
+    #[error("the database did not go on: {0}; run it again to go on from here")]
     Database(DbError),
     /// A worker ended in a way that is our fault.
     #[error("a worker of the pipeline broke off: {0}; this is a bug in adb")]
@@ -162,6 +166,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn header(path: &Path, message: impl Into<String>) -> Self {
+        ErrorKind::Header { path: path.to_owned(), message: message.into() }.into()
+    }
+
     pub(crate) fn source(path: &Path, source: std::io::Error) -> Self {
         ErrorKind::Source { path: path.to_owned(), source }.into()
     }
@@ -183,6 +191,10 @@ impl From<EnsureError> for Error {
     fn from(e: EnsureError) -> Self {
         ErrorKind::Ensure(e).into()
     }
+}
+
+fn on_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(" (line {line})"))
 }
 
 /// How to go on where a dead-letter file can't be written.

@@ -19,6 +19,7 @@ mod retry;
 pub mod runs;
 pub mod sdk;
 pub mod source;
+mod spread;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 mod vectors;
@@ -44,5 +45,6 @@ pub use source::TarObjects;
 pub use source::{
     CommandObjects, CsvObjects, CsvSource, DirObjects, EachObject, Filtered, FromJson, JsonObjects,
     JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
-    Selection, Shard, Source, SourceRow, ToGraph, Transform, WithVectors, shards, vectors_in,
+    Selection, Shard, Source, SourceRow, ToGraph, Transform, WithVectors, shards, unpacked_text,
+    vectors_in,
 };

@@ -1,5 +1,6 @@
 //! Reading answers.
 
+use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
 use crate::{DbError, Refusal};
@@ -63,8 +64,47 @@ impl<'a> Answer<'a> {
     /// The found objects; none when the database left the list out.
     #[must_use]
     pub fn entities(&self) -> &'a [Json] {
-        self.body.get("entities").and_then(Json::as_array).map_or(&[], Vec::as_slice)
+        list(self.body.get("entities"))
     }
+
+    /// The found connections; none when the database left the list out.
+    #[must_use]
+    pub fn connections(&self) -> &'a [Json] {
+        list(self.body.get("connections"))
+    }
+
+    /// The unique ids of the found objects, of those that have one here (`uniqueids`).
+    pub fn unique_ids(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.entities().iter().filter_map(unique_id)
+    }
+
+    /// Of objects that are grouped by what they are joined to (`group_by_source`), those that are
+    /// joined to the object with this unique id.
+    pub(crate) fn group(&self, source: &str) -> &'a [Json] {
+        list(self.body.get("entities").and_then(|groups| groups.get(source)))
+    }
+
+    /// How many objects or connections the command counted, changed or deleted; 0 when the database
+    /// did not say.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.body.get("count").and_then(Json::as_u64).unwrap_or(0)
+    }
+}
+
+fn list(json: Option<&Json>) -> &[Json] {
+    json.and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The unique id of a found object or connection, if that was asked for.
+pub(crate) fn unique_id(found: &Json) -> Option<&str> {
+    found.get("_uniqueid")?.as_str()
+}
+
+/// The blob of a found object, among those of the response, if that was asked for.
+pub(crate) fn blob_of<'b>(found: &Json, blobs: &'b [Bytes]) -> Option<&'b Bytes> {
+    let index = found.get("_blob_index")?.as_u64()?;
+    blobs.get(usize::try_from(index).ok()?)
 }
 
 /// A refusal where none was to be expected, as an error.

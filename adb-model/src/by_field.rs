@@ -88,9 +88,8 @@ pub(crate) async fn find_edges<'i>(
     let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
     let mut found = Vec::new();
     for (i, group) in groups.iter().enumerate() {
-        let answer = Answer::at(&answers, i * 2 + 1)?;
-        let connections = answer.get("connections").and_then(Json::as_array);
-        for connection in connections.into_iter().flatten().filter_map(Json::as_object) {
+        let connections = Answer::at(&answers, i * 2 + 1)?.connections();
+        for connection in connections.iter().filter_map(Json::as_object) {
             let text = |key: &str| connection.get(key).and_then(Json::as_str);
             let (Some(src), Some(dst), Some(named)) =
                 (text("_src"), text("_dst"), text(SOURCE_FIELD))

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     Answer, Database, DbError, EmbedderIdentity, FieldRole, FieldSchema, ModelSchema, ObjectKind,
-    Relation, Request, SetSpec, ValueType,
+    Relation, Request, SetSpec, StoredSchema, ValueType,
     database::ask,
     ensure::{
         EnsureError, FilledBy, Index, check_filler, check_shape, indexes, inspect_set,
@@ -85,7 +85,10 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Difference::SetMissing(name) => {
-                write!(f, "the descriptor set `{name}` is not there yet; `ensure` makes it")
+                write!(
+                    f,
+                    "the descriptor set `{name}` is not there yet; an ingestion makes it, and `adb migrate`, `ensure` in code"
+                )
             }
             Difference::Set(e) => e.fmt(f),
             Difference::SetUnclaimed(name) => f.write_str(&unclaimed_notice(name)),
@@ -94,7 +97,10 @@ impl fmt::Display for Difference {
                 "the set `{name}` is filled by {filled_by}, and the model declares `{declared}`: rows and searches need the former; `reembed` fills another set with the latter"
             ),
             Difference::IndexMissing { class, property } => {
-                write!(f, "`{class}.{property}` has no index yet; `ensure` makes it")
+                write!(
+                    f,
+                    "`{class}.{property}` has no index yet; an ingestion makes it, and `adb migrate`, `ensure` in code"
+                )
             }
             Difference::PropertyType { class, property, model, database } => write!(
                 f,
@@ -129,7 +135,7 @@ pub async fn check<'e>(
     let mut differences = Vec::new();
     check_sets(db, models, embedder, &mut differences).await?;
     let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
-    let schema = Answer::at(&answers, 0)?;
+    let schema = StoredSchema::read(&Answer::at(&answers, 0)?);
     check_types(&all, &schema, &mut differences);
     let listed = list_indexes(db).await?;
     for index in models.iter().flat_map(|m| indexes(m)) {
@@ -144,24 +150,6 @@ async fn list_indexes(db: &dyn Database) -> Result<Option<Json>, DbError> {
         Ok((answers, _)) => Ok(Answer::at(&answers, 0)?.get("indexes").cloned()),
         // Older servers don't know the command.
         Err(_) => Ok(None),
-    }
-}
-
-/// Whether a list of indexes has this one: nested by target, class and property, or flat.
-fn lists(indexes: &Json, index: &Index<'_>) -> bool {
-    match indexes {
-        Json::Array(flat) => flat.iter().any(|entry| {
-            let is = |keys: [&str; 2], value: &str| {
-                keys.iter().any(|k| entry.get(k).and_then(Json::as_str) == Some(value))
-            };
-            is(["target", "index_type"], index.target)
-                && is(["class", "class"], index.class)
-                && is(["property", "property_key"], index.property)
-        }),
-        nested => nested
-            .get(index.target)
-            .and_then(|classes| classes.get(index.class)?.get(index.property))
-            .is_some(),
     }
 }
 
@@ -198,6 +186,7 @@ async fn check_sets<'e>(
         differences
             .extend([shape, filler].into_iter().filter_map(Result::err).map(Difference::Set));
         match found.filled_by {
+            None if found.is_vacant => {}
             None => differences.push(Difference::SetUnclaimed(found.name)),
             Some(FilledBy::Embedder { name, hash }) if fits && name != set.embedder => {
                 differences.push(Difference::SetFilledByOther {
@@ -215,15 +204,15 @@ async fn check_sets<'e>(
 /// Types of properties: of models against each other, and against the database.
 fn check_types(
     models: &[&'static ModelSchema],
-    schema: &Answer<'_>,
+    schema: &StoredSchema,
     differences: &mut Vec<Difference>,
 ) {
     let mut seen: HashMap<(&str, &str, &str), (&'static str, &'static str)> = HashMap::new();
-    for (model, part, class, field) in models.iter().flat_map(|model| stored_fields(model)) {
+    for (model, target, class, field) in models.iter().flat_map(|model| stored_fields(model)) {
         let Some(value_type) = stored_type(&field.role) else { continue };
         let own = value_type.database_name();
         let property = field.property;
-        match seen.get(&(part, class, property)) {
+        match seen.get(&(target, class, property)) {
             Some(first) if first.1 != own => {
                 differences.push(Difference::ModelsDisagree {
                     class: class.to_owned(),
@@ -234,36 +223,36 @@ fn check_types(
                 continue;
             }
             Some(_) => continue,
-            None => seen.insert((part, class, property), (model.name, own)),
+            None => seen.insert((target, class, property), (model.name, own)),
         };
-        if let Some((_, database)) = property_entry(schema, part, class, property)
-            && database != own
+        if let Some(stored) = schema.property(target, class, property)
+            && stored.differs_from(value_type)
         {
             differences.push(Difference::PropertyType {
                 class: class.to_owned(),
                 property,
                 model: own,
-                database,
+                database: stored.type_name.clone(),
             });
         }
     }
 }
 
-/// A model's fields and those of its connections, each with the part of a schema and the class that
-/// its property is in.
+/// A model's fields and those of its connections, each with what its property is of (`entity` or
+/// `connection`), and the class of that.
 fn stored_fields(
     model: &'static ModelSchema,
 ) -> Vec<(&'static ModelSchema, &'static str, &'static str, &'static FieldSchema)> {
     let mut fields = Vec::new();
     for field in model.fields {
-        fields.push((model, "entities", class_of(model), field));
+        fields.push((model, "entity", class_of(model), field));
         if let FieldRole::Children {
             relation: Relation::Connection(class) | Relation::Reversed(class),
             edge,
             ..
         } = field.role
         {
-            fields.extend(edge.iter().map(|of_edge| (model, "connections", class, of_edge)));
+            fields.extend(edge.iter().map(|of_edge| (model, "connection", class, of_edge)));
         }
     }
     fields
@@ -271,15 +260,15 @@ fn stored_fields(
 
 fn check_index(
     index: &Index<'_>,
-    schema: &Answer<'_>,
+    schema: &StoredSchema,
     listed: Option<&Json>,
     differences: &mut Vec<Difference>,
 ) {
-    let part = if index.target == "entity" { "entities" } else { "connections" };
     let there = match listed {
-        Some(listed) => lists(listed, index),
-        None => property_entry(schema, part, index.class, index.property)
-            .is_some_and(|(indexed, _)| indexed),
+        Some(listed) => index.is_in(listed),
+        None => schema
+            .property(index.target, index.class, index.property)
+            .is_some_and(|stored| stored.indexed),
     };
     let told = differences.iter().any(|d| {
         matches!(d, Difference::IndexMissing { class, property }
@@ -307,26 +296,77 @@ fn stored_type(role: &FieldRole) -> Option<ValueType> {
     }
 }
 
-/// Whether a property is indexed, and its type, as GetSchema has it: a list
-/// `[objects, indexed, type]`, or an object with these by name. A connection class that joins
-/// several pairs of classes is a list of entries.
-pub(crate) fn property_entry(
-    schema: &Answer<'_>,
-    part: &str,
-    class: &str,
-    property: &str,
-) -> Option<(bool, String)> {
-    let class = schema.get(part)?.get("classes")?.get(class)?;
-    let variants = match class {
-        Json::Array(variants) => variants.as_slice(),
-        one => std::slice::from_ref(one),
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::{BoxFuture, Response, SchemaRef};
+
+    const DAY: FieldRole =
+        FieldRole::Property { value_type: ValueType::Date, optional: false, indexed: true };
+    static PERSON: ModelSchema = ModelSchema {
+        name: "Person",
+        class: "Person",
+        fields: &[
+            FieldSchema::named("name", FieldRole::Id(ValueType::String)),
+            FieldSchema::named(
+                "knows",
+                FieldRole::Children {
+                    relation: Relation::Connection("Knows"),
+                    edge: &[FieldSchema::named("since", DAY)],
+                    many: true,
+                    optional: true,
+                    model: SchemaRef::Declared(|| &PERSON),
+                    made: None,
+                },
+            ),
+        ],
+        ..ModelSchema::BARE
     };
-    variants.iter().find_map(|variant| {
-        let entry = variant.get("properties")?.get(property)?;
-        let (indexed, name) = match entry {
-            Json::Array(entry) => (entry.get(1)?, entry.get(2)?),
-            entry => (entry.get("indexed").unwrap_or(&Json::Null), entry.get("type")?),
+
+    /// Answers GetSchema with this, and knows no other command.
+    struct Schema(Json);
+
+    impl Database for Schema {
+        fn execute(&self, request: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+            let is_schema = request.commands == r#"[{"GetSchema":{}}]"#;
+            let response = match is_schema {
+                true => Response::Done {
+                    answers: vec![json!({ "GetSchema": self.0 })],
+                    blobs: Vec::new(),
+                },
+                false => Response::Refused(crate::Refusal::error(None, "no such command")),
+            };
+            Box::pin(async move { Ok(response) })
+        }
+    }
+
+    fn differences(schema: Json) -> Vec<String> {
+        let db = Schema(schema);
+        let models = [&PERSON];
+        let mut future = std::pin::pin!(check(&db, &models, |_| None));
+        let Poll::Ready(found) = future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        else {
+            panic!("this database never waits");
         };
-        Some((indexed.as_bool().unwrap_or(false), name.as_str()?.to_owned()))
-    })
+        found.unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn types_of_connections_are_compared_in_every_form_that_databases_give_them() {
+        let pair = json!({"matched": 2, "src": "Person", "dst": "Person", "properties": {
+            "edge_id": [2, true, "String"], "since": [2, true, "Number"],
+        }});
+        let person = json!({"matched": 2, "properties": {"name": [2, true, "String"]}});
+        for knows in [pair.clone(), json!([pair]), json!({"Person-Person": pair})] {
+            let schema = json!({
+                "entities": {"classes": {"Person": person}},
+                "connections": {"classes": {"Knows": knows}},
+            });
+            let found = differences(schema);
+            assert_eq!(found.len(), 1, "{knows}: {found:?}");
+            assert!(found[0].starts_with("`Knows.since` is a Number"), "{found:?}");
+        }
+    }
 }

@@ -37,10 +37,11 @@ pub struct Filter<M> {
     model: PhantomData<fn() -> M>,
 }
 
-/// A value that a property of type `T` can be compared with.
+/// A value that a property of type `T` can be compared with, or set to.
 #[diagnostic::on_unimplemented(
-    message = "a `{T}` property can't be compared with `{Self}`",
-    label = "expected `{T}`"
+    message = "`{Self}` is no value of a `{T}` property",
+    label = "expected `{T}`",
+    note = "an `Option` is no value either: `unset()` takes a property away, `is_absent()` and `is_present()` ask whether it is there"
 )]
 pub trait Operand<T> {
     /// The value as the database has it.
@@ -216,7 +217,8 @@ impl<M, T: Field<Stored: Comparable>> Column<M, T> {
         Sort::new(self.property, true)
     }
 
-    /// Gives the property a value: for [`Find::update`](crate::query::Find::update).
+    /// Gives the property a value: for [`Find::update`](crate::query::Find::update). To take the
+    /// property away, which is what `None` would mean, there is [`unset`](Column::unset).
     #[must_use]
     pub fn set(self, value: impl Operand<T::Stored>) -> Assignment<M> {
         Assignment::new(self.property, value.operand().map(Some))

@@ -231,7 +231,7 @@ fn classic(object: &mut Map<String, Json>, join: Join, constraint: &Constraint) 
         }
         Constraint::OneOf { property, values, negated } => {
             let values: Vec<Json> = values.iter().map(Value::to_json).collect();
-            (property, json!([membership(*negated), values]))
+            (property, Json::Array(vec![membership(*negated).into(), Json::Array(values)]))
         }
         Constraint::Present { property, present } => {
             (property, json!([presence(*present), Json::Null]))

@@ -1,22 +1,12 @@
 //! What an object was made from, as a hash that the database keeps beside it.
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::collections::HashMap;
 
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
-use crate::{EmbedInput, EmbedderIdentity, Graph, MediaSource, NoFace, SetSpec};
-
-/// SHA-256, in hexadecimal digits: what `sha256sum` prints for the file.
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    let mut text = String::with_capacity(64);
-    for byte in digest {
-        // Writing to a String can't fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
-}
+use crate::{
+    EmbedInput, EmbedderIdentity, Graph, MediaSource, NoFace, SetSpec, graph::content_id as hash,
+};
 
 /// Whether two contents of a descriptor are of one source, and of one embedder as far as both
 /// name one.
@@ -114,14 +104,6 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hashes_are_those_of_the_usual_tools() {
-        assert_eq!(
-            hash(b"abc"),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
-    }
 
     #[test]
     fn another_source_and_another_embedder_are_told() {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Embedding, Image};
+use crate::{Embedding, Image, kept::kept};
 
 /// An embedder as the compiler sees it.
 #[diagnostic::on_unimplemented(
@@ -23,7 +23,7 @@ pub trait EmbedderSpec {
 /// `E: Produces<Embedding<N>>`: the vectors of embedder `E` have `N` components.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not produce `{V}`",
-    label = "the field holds `{V}`, this embedder does not produce it"
+    label = "this embedder does not produce `{V}`"
 )]
 pub trait Produces<V>: EmbedderSpec {
     /// What the macro names so that the compiler checks the bound where the user wrote it.
@@ -195,9 +195,17 @@ pub struct SetSpec {
 
 impl SetSpec {
     /// A set whose name is known at run time alone; its other parts are yours to say.
+    ///
+    /// Each name is kept once, for as long as the program runs.
+    ///
+    /// ```
+    /// let mut set = adb_model::SetSpec::named(&["dish", "photos"].join("_"));
+    /// set.dimensions = 512;
+    /// assert_eq!(set.name, "dish_photos");
+    /// ```
     #[must_use]
-    pub const fn named(name: &'static str) -> Self {
-        let (metric, engine) = (Metric::Cosine, Engine::Flat);
+    pub fn named(name: &str) -> Self {
+        let (name, metric, engine) = (kept(name), Metric::Cosine, Engine::Flat);
         Self { name, dimensions: 0, metric, engine, embedder: "" }
     }
 

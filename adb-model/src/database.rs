@@ -34,6 +34,15 @@ pub async fn ask(db: &dyn Database, request: Request) -> Result<(Vec<Json>, Vec<
     Ok(db.execute(request).await?.done()?)
 }
 
+/// Whether a command of the query language changes nothing, by its name; of a name that is not known,
+/// no.
+#[must_use]
+pub fn only_reads(command: &str) -> bool {
+    ["Find", "Get", "Classify", "Extract", "RegionIoU", "BoundingBoxIoU"]
+        .iter()
+        .any(|beginning| command.starts_with(beginning))
+}
+
 /// Commands and the blobs that they take, in order.
 #[derive(Clone, Default)]
 pub struct Request {

@@ -138,7 +138,7 @@ pub enum EmbedError {
     Unreadable(String),
     /// The picture would take more memory than was allowed.
     #[error(
-        "the image has {width} × {height} pixels, which take about {bytes} bytes when they are decoded, and the limit is {max_bytes}; make it smaller, or raise `max_decoded_bytes`"
+        "the image has {width} × {height} pixels, which take about {bytes} bytes when they are decoded, and the limit is {max_bytes}; make it smaller, or, in code, raise `max_decoded_bytes`"
     )]
     TooLarge {
         /// Its width in pixels.
@@ -160,7 +160,7 @@ pub enum EmbedError {
     },
     /// No face was found, and the model has it that this fails.
     #[error(
-        "no face was found in this image; take another, or let the model say what is to be done: `face = LargestOrSkip`, `face = LargestOrWhole`"
+        "no face was found in this image; take another, or let the model say what is to be done: `face = LargestOrSkip`, `face = LargestOrWhole` (`\"skip\"`, `\"whole\"` in a model document)"
     )]
     NoFace,
     /// Inference failed.

@@ -2,7 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The most components that a vector may have.
+pub const MAX_DIMENSIONS: usize = 1 << 20;
 
 /// A vector of `N` 32-bit floats, or an empty place that ingestion fills.
 ///
@@ -48,16 +52,22 @@ impl<const N: usize> Embedding<N> {
     }
 }
 
-/// Checks what every vector must satisfy on its way to a set of `dimensions`.
-///
-/// # Errors
-/// Another length, or a component that is not finite: nearness to such a vector has no meaning.
 /// The components of a vector as the wire has it: little-endian binary32.
 pub fn components(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
     let (components, _) = bytes.as_chunks::<4>();
     components.iter().map(|component| f32::from_le_bytes(*component))
 }
 
+/// Little-endian binary32, as the wire has vectors: the reverse of [`components`].
+#[must_use]
+pub fn vector_bytes(vector: &[f32]) -> Bytes {
+    vector.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()
+}
+
+/// Checks what every vector must satisfy on its way to a set of `dimensions`.
+///
+/// # Errors
+/// Another length, or a component that is not finite: nearness to such a vector has no meaning.
 pub(crate) fn check_vector(vector: &[f32], dimensions: usize) -> Result<(), EmbeddingError> {
     if vector.len() != dimensions {
         return Err(EmbeddingError::Dimensions { expected: dimensions, got: vector.len() });

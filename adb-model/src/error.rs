@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::{EmbeddingError, ValueError};
+use crate::{EmbeddingError, MediaSource, ValueError};
 
 /// A value that can't become a graph: which model, which field, why.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,9 @@ pub enum ModelErrorKind {
         container: &'static str,
     },
     /// A descriptor with neither vector nor source.
-    #[error("there is no vector for the set `{set}`, and nothing to make one from")]
+    #[error(
+        "there is no vector for the set `{set}`, and nothing to make one from: give the vector (a value that was read has it only if the search said `with_vectors()`), or let the model say what it is made from (`from`)"
+    )]
     NoVector {
         /// The set's name.
         set: &'static str,
@@ -77,9 +79,15 @@ pub enum ModelErrorKind {
         /// The maker's name.
         maker: &'static str,
     },
+    /// A row that lacks what a field of its model document needs.
+    #[error("the row has no `{key}`; give it a value, or make the field optional in the model")]
+    Missing {
+        /// The field's key in the row.
+        key: &'static str,
+    },
     /// A stored object that lacks what a field needs.
     #[error(
-        "the object in the database has no `{property}`; make the field an `Option`, or give it a `default`"
+        "the object in the database has no `{property}`; make the field an `Option` (`\"optional\": true` in a model document), or give it a `default`"
     )]
     Absent {
         /// The property, or the field of a child.
@@ -105,9 +113,25 @@ pub enum ModelErrorKind {
     #[error("it is identified by what it holds, and holds nothing")]
     NoContent,
     /// An object whose identity is the hash of a blob that has not been read.
-    #[error("its identity is the hash of `{0}`, which has not been read: see `Graph::identify`")]
+    #[error(
+        "its identity is the hash of `{0}`, which has not been read: give the bytes, or bring it in by an ingestion, which reads files and addresses (`Graph::identify` takes the hash in code)"
+    )]
     Unidentified(String),
-    /// Media that has not been read when its command is written.
-    #[error("`{0}` has not been read")]
+    /// Media that has not been read when its command is written, or its vector made.
+    #[error(
+        "`{0}` has not been read: give the bytes (`Image::bytes`, `Video::bytes`, `Blob::bytes`), or bring the value in by an ingestion, which alone reads files and addresses"
+    )]
     Unread(String),
+    /// Media that lies in the database and was not fetched, when its bytes are needed.
+    #[error(
+        "the bytes that the database has of it are needed, and were not fetched: read the value with `with_blobs()`, or give it new bytes"
+    )]
+    BlobNotFetched,
+}
+
+impl ModelErrorKind {
+    /// Whose bytes are needed, and are not here.
+    pub(crate) fn unread(media: &MediaSource) -> Self {
+        media.origin().map_or(ModelErrorKind::BlobNotFetched, ModelErrorKind::Unread)
+    }
 }

@@ -1,4 +1,4 @@
-//! Parts of pictures and films: rectangles, polygons, spans and moments.
+//! Parts of pictures and videos: rectangles, polygons, spans and moments.
 
 use std::{fmt, time::Duration};
 
@@ -29,7 +29,7 @@ pub struct Rect {
 #[serde(transparent)]
 pub struct Polygon(pub Vec<Vec<[f32; 2]>>);
 
-/// Frames of a film, counted from 0, both ends included.
+/// Frames of a video, counted from 0, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FrameSpan {
     /// The first.
@@ -38,7 +38,7 @@ pub struct FrameSpan {
     pub stop: u64,
 }
 
-/// A stretch of time in a film, to the microsecond.
+/// A stretch of time in a video, to the microsecond.
 ///
 /// In a source the ends are seconds (`12.5`) or clock texts (`"00:00:12.500000"`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ pub struct TimeSpan {
     pub stop: TimeOffset,
 }
 
-/// A stretch of a film, each end a fraction of its length from 0 to 1.
+/// A stretch of a video, each end a fraction of its length from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FractionSpan {
     /// Where it begins.
@@ -58,16 +58,16 @@ pub struct FractionSpan {
     pub stop: f64,
 }
 
-/// A frame of a film, by its number from 0.
+/// A frame of a video, by its number from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FrameNumber(pub u64);
 
-/// A moment of a film, as time from its beginning, to the microsecond.
+/// A moment of a video, as time from its beginning, to the microsecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeOffset(Duration);
 
-/// A moment of a film, as a fraction of its length from 0 to 1.
+/// A moment of a video, as a fraction of its length from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TimeFraction(pub f64);
@@ -229,7 +229,10 @@ impl Geometry {
 }
 
 macro_rules! geometries {
-    ($($ty:ident as $variant:ident of $kind:ident, $property:literal, |$json:ident| $read:expr;)*) => {$(
+    ($($ty:ident as $variant:ident of $kind:ident, $property:literal, |$json:ident| $read:expr;)*) => {
+        /// System properties that say where a part lies.
+        pub(crate) const SYSTEMS: &[&str] = &[$($property),*];
+    $(
         /// Where the object lies in what it is a part of.
         impl Field for $ty {
             type Stored = Self;

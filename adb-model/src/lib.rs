@@ -9,6 +9,7 @@
 mod answer;
 mod by_field;
 pub mod check;
+mod children;
 mod column;
 mod connection;
 mod constraint;
@@ -19,6 +20,7 @@ mod database;
 pub mod document;
 mod embedder;
 mod embedding;
+mod embedding_field;
 pub mod enrich;
 pub mod ensure;
 mod error;
@@ -27,10 +29,13 @@ mod face;
 mod field;
 mod geometry;
 pub mod graph;
+mod kept;
 mod lower;
 mod make;
 mod media;
 pub mod migrate;
+mod model;
+mod nearest;
 pub mod net;
 mod part;
 mod place_column;
@@ -51,6 +56,7 @@ pub use jiff;
 pub use uuid;
 
 pub use answer::Answer;
+pub use children::Children;
 pub use column::{AnyColumn, Assignment, Column, Comparable, Filter, Link, Operand, Sort};
 pub use connection::{
     AnyEdge, Connection, EdgeOf, Linked, NoEdge, PlainEdge, SameEdge, plain_edge, same_edge,
@@ -63,17 +69,17 @@ pub use contract::{
 pub use converted::{
     ConvertedColumn, WithField, with_is_optional, with_property, with_read, with_value,
 };
-pub use database::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask};
+pub use database::{
+    BoxFuture, Database, DbError, Fate, Refusal, Request, Response, ask, only_reads,
+};
 pub use embedder::{Batches, EmbedError, Embedder, EmbedderIdentity, PreparedImage};
-pub use embedding::{Embedding, EmbeddingError, components};
+pub use embedding::{Embedding, EmbeddingError, MAX_DIMENSIONS, components};
+pub use embedding_field::{EmbedSource, EmbeddingField};
 pub use ensure::{ensure, ensure_in};
 pub use error::{ModelError, ModelErrorKind};
 pub use expression::ExpressionError;
 pub use face::{FaceSource, NoFace, PreparedFace};
-pub use field::{
-    Children, DataModel, EmbedSource, EmbeddingField, Field, FieldPlace, LabelField, SkippedField,
-    default_of, media_of_kind,
-};
+pub use field::{Field, FieldPlace, LabelField, SkippedField, default_of, media_of_kind};
 pub use geometry::{
     FractionSpan, FrameNumber, FrameSpan, Geometry, Polygon, Rect, TimeFraction, TimeOffset,
     TimeSpan,
@@ -87,6 +93,8 @@ pub use make::{
 };
 pub use media::{Blob, Image, MediaSource, Video};
 pub use migrate::migrate;
+pub use model::DataModel;
+pub use nearest::nearest_name;
 pub use part::{ClipModel, DescriptorModel, FrameModel, RegionModel};
 pub use place_column::{ClockText, Microseconds};
 pub use properties::{FieldList, FlatColumns, Properties, SomeFields, clash, clash_of};

@@ -135,7 +135,7 @@ impl fmt::Display for Reads {
 pub enum MakerSource<'a> {
     /// A text.
     Text(&'a str),
-    /// A picture, a film or a file.
+    /// A picture, a video or a file.
     Media(&'a dyn OpenMedia),
 }
 
@@ -170,7 +170,7 @@ pub trait OpenMedia {
 #[derive(Clone, Copy)]
 pub struct Picture<'a>(&'a dyn OpenMedia);
 
-/// A film, or a file of any kind, that children are made from.
+/// A video, or a file of any kind, that children are made from.
 #[derive(Clone, Copy)]
 pub struct MediaFile<'a>(&'a dyn OpenMedia);
 
@@ -315,7 +315,7 @@ impl<T: MakeSource> MakeSource for Option<T> {
 pub enum MakeInput {
     /// A text.
     Text(String),
-    /// A picture, a film or a file.
+    /// A picture, a video or a file.
     Media(MediaSource),
 }
 
@@ -428,14 +428,16 @@ impl<M: ChildMaker> AnyMaker for M {
 
 /// A maker that needs nothing to be made: found by the macro where the type has a default.
 ///
-/// Method resolution takes [`WithDefault`] for a `Probe` of such a type, and [`Without`], which is
-/// for references, for any other.
+/// Method resolution takes [`WithDefault`] for the probe of such a type, and [`Without`], which is
+/// for references to one, for any other.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct MakerProbe<M>(pub std::marker::PhantomData<M>);
 
+/// Of makers that have a default.
 #[doc(hidden)]
 pub trait WithDefault {
+    /// The maker.
     fn by_default(&self) -> Option<Arc<dyn AnyMaker>>;
 }
 
@@ -445,8 +447,10 @@ impl<M: ChildMaker + Default> WithDefault for MakerProbe<M> {
     }
 }
 
+/// Of all other makers.
 #[doc(hidden)]
 pub trait Without {
+    /// Nothing.
     fn by_default(&self) -> Option<Arc<dyn AnyMaker>>;
 }
 

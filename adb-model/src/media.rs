@@ -1,4 +1,4 @@
-//! Media: the pictures, films and files that travel as blobs.
+//! Media: the pictures, videos and files that travel as blobs.
 
 use std::{fmt, path::PathBuf};
 
@@ -47,7 +47,10 @@ impl MediaSource {
     #[must_use]
     pub fn origin(&self) -> Option<String> {
         match self {
-            MediaSource::Path(p) => Some(p.to_string_lossy().into_owned()),
+            MediaSource::Path(p) => Some(match p.to_str() {
+                Some(text) => text.to_owned(),
+                None => p.to_string_lossy().into_owned(),
+            }),
             MediaSource::Url(u) => Some(u.clone()),
             MediaSource::Bytes(_) | MediaSource::Stored(_) => None,
         }
@@ -173,7 +176,7 @@ media! {
     /// assert_eq!(image, Image::path("images/ramen.jpg"));
     /// ```
     Image, "an image";
-    /// A film.
+    /// A video.
     Video, "a video";
     /// A file of any kind, which the database does not look into.
     Blob, "a blob";

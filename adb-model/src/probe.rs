@@ -6,7 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, Graph, Identity, Node, NodeId, ObjectKind,
-    Request, RowNote, Value, by_field,
+    Request, RowNote, Value,
+    answer::unique_id,
+    by_field,
     database::ask,
     graph::{MADE, ROW, USER_TYPE},
 };
@@ -72,7 +74,7 @@ pub async fn mark_existing_in(
     for (i, group) in groups.iter().enumerate() {
         for object in Answer::at(&answers, i)?.entities() {
             for (g, node) in group.nodes_of(object) {
-                if let Some(id) = object.get("_uniqueid").and_then(Json::as_str) {
+                if let Some(id) = unique_id(object) {
                     unique_ids.entry((g, node)).or_insert(id);
                 }
                 if node.index() < before[g] {
@@ -232,6 +234,9 @@ pub(crate) fn is_stored_as(value: &Value, there: &Json) -> bool {
     }
 }
 
+/// Who it is, and which nodes of which graphs.
+type Member = (Identity, Vec<(usize, NodeId)>);
+
 /// Objects that one Find command can ask for.
 pub(crate) struct Group {
     pub(crate) kind: ObjectKind,
@@ -243,8 +248,8 @@ pub(crate) struct Group {
     id: Vec<&'static str>,
     /// The properties to list.
     list: Vec<&'static str>,
-    /// By id as JSON text: who it is, and which nodes of which graphs.
-    members: HashMap<String, (Identity, Vec<(usize, NodeId)>)>,
+    /// By id as JSON text.
+    members: HashMap<Vec<u8>, Member>,
     /// Whether the caller gave vectors, to be compared with those that are stored.
     pub(crate) with_vectors: bool,
 }
@@ -278,7 +283,7 @@ impl Group {
     /// The nodes that an object that was found is.
     pub(crate) fn nodes_of(&self, object: &Json) -> impl Iterator<Item = (usize, NodeId)> + '_ {
         let parts: Option<Vec<&Json>> = self.id.iter().map(|p| object.get(*p)).collect();
-        let id = parts.map(|parts| json!(parts).to_string());
+        let id = parts.and_then(|parts| serde_json::to_vec(&parts).ok());
         let members = id.and_then(|id| self.members.get(&id));
         members.into_iter().flat_map(|(_, nodes)| nodes).copied()
     }
@@ -321,6 +326,13 @@ pub(crate) fn all_of(identity: &Identity) -> Constraint {
     Constraint::All(parts.map(|(p, v)| Constraint::equal(*p, v.clone())).collect())
 }
 
-fn spelled(identity: &Identity) -> String {
-    Json::Array(identity.parts().iter().map(|(_, v)| v.to_json()).collect()).to_string()
+/// As a JSON array.
+fn spelled(identity: &Identity) -> Vec<u8> {
+    let mut spelled = Vec::with_capacity(40);
+    for (i, (_, value)) in identity.parts().iter().enumerate() {
+        spelled.push(if i == 0 { b'[' } else { b',' });
+        value.write_json(&mut spelled);
+    }
+    spelled.push(b']');
+    spelled
 }

@@ -2,14 +2,14 @@
 
 use std::{marker::PhantomData, ops::Deref};
 
-use crate::{FieldRole, FieldSchema, Inside, ModelError, Record, Value};
+use crate::{FieldRole, FieldSchema, Inside, ModelError, Record, Value, schema::same};
 
 /// A struct with `#[derive(Properties)]` or `#[derive(Connection)]`: each of its fields is one
 /// property of the object that it is a part of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be flattened: it is no list of properties",
     label = "not a struct of properties",
-    note = "`flatten` takes a struct with `#[derive(Properties)]`, whose fields become properties of this object",
+    note = "`flatten` takes a struct with `#[derive(Properties)]`, or an `Option` of one, whose fields become properties of this object",
     note = "a map has no fields that are known: nest it and keep it as JSON, `AsJson<{Self}>`, or keep it from the database with `#[adb(skip)]`",
     note = "another data model is a child: `#[adb(connect = \"HasPart\")]`"
 )]
@@ -19,6 +19,9 @@ pub trait Properties: Sized {
 
     /// Its fields, each a [`FieldRole::Property`].
     const FIELDS: &'static [FieldSchema];
+
+    /// Whether an object may be without all of them.
+    const OPTIONAL: bool = false;
 
     /// Appends the properties that are there.
     ///
@@ -34,6 +37,26 @@ pub trait Properties: Sized {
 
     /// The columns.
     fn columns<'c, M>() -> &'c Self::Columns<M>;
+}
+
+/// An object that has none of the properties is one without the struct; so `Some` of a struct that
+/// stores nothing comes back as `None`.
+impl<T: Properties> Properties for Option<T> {
+    type Columns<M> = T::Columns<M>;
+    const FIELDS: &'static [FieldSchema] = T::FIELDS;
+    const OPTIONAL: bool = true;
+    fn add(&self, to: &mut Vec<(&'static str, Value)>) -> Result<(), ModelError> {
+        self.as_ref().map_or(Ok(()), |properties| properties.add(to))
+    }
+    fn read(record: &Record) -> Result<Self, ModelError> {
+        match T::FIELDS.iter().all(|field| record.lacks(field.property)) {
+            true => Ok(None),
+            false => T::read(record).map(Some),
+        }
+    }
+    fn columns<'c, M>() -> &'c Self::Columns<M> {
+        T::columns()
+    }
 }
 
 /// The columns of a flattened struct `T` in the model `M`: its fields are those of
@@ -101,8 +124,7 @@ impl FieldList {
                     list.len < Self::MOST,
                     "a model that flattens structs has at most 128 fields"
                 );
-                list.fields[list.len] =
-                    FieldSchema { inside: within(inside, fields[j].inside), ..fields[j] };
+                list.fields[list.len] = taken_in(inside, fields[j]);
                 list.len += 1;
                 j += 1;
             }
@@ -118,6 +140,21 @@ impl FieldList {
     }
 }
 
+/// A field of a struct that is taken in.
+const fn taken_in(outer: Option<Inside>, field: FieldSchema) -> FieldSchema {
+    let role = match (outer, field.inside, field.role) {
+        // Of a struct that may be absent from the one that is taken in: then it may be absent,
+        // whatever else of that one is there.
+        (
+            Some(_),
+            Some(Inside { optional: true, .. }),
+            FieldRole::Property { value_type, indexed, .. },
+        ) => FieldRole::Property { value_type, optional: true, indexed },
+        (.., role) => role,
+    };
+    FieldSchema { inside: within(outer, field.inside), role, ..field }
+}
+
 /// Where a field is that is inside of something already.
 #[expect(clippy::panic, reason = "run by the compiler alone, whose error it is")]
 const fn within(outer: Option<Inside>, inner: Option<Inside>) -> Option<Inside> {
@@ -126,6 +163,7 @@ const fn within(outer: Option<Inside>, inner: Option<Inside>) -> Option<Inside> 
         (outer, None) => outer,
         (Some(outer), Some(inner)) => Some(Inside {
             field: outer.field,
+            optional: outer.optional || inner.optional,
             key: match (outer.key, inner.key) {
                 (None, key) | (key, None) => key,
                 (Some(_), Some(_)) => panic!(
@@ -145,7 +183,7 @@ pub const fn clash(names: &[&str], fields: &[FieldSchema]) -> usize {
     while i < names.len() {
         let mut j = 0;
         while j < fields.len() {
-            if same(names[i].as_bytes(), fields[j].property.as_bytes()) {
+            if same(names[i], fields[j].property) {
                 return i;
             }
             j += 1;
@@ -169,20 +207,6 @@ pub const fn clash_of(a: &[FieldSchema], b: &[FieldSchema]) -> bool {
     false
 }
 
-const fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +222,8 @@ mod tests {
 
     #[test]
     fn lists_are_joined_in_order_and_know_where_they_came_from() {
-        const OUTER: Inside = Inside { field: "outer", key: Some("o") };
-        const INNER: Inside = Inside { field: "inner", key: None };
+        const OUTER: Inside = Inside { field: "outer", key: Some("o"), optional: false };
+        const INNER: Inside = Inside { field: "inner", key: None, optional: false };
         const LIST: &FieldList = &FieldList::joined(&[
             (None, &[text("a")]),
             (Some(OUTER), &[text("b"), FieldSchema { inside: Some(INNER), ..text("c") }]),
@@ -207,6 +231,20 @@ mod tests {
         ]);
         let fields: Vec<_> = LIST.as_slice().iter().map(|f| (f.name, f.inside)).collect();
         assert_eq!(fields, [("a", None), ("b", Some(OUTER)), ("c", Some(OUTER)), ("d", None)]);
+    }
+
+    #[test]
+    fn what_may_be_absent_as_a_whole_is_told_from_what_may_be_absent_in_it() {
+        const INNER: Inside = Inside { field: "inner", key: None, optional: true };
+        const OUTER: Inside = Inside { field: "outer", key: None, optional: false };
+        const ONCE: &FieldList = &FieldList::joined(&[(Some(INNER), &[text("a")])]);
+        const TWICE: &FieldList = &FieldList::joined(&[(Some(OUTER), ONCE.as_slice())]);
+        let is_optional = |role| matches!(role, FieldRole::Property { optional: true, .. });
+        let [once] = ONCE.as_slice() else { panic!("it is one") };
+        assert!(once.may_be_absent() && !is_optional(once.role), "{once:?}");
+        let [twice] = TWICE.as_slice() else { panic!("it is one") };
+        assert_eq!(twice.inside, Some(Inside { optional: true, ..OUTER }));
+        assert!(is_optional(twice.role), "what else `outer` has may be there: {twice:?}");
     }
 
     #[test]

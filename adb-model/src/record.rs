@@ -16,8 +16,8 @@ pub struct Record {
     pub(crate) unique_id: String,
     pub(crate) properties: Map<String, Json>,
     pub(crate) blob: Option<Bytes>,
-    /// By the name of the embedding field.
-    pub(crate) vectors: HashMap<&'static str, Arc<[f32]>>,
+    /// By the name of the embedding field; nothing under it: they were not fetched.
+    pub(crate) vectors: HashMap<&'static str, Option<Arc<[f32]>>>,
     /// By the name of the field that connects them; nothing under it: they were not fetched.
     pub(crate) children: HashMap<&'static str, Vec<Record>>,
     /// The connection by which it hangs on its parent, if that has properties.
@@ -68,8 +68,13 @@ impl Record {
     pub(crate) fn vector(&self, field: &str) -> Option<Arc<[f32]>> {
         match self.kind {
             ObjectKind::Descriptor => self.own_vector(),
-            _ => self.vectors.get(field).cloned(),
+            _ => self.vectors.get(field).cloned().flatten(),
         }
+    }
+
+    /// Whether it was asked for the vector of an embedding field, and has none.
+    pub(crate) fn lacks_vector(&self, field: &str) -> bool {
+        self.vectors.get(field).is_some_and(Option::is_none)
     }
 
     /// A descriptor's blob.

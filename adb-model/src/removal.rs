@@ -7,11 +7,12 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, Dialect, FieldRole, ModelSchema, Relation, Request,
+    answer::unique_id,
     database::ask,
     graph::RUN,
     query::{
         QueryError,
-        change::{by_id, count, delete, listed, listed_ids, owned_ids},
+        change::{by_id, delete, listed, listed_ids, owned_ids},
         plan::{Commands, connected, find},
     },
     upsert::Connections,
@@ -85,7 +86,7 @@ pub async fn remove(
         let roots = commands.len() - 1;
         let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
         // Somebody else may have been quicker.
-        removed.objects = count(&Answer::at(&answers, roots)?);
+        removed.objects = Answer::at(&answers, roots)?.count();
     }
     Ok(removed)
 }
@@ -161,9 +162,7 @@ impl Going<'_> {
         let (answers, _) = ask(self.db, commands.request()).await?;
         let mut referred: HashMap<&str, bool> = HashMap::new();
         for (command, end, other) in referring {
-            let answer = Answer::at(&answers, command)?;
-            let edges = answer.get("connections").and_then(Json::as_array);
-            for edge in edges.into_iter().flatten() {
+            for edge in Answer::at(&answers, command)?.connections() {
                 let text = |key: &str| edge.get(key).and_then(Json::as_str).unwrap_or_default();
                 let stays = !self.doomed.contains(text(other));
                 *referred.entry(text(&format!("_{end}"))).or_default() |= stays;
@@ -216,7 +215,7 @@ impl<'r> Added<'r> {
         let (answers, _) = ask(db, Request::json(&json!([find(self.schema.kind, body)]))).await?;
         let answer = Answer::at(&answers, 0)?;
         let read = |object: &Json| {
-            let id = object.get("_uniqueid")?.as_str()?.to_owned();
+            let id = unique_id(object)?.to_owned();
             let parts = identity.iter().map(|p| object.get(*p).cloned().unwrap_or(Json::Null));
             Some((id, parts.collect()))
         };

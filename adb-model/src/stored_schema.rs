@@ -3,9 +3,9 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    Answer, Database, DbError, ObjectKind, Request,
+    Answer, Database, DbError, ObjectKind, Request, ValueType,
     database::ask,
-    ensure::{FoundSet, find_sets, read_sets},
+    ensure::{FoundSet, Index, find_sets, read_sets},
 };
 
 /// The classes of a database, in its own order.
@@ -76,13 +76,14 @@ impl StoredSchema {
         // servers, which do say it, do not know the command.
         let request = Request::json(&json!([{"GetIndexes": {}}]));
         if let Ok((answers, _)) = db.execute(request).await?.done() {
-            schema.indexed(Answer::at(&answers, 0)?.get("indexes").unwrap_or(&Json::Null));
+            schema.mark_indexed(Answer::at(&answers, 0)?.get("indexes").unwrap_or(&Json::Null));
         }
         Ok(schema)
     }
 
-    /// Reads GetSchema's answer.
-    fn read(answer: &Answer<'_>) -> Self {
+    /// Reads GetSchema's answer. A class of connections that joins several pairs of classes is a list
+    /// of entries, or an object of named ones.
+    pub(crate) fn read(answer: &Answer<'_>) -> Self {
         let classes = |part: &str| {
             answer.get(part).and_then(|part| part.get("classes")).and_then(Json::as_object)
         };
@@ -106,7 +107,7 @@ impl StoredSchema {
             };
             match class {
                 Json::Array(pairs) => pairs.iter().for_each(&mut add),
-                one if one.get("matched").is_some() => add(one),
+                one if one.get("src").is_some() || one.get("matched").is_some() => add(one),
                 Json::Object(named) => named.values().for_each(&mut add),
                 _ => {}
             }
@@ -114,34 +115,34 @@ impl StoredSchema {
         schema
     }
 
-    /// `{"entity": {"Person": {"id": …}}}`, or a flat list.
-    fn indexed(&mut self, indexes: &Json) {
-        let flat = |target: &str, class: &str, property: &str| {
-            indexes.as_array().is_some_and(|all| {
-                all.iter().any(|index| {
-                    let is = |keys: [&str; 2], value: &str| {
-                        keys.iter().any(|key| index.get(key).and_then(Json::as_str) == Some(value))
-                    };
-                    is(["target", "index_type"], target)
-                        && is(["class", "class"], class)
-                        && is(["property", "property_key"], property)
-                })
-            })
-        };
-        let has = |target: &str, class: &str, property: &str| {
-            let nested = indexes.get(target).and_then(|classes| classes.get(class)?.get(property));
-            nested.is_some() || flat(target, class, property)
-        };
+    /// Marks the properties that a GetIndexes has an index on.
+    fn mark_indexed(&mut self, indexes: &Json) {
+        let is_in =
+            |target, class: &str, property: &str| Index { target, class, property }.is_in(indexes);
         for class in &mut self.classes {
             for property in &mut class.properties {
-                property.indexed |= has("entity", &class.name, &property.name);
+                property.indexed |= is_in("entity", &class.name, &property.name);
             }
         }
         for class in &mut self.connections {
             for property in &mut class.properties {
-                property.indexed |= has("connection", &class.name, &property.name);
+                property.indexed |= is_in("connection", &class.name, &property.name);
             }
         }
+    }
+
+    /// A property of a class of objects (`entity`) or of connections (`connection`).
+    pub(crate) fn property(
+        &self,
+        target: &str,
+        class: &str,
+        property: &str,
+    ) -> Option<&StoredProperty> {
+        if target == "entity" {
+            return self.class(class)?.property(property);
+        }
+        let pairs = self.connections.iter().filter(|pair| pair.name == class);
+        pairs.flat_map(|pair| &pair.properties).find(|p| p.name == property)
     }
 
     /// The class of that name.
@@ -156,6 +157,13 @@ impl StoredClass {
     #[must_use]
     pub fn property(&self, name: &str) -> Option<&StoredProperty> {
         self.properties.iter().find(|property| property.name == name)
+    }
+}
+
+impl StoredProperty {
+    /// Whether its type is known, and is another than a model's.
+    pub(crate) fn differs_from(&self, model: ValueType) -> bool {
+        !self.type_name.is_empty() && self.type_name != model.database_name()
     }
 }
 
@@ -241,21 +249,23 @@ mod tests {
     }
 
     #[test]
-    fn indexes_of_both_forms() {
-        let schema = json!({"entities": {"classes": {
-            "P": {"matched": 1, "properties": {"a": {"count": 1, "type": "number"}, "b": [1, false, "number"]}}
-        }}});
-        for indexes in [
-            json!({"entity": {"P": {"a": []}}}),
-            json!([{"target": "entity", "class": "P", "property": "a"}]),
-            json!([{"index_type": "entity", "class": "P", "property_key": "a"}]),
-        ] {
-            let mut read = read(&schema);
-            read.indexed(&indexes);
-            let class = read.class("P").unwrap();
-            assert!(class.property("a").unwrap().indexed, "{indexes}");
-            assert!(!class.property("b").unwrap().indexed, "{indexes}");
-        }
+    fn indexes_are_those_of_either_answer() {
+        let mut read = read(&json!({
+            "entities": {"classes": {"P": {"matched": 1, "properties": {
+                "a": {"count": 1, "type": "number"}, "b": [1, false, "number"], "c": [1, true, "number"],
+            }}}},
+            "connections": {"classes": {"Knows": {"matched": 1, "src": "P", "dst": "P", "properties": {
+                "since": {"count": 1, "type": "date"},
+            }}}},
+        }));
+        let kinds = json!([{"kind": "ordered"}]);
+        read.mark_indexed(&json!({
+            "entity": {"P": {"a": kinds}}, "connection": {"Knows": {"since": kinds}},
+        }));
+        let class = read.class("P").unwrap();
+        let indexed = |property| class.property(property).unwrap().indexed;
+        assert_eq!(["a", "b", "c"].map(indexed), [true, false, true]);
+        assert!(read.connections[0].properties[0].indexed);
     }
 
     #[test]

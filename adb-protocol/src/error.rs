@@ -28,6 +28,9 @@ pub enum Error {
     /// An answer over REST that is none.
     #[error("an answer that can't be read: {0}")]
     Answer(String),
+    /// What the server answered to a login it did not allow.
+    #[error("{0}")]
+    Refused(String),
     /// Not an `APERTUREDB_KEY`.
     #[error("not an APERTUREDB_KEY: {0}")]
     Key(&'static str),

@@ -113,7 +113,11 @@ impl Key {
         let c = configuration;
         let default = Configuration::default_port(c.use_rest, c.use_ssl);
         let (host, short) = short_host(&c.host);
-        let host = if c.port == default { host } else { format!("{host}:{}", c.port) };
+        // The end of a bare IPv6 address would be read as a port.
+        let host = match c.port == default && !host.contains(':') {
+            true => host,
+            false => format!("{host}:{}", c.port),
+        };
         let flags = [
             (c.use_ssl, TLS),
             (c.use_rest, REST),
@@ -226,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_the_cloud_come_back() {
+    fn hosts_and_ports_come_back() {
         let credentials = || Credentials::Password { username: "u".into(), password: "p".into() };
         for host in [
             "db-7.farm0012.cloud.aperturedata.io",
@@ -239,8 +243,11 @@ mod tests {
             "::1",
         ] {
             let mut c = Configuration::new("n", host.to_owned(), credentials());
-            c.port = 1234;
-            assert_eq!(Key::write(&c).unwrap().read().unwrap().host, host);
+            for port in [1234, crate::DEFAULT_PORT] {
+                c.port = port;
+                let read = Key::write(&c).unwrap().read().unwrap();
+                assert_eq!((read.host.as_str(), read.port), (host, port));
+            }
         }
     }
 

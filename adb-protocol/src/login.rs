@@ -80,7 +80,7 @@ impl Session {
     pub fn from_answer(command: &str, answer: &Json) -> Result<Self, Error> {
         let refusal = |told: &Json| {
             let info = told["info"].as_str().unwrap_or("the server gives no reason");
-            Error::Answer(format!("{command} was refused: {info}"))
+            Error::Refused(format!("{command} was refused: {info}"))
         };
         let told = match answer {
             Json::Array(answers) => match answers.first().and_then(|a| a.get(command)) {

@@ -16,6 +16,9 @@ const JSON: u8 = 0x0a;
 const BLOB: u8 = 0x12;
 const TOKEN: u8 = 0x1a;
 
+/// Blobs in one message: an empty one is two bytes there and more than ten times that in memory.
+const MOST_BLOBS: usize = 1 << 20;
+
 /// A request or an answer.
 #[derive(Clone, Default)]
 pub struct Message {
@@ -119,7 +122,8 @@ impl Message {
     /// Reads what follows the length. The parts share `bytes`; unknown fields are skipped.
     ///
     /// # Errors
-    /// When it is no such message, or is cut off, or its JSON or token is not UTF-8.
+    /// When it is no such message, is cut off, has more than 1,048,576 blobs, or its JSON or token is
+    /// not UTF-8.
     pub fn decode(bytes: &Bytes) -> Result<Self, Error> {
         let mut message = Self::default();
         let mut reader = Reader { bytes, at: 0 };
@@ -130,6 +134,9 @@ impl Message {
             match (number, wire) {
                 (0, _) => return Err(fault(start, "a field without a number")),
                 (1, 2) => message.json = utf8(reader.delimited()?, start)?,
+                (2, 2) if message.blobs.len() == MOST_BLOBS => {
+                    return Err(fault(start, "more than a million blobs"));
+                }
                 (2, 2) => message.blobs.push(reader.delimited()?),
                 (3, 2) => {
                     let token = utf8(reader.delimited()?, start)?;
@@ -285,6 +292,16 @@ mod tests {
             let result = Message::decode(&Bytes::copy_from_slice(case));
             assert!(matches!(result, Err(Error::Message { .. })), "{case:x?}: {result:?}");
         }
+    }
+
+    /// Nobody is known yet when a message is read: memory must not grow to many times its length.
+    #[test]
+    fn so_many_blobs_and_no_more() {
+        let most = [BLOB, 0].repeat(MOST_BLOBS);
+        assert_eq!(Message::decode(&most.clone().into()).unwrap().blobs.len(), MOST_BLOBS);
+        let more = [&most[..], &[BLOB, 0]].concat();
+        let error = Message::decode(&more.into()).unwrap_err();
+        assert!(error.to_string().contains("more than a million blobs"), "{error}");
     }
 
     #[test]

@@ -21,10 +21,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server does not speak what is wanted.
-    #[error(
-        "{address} does not offer {wanted} (it answers: {answered}); see `use_ssl` in the \
-         configuration"
-    )]
+    #[error("{address} does not offer {wanted} (it answers: {answered}); {}", way_in(*wanted))]
     Refused {
         /// Host and port.
         address: String,
@@ -34,7 +31,7 @@ pub enum Error {
         answered: Protocols,
     },
     /// The certificate is not trusted, or TLS fails in another way.
-    #[error("no TLS with {address}: {source}")]
+    #[error("no TLS with {address}: {source}{}", hint(source))]
     Tls {
         /// Host and port.
         address: String,
@@ -112,6 +109,34 @@ pub enum Error {
         /// Host and port.
         address: String,
     },
+}
+
+/// What to do where a server speaks TLS, or does not, against what the configuration says.
+fn way_in(wanted: Protocols) -> &'static str {
+    match wanted {
+        Protocols::TLS => {
+            "if it goes without TLS, put `?tls=off` behind the address, or set `use_ssl` to false in \
+             the configuration (`adb config create … --no-use-ssl`)"
+        }
+        _ => {
+            "if it wants TLS, take `?tls=off` from the address, or set `use_ssl` to true in the \
+             configuration; a key says the same of itself, and is made again"
+        }
+    }
+}
+
+/// What to do about a certificate, or about a server that hangs up where TLS would begin.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::InvalidData if source.to_string().contains("UnknownIssuer") => {
+            "; a server that made its certificate itself (`adb serve --tls-self-signed`) is trusted by \
+             that file: `?ca_cert=FILE` behind the address, or `ca_cert` in the configuration"
+        }
+        io::ErrorKind::InvalidData if source.to_string().contains("corrupt message") => {
+            "; does it go without TLS there? `http://…`, or `use_ssl` false in the configuration"
+        }
+        _ => "",
+    }
 }
 
 impl Error {

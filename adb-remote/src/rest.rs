@@ -131,6 +131,11 @@ fn boundary() -> String {
 /// Hyper's own words say little without the cause.
 fn told(e: &hyper::Error) -> String {
     match std::error::Error::source(e) {
+        _ if e.is_parse() => {
+            format!(
+                "{e}: this is no HTTP; if the server wants TLS, the address begins with https://"
+            )
+        }
         Some(cause) => format!("{e}: {cause}"),
         None => e.to_string(),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use adb_model::only_reads;
 use serde::{Deserialize, de::IgnoredAny};
 
 /// The commands of a request.
@@ -28,11 +29,11 @@ impl Shape {
     /// by `if_not_found`. Updates and deletions come to the same when they are done twice.
     pub(crate) fn is_repeatable(&self) -> bool {
         let repeatable = |name: &str, body: &Body| {
-            let known = ["Find", "Get", "Classify", "Extract", "RegionIoU", "Update", "Delete"];
+            let idempotent = name.starts_with("Update") || name.starts_with("Delete");
             let guarded = name.starts_with("Add") && body.if_not_found.is_some();
             // Indexes can be made and removed twice.
             let index = matches!(name, "CreateIndex" | "RemoveIndex");
-            guarded || index || known.iter().any(|start| name.starts_with(start))
+            only_reads(name) || idempotent || guarded || index
         };
         self.0.iter().flatten().all(|(name, body)| repeatable(name, body))
     }

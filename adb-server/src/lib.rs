@@ -20,6 +20,7 @@ mod desk;
 mod error;
 mod files;
 mod metrics;
+mod names;
 mod options;
 mod pace;
 mod rest;

@@ -1,8 +1,6 @@
 //! From a message to its answer, whichever way it came.
 
 use std::{
-    collections::BTreeMap,
-    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,7 +12,6 @@ use adb_protocol::{
     secrecy::SecretString,
 };
 use bytes::Bytes;
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -25,10 +22,15 @@ use crate::{
     Access, Accounts, Limits, Role,
     accounts::{Caller, begins_session, is_accounts},
     metrics::{Metrics, Outcome},
+    names::{Names, Shown},
 };
 
 /// Logins that are checked at once: each takes 19 MiB and a core for a while.
 const LOGINS: usize = 2;
+
+/// Bytes of a request about users and sessions, which may come from somebody who is not known: as
+/// values it takes many times that.
+const MOST_ACCOUNT_BYTES: usize = 64 << 10;
 
 /// What connections share.
 #[derive(Clone)]
@@ -93,12 +95,12 @@ impl Service {
 
 impl Inner {
     async fn answer(&self, message: Message) -> (Outcome, (Bytes, Vec<Bytes>)) {
-        let names = names(&message.json);
+        let names = Names::of(&message.json);
         let (start, blobs) = (Instant::now(), message.blobs.len());
-        let (outcome, answer) = self.judge(message, names.as_deref()).await;
+        let (outcome, answer) = self.judge(message, names.as_ref()).await;
         // Names alone: what stands in the commands is the users'.
         tracing::debug!(
-            commands = %Shown(names.as_deref()),
+            commands = %Shown(names.as_ref()),
             blobs,
             ?outcome,
             milliseconds = start.elapsed().as_secs_f64() * 1e3,
@@ -110,10 +112,9 @@ impl Inner {
     async fn judge(
         &self,
         message: Message,
-        names: Option<&[String]>,
+        names: Option<&Names>,
     ) -> (Outcome, (Bytes, Vec<Bytes>)) {
-        let own = names.is_some_and(|names| names.iter().any(|name| is_accounts(name)));
-        if own {
+        if names.is_some_and(|names| names.accounts) {
             let (outcome, answer) = self.account(&message).await;
             return (outcome, (text(&answer), Vec::new()));
         }
@@ -123,7 +124,7 @@ impl Inner {
         };
         if caller.role == Role::Reader {
             let changing = match names {
-                Some(names) => names.iter().find(|name| !only_reads(name)).map(String::as_str),
+                Some(names) => names.changing.as_deref(),
                 None => Some("a request that can't be read"),
             };
             if let Some(command) = changing {
@@ -176,6 +177,11 @@ impl Inner {
     /// Answers a request with commands about accounts, which is not mixed with data.
     async fn account(&self, message: &Message) -> (Outcome, Json) {
         let refused = |info: &str| (Outcome::Refused, json!({"status": -1, "info": info}));
+        if message.json.len() > MOST_ACCOUNT_BYTES {
+            return refused(&format!(
+                "a request about users and sessions has {MOST_ACCOUNT_BYTES} bytes at the most"
+            ));
+        }
         let Ok(commands) = serde_json::from_slice::<Vec<Map<String, Json>>>(&message.json) else {
             return refused("not an array of commands");
         };
@@ -251,36 +257,6 @@ fn everybodys_session() -> Session {
         refresh_token: "adbr_everybody".into(),
         refresh_expires_in: day,
     }
-}
-
-/// The names of all commands; none if it is no array of objects.
-fn names(json: &[u8]) -> Option<Vec<String>> {
-    let commands: Vec<BTreeMap<String, IgnoredAny>> = serde_json::from_slice(json).ok()?;
-    Some(commands.into_iter().flat_map(BTreeMap::into_keys).collect())
-}
-
-/// Names of commands, for a log: not more than fit a line, and nothing that breaks it.
-struct Shown<'a>(Option<&'a [String]>);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MOST: usize = 8;
-        let Some(names) = self.0 else { return f.write_str("not an array of commands") };
-        for (at, name) in names.iter().take(MOST).enumerate() {
-            let gap = if at == 0 { "" } else { " " };
-            let name: String = name.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-            write!(f, "{gap}{name}")?;
-        }
-        match names.len().saturating_sub(MOST) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
-}
-
-/// Commands that change nothing.
-fn only_reads(command: &str) -> bool {
-    ["Find", "Get", "Classify", "Extract", "RegionIoU"].iter().any(|p| command.starts_with(p))
 }
 
 fn text(json: &Json) -> Bytes {

@@ -140,6 +140,18 @@ async fn promises_hold_no_room() {
     server.stop().await;
 }
 
+/// Whoever has no session costs no more memory than what was sent.
+#[tokio::test]
+async fn strangers_send_no_more_about_accounts_than_is_needed() {
+    let server = with_rest().await;
+    let mut stranger = server.connect().await;
+    let many = vec![json!({"GetUserDetails": {}}); 10_000];
+    let (answer, _) = stranger.ask(json!(many), vec![]).await;
+    assert!(answer["info"].as_str().unwrap().contains("65536 bytes at the most"), "{answer}");
+    serves(&server).await;
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn oversize_in_every_way() {
     let server = with_rest().await;

@@ -2,7 +2,7 @@
 
 use adb::embedders::{Cache, audit::Audit as Auditor};
 
-use crate::{database::Db, embedders::chooser, exit::Exit};
+use crate::{database::Db, embedders::chooser, exit::Exit, numbers::at_least_one};
 
 /// Say which bundle made the vectors of a set, and how it prepared the pictures.
 #[derive(clap::Args)]
@@ -18,7 +18,7 @@ pub(crate) struct Audit {
     #[arg(long = "embedder", value_name = "NAME")]
     embedders: Vec<String>,
     /// Vectors that are looked at.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
     sample: usize,
 }
 

@@ -1,19 +1,14 @@
 //! `adb check` and `adb migrate`: a model document beside a database.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, path::PathBuf};
 
 use adb::{
     Database, Embedder as _, EmbedderIdentity, ModelSchema, SetSpec,
-    document::{Document, LoadedModel},
     ensure::{CALLER, FilledBy, inspect_set},
     migrate,
 };
-use anyhow::Context as _;
 
-use crate::{database::Db, embedders::chooser, exit::Exit, out};
+use crate::{database::Db, embedders::chooser, exit::Exit, model, out};
 
 /// Say in what a model and the database differ. Changes nothing.
 ///
@@ -51,17 +46,9 @@ pub(crate) struct Migrate {
     no_embedder: bool,
 }
 
-/// Reads a model document, ready for use.
-pub(crate) fn model(path: &Path) -> anyhow::Result<LoadedModel> {
-    let load = || -> anyhow::Result<LoadedModel> {
-        Ok(Document::parse(&std::fs::read_to_string(path)?)?.load()?)
-    };
-    load().with_context(|| path.display().to_string())
-}
-
 impl Check {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
-        let schema = model(&self.model)?.schema();
+        let schema = model::load(&self.model)?.schema();
         let db = self.db.read()?;
         if self.plan {
             let plan = migrate::plan_for(&*db, schema, |_| None).await?;
@@ -83,7 +70,7 @@ impl Check {
 
 impl Migrate {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
-        let schema = model(&self.model)?.schema();
+        let schema = model::load(&self.model)?.schema();
         let db = self.db.open_existing()?;
         let fillers = self.fillers(&*db, schema).await?;
         let filler = |set: &SetSpec| fillers.get(set.name);

@@ -2,41 +2,93 @@
 
 use std::{path::Path, sync::Arc};
 
-use adb::{ConnectError, Database};
+use adb::{
+    ConnectError, Database,
+    engine::{Engine, ErrorKind},
+};
+use clap::builder::NonEmptyStringValueParser;
 
-use crate::exit::Usage;
+use crate::{exit::Usage, unmade::Unmade};
 
 /// The option that all commands share that need a database.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Db {
     /// The database: a directory, `adb://user@host`, or `config:NAME`. Without it: the server that
     /// `adb config` or the Python SDK has set up.
-    #[arg(long = "db", value_name = "DB", env = "ADB_DB", hide_env_values = true)]
+    #[arg(
+        id = "db",
+        long = "db",
+        value_name = "DB",
+        env = "ADB_DB",
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     address: Option<String>,
 }
 
 impl Db {
-    /// Opens it for writing, or makes it where a directory is named that is not there.
+    /// Opens it for writing. Where a directory is named that is not there, it is made with the first
+    /// request that writes.
     pub(crate) fn open(&self) -> anyhow::Result<Arc<dyn Database>> {
+        if self.absent().is_none() {
+            return self.make();
+        }
+        match adb::connect_read_only(self.address()) {
+            Err(ConnectError::Engine(e)) if matches!(e.kind(), ErrorKind::Missing) => {
+                Ok(Arc::new(Unmade::at(self.address())?))
+            }
+            // An address that is none, say.
+            other => told(other),
+        }
+    }
+
+    /// Opens it for writing, or makes it at once where a directory is named that is not there.
+    pub(crate) fn make(&self) -> anyhow::Result<Arc<dyn Database>> {
+        self.check_free()?;
         self.log("opening for reading and writing");
         told(adb::connect(self.address()))
     }
 
     /// Opens it for writing; it must be there.
     pub(crate) fn open_existing(&self) -> anyhow::Result<Arc<dyn Database>> {
-        if let Some(directory) = self.directory().filter(|path| !path.is_dir()) {
+        self.check_there()?;
+        self.open()
+    }
+
+    /// The directory that was named, if it is yet to be made.
+    pub(crate) fn absent(&self) -> Option<&Path> {
+        self.directory().filter(|path| !path.exists())
+    }
+
+    fn check_there(&self) -> anyhow::Result<()> {
+        if let Some(directory) = self.absent() {
             anyhow::bail!(
                 "there is no database at {}; `adb ingest` makes one",
                 directory.display()
             );
         }
-        self.open()
+        Ok(())
+    }
+
+    /// Whether no other process writes to its directory or holds it. The first write would tell, and
+    /// there may be much to do before that.
+    fn check_free(&self) -> anyhow::Result<()> {
+        let Some(directory) = self.directory().filter(|path| path.is_dir()) else { return Ok(()) };
+        // What is wrong with the directory opening it says.
+        if let Ok(Some(holder)) = Engine::writer(directory) {
+            anyhow::bail!("{} ({})", holder.refuses(), directory.display());
+        }
+        Ok(())
     }
 
     /// Opens it for reading: works while another process writes to it.
     pub(crate) fn read(&self) -> anyhow::Result<Arc<dyn Database>> {
         self.log("opening for reading");
-        told(adb::connect_read_only(self.address()))
+        let opened = adb::connect_read_only(self.address());
+        if matches!(opened, Err(ConnectError::Engine(_))) {
+            self.check_there()?;
+        }
+        told(opened)
     }
 
     /// An address may hold a password: of servers no more is told.

@@ -103,8 +103,10 @@ impl Doctor {
         }
         match Engine::writer(path) {
             Ok(None) => say(State::Good, "no process is writing to it".to_owned()),
-            Ok(Some(pid)) => {
-                let who = pid.map_or("a process".to_owned(), |pid| format!("process {pid}"));
+            Ok(Some(who)) if who.name.is_some() => {
+                say(State::Good, format!("{who} holds it; reading works meanwhile"));
+            }
+            Ok(Some(who)) => {
                 say(State::Good, format!("{who} is writing to it; reading works meanwhile"));
             }
             Err(e) => say(State::Bad, e.to_string()),

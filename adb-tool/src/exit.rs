@@ -2,6 +2,8 @@
 
 use std::{fmt, process::ExitCode};
 
+use adb::loaders::Report;
+
 /// What the exit code tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -28,6 +30,16 @@ impl Exit {
     /// How an error ends.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         if error.is::<Usage>() { Exit::Usage } else { Exit::Failed }
+    }
+
+    /// How an ingestion ends.
+    pub(crate) fn of_report(report: &Report) -> Self {
+        match report.exit_code() {
+            0 => Exit::Well,
+            3 => Exit::RowsFailed,
+            130 => Exit::Stopped,
+            _ => Exit::Failed,
+        }
     }
 }
 

@@ -4,13 +4,13 @@
 use std::{
     collections::HashMap,
     fs::{self, File},
-    io::{BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::{Component, Path, PathBuf},
 };
 
 use adb::{
     Constraint, Database,
-    document::{LoadedModel, StoredMedia},
+    document::LoadedModel,
     ensure::{FilledBy, inspect_set},
     query::Records,
 };
@@ -18,15 +18,16 @@ use anyhow::{Context as _, bail};
 use serde_json::Value as Json;
 
 use crate::{
-    check::model,
     database::Db,
     dump,
     exit::{Exit, Usage},
-    out,
+    model, out,
 };
 
 /// Objects in one request; their blobs are in memory at the same time.
 const PAGE: u64 = 64;
+/// Files that would be called alike; more are not tried.
+const MOST_ALIKE: u32 = 1000;
 /// Connections that are followed from one object to the next.
 const MAX_DEPTH: usize = 6;
 
@@ -77,7 +78,7 @@ impl Export {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
         let db = self.db.read()?;
         let Some(path) = &self.model else { return self.everything(&*db).await };
-        let model = model(path)?;
+        let model = model::load(path)?;
         let mut records = Records::of(model.schema())
             .with_blobs()
             .depth(model.schema().reachable().len().min(MAX_DEPTH));
@@ -98,7 +99,9 @@ impl Export {
             }
             let page = records.page(&*db, written, left).await?;
             for record in &page {
-                let row = model.row(record, &mut |media| to.media(media))?;
+                let row = model.row(record, &mut |media| {
+                    to.media(media.unique_id, media.origin, media.bytes)
+                })?;
                 serde_json::to_writer(&mut to.rows, &row)?;
                 to.rows.write_all(b"\n")?;
             }
@@ -160,26 +163,40 @@ impl Directory {
         Ok(Self { root: root.to_owned(), rows, files: HashMap::new() })
     }
 
-    /// Writes a blob, under the path that it had in its source where that is one beside the rows.
-    fn media(&mut self, media: StoredMedia<'_>) -> anyhow::Result<String> {
-        let wanted = media.origin.and_then(beside_the_rows);
-        let mut path =
-            wanted.unwrap_or_else(|| Path::new("files").join(name(media.unique_id, media.bytes)));
-        match self.files.get(&path) {
-            Some(owner) if owner == media.unique_id => return Ok(in_a_row(&path)),
-            // Another one had the same path: two sources, or a changed file.
-            Some(_) => path = Path::new("files").join(name(media.unique_id, media.bytes)),
-            None => {}
+    /// Writes a blob, under the path that it had in its source where that is one beside the rows and
+    /// no other blob has it.
+    fn media(
+        &mut self,
+        unique_id: &str,
+        origin: Option<&str>,
+        bytes: &[u8],
+    ) -> anyhow::Result<String> {
+        let own = name(unique_id, bytes);
+        let numbered = |n: u32| match n {
+            1 => Path::new("files").join(&own),
+            n => Path::new("files").join(format!("{n}-{own}")),
+        };
+        let wanted = origin.and_then(beside_the_rows);
+        for path in wanted.into_iter().chain((1..=MOST_ALIKE).map(numbered)) {
+            match self.files.get(&path) {
+                Some(owner) if owner == unique_id => return Ok(in_a_row(&path)),
+                // Two sources, or a changed file.
+                Some(_) => continue,
+                None => {}
+            }
+            match write_new(&self.root.join(&path), bytes) {
+                Ok(()) => {
+                    let row = in_a_row(&path);
+                    self.files.insert(path, unique_id.to_owned());
+                    return Ok(row);
+                }
+                Err(e) if is_taken(&e) => {}
+                Err(e) => {
+                    return Err(e).with_context(|| self.root.join(&path).display().to_string());
+                }
+            }
         }
-        let file = self.root.join(&path);
-        let place = || file.display().to_string();
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).with_context(place)?;
-        }
-        fs::write(&file, media.bytes).with_context(place)?;
-        let row = in_a_row(&path);
-        self.files.insert(path, media.unique_id.to_owned());
-        Ok(row)
+        bail!("{}: no name is free for the file of {unique_id}", self.root.display())
     }
 
     /// How many files there are beside the rows.
@@ -190,6 +207,21 @@ impl Directory {
             .with_context(|| self.root.display().to_string())?;
         Ok(self.files.len())
     }
+}
+
+/// Writes a file that is not there yet.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::create_new(path)?.write_all(bytes)
+}
+
+/// Whether another file has a path: its own, one that differs in case alone where the system has one
+/// name for both, or one that is a folder here.
+fn is_taken(e: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, IsADirectory, NotADirectory};
+    matches!(e.kind(), AlreadyExists | IsADirectory | NotADirectory)
 }
 
 /// Makes the directory unless it is there; it must be empty.
@@ -247,5 +279,40 @@ mod tests {
             assert_eq!(beside_the_rows(outside), None, "{outside}");
         }
         assert_eq!(name("3.0.7", b"\xff\xd8\xff\xe0"), "3-0-7.jpg");
+    }
+
+    /// What was exported before has names as we make them, and a folder may be a file elsewhere.
+    #[test]
+    fn no_file_takes_another_s_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut to = Directory::new(dir.path()).unwrap();
+        let mut written = |unique_id, origin, bytes: &[u8]| {
+            (to.media(unique_id, origin, bytes).unwrap(), bytes.to_vec())
+        };
+        let all = [
+            written("1.0.1", Some("files/2-0-2.bin"), b"one"),
+            written("2.0.2", None, b"two"),
+            written("2.0.2", None, b"two"),
+            written("3.0.3", Some("files/2-0-2.bin"), b"three"),
+            written("4.0.4", Some("a"), b"four"),
+            written("5.0.5", Some("a/b"), b"five"),
+            written("6.0.6", Some("files"), b"six"),
+        ];
+        let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "files/2-0-2.bin",
+                "files/2-2-0-2.bin",
+                "files/2-2-0-2.bin",
+                "files/3-0-3.bin",
+                "a",
+                "files/5-0-5.bin",
+                "files/6-0-6.bin"
+            ]
+        );
+        for (path, bytes) in all {
+            assert_eq!(fs::read(dir.path().join(&path)).unwrap(), bytes, "{path}");
+        }
     }
 }

@@ -1,6 +1,9 @@
-//! The first page of `--help`: commands in groups.
+//! What `--help` shows: commands in groups on the first page, and on each page what all commands have
+//! at its end.
 
-use clap::Command;
+use std::env;
+
+use clap::{Arg, ArgAction, Command};
 
 use crate::exit::Usage;
 
@@ -12,6 +15,46 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Servers and this machine", &["config", "serve", "conform", "doctor", "utils"]),
     ("The command line itself", &["completions", "man"]),
 ];
+
+/// The heading of what all commands have, or nearly all.
+const GLOBAL: &str = "Global options";
+
+/// What stands under that heading, in this order; each command has some of it.
+const GLOBALS: &[&str] = &["db", "json", "verbose", "quiet", "log_format", "help"];
+
+/// Puts what all commands have at the end of each command's help, and says nothing of variables that
+/// are set to nothing.
+pub(crate) fn arranged(mut command: Command) -> Command {
+    command = command.mut_args(unless_empty).mut_subcommands(arranged);
+    // The Python SDK's verbs that are not ours take every option there is.
+    if command.is_disable_help_flag_set() {
+        return command;
+    }
+    command = command.disable_help_flag(true).arg(
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+            .help("Print help (see a summary with '-h')"),
+    );
+    for (id, order) in GLOBALS.iter().zip(900..) {
+        let its_own = |arg: &Arg| *id == "json" && arg.get_help_heading().is_some();
+        let has = |arg: &Arg| arg.get_id() == *id && !its_own(arg);
+        if command.get_arguments().any(has) {
+            command = command.mut_arg(id, |arg| arg.help_heading(GLOBAL).display_order(order));
+        }
+    }
+    command
+}
+
+/// A variable that is set to nothing counts as one that is not set. Clap would take it for a value;
+/// no variable has the name that is asked for instead.
+fn unless_empty(arg: Arg) -> Arg {
+    match arg.get_env().and_then(env::var_os) {
+        Some(value) if value.is_empty() => arg.env("=").hide_env(true),
+        _ => arg,
+    }
+}
 
 /// Puts the groups in place of the plain list.
 pub(crate) fn with_groups(command: Command) -> Command {

@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal as _, str::FromStr as _};
 
+use adb::loaders::pipeline;
 use tracing_subscriber::{
     Layer as _,
     filter::{LevelFilter, Targets},
@@ -27,6 +28,7 @@ pub(crate) struct Logging {
         value_enum,
         default_value = "text",
         env = "ADB_LOG_FORMAT",
+        hide_env_values = true,
         global = true,
         hide_short_help = true
     )]
@@ -81,6 +83,11 @@ impl Logging {
             1 => LevelFilter::ERROR,
             _ => LevelFilter::OFF,
         };
-        Targets::new().with_default(ours.min(LevelFilter::WARN)).with_target("adb", ours)
+        // Reports are printed, so their lines are logged only to those who ask for more.
+        let told = if self.verbose == 0 { LevelFilter::ERROR.min(ours) } else { ours };
+        Targets::new()
+            .with_default(ours.min(LevelFilter::WARN))
+            .with_target("adb", ours)
+            .with_target(pipeline::REPORTED, told)
     }
 }

@@ -21,7 +21,7 @@ mod help;
 mod ingest;
 mod logging;
 mod model;
-mod names;
+mod numbers;
 mod pages;
 mod schema;
 mod search;
@@ -30,7 +30,9 @@ mod stored;
 mod sys;
 mod transact;
 mod undo;
+mod unmade;
 mod utils;
+mod watch;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
@@ -127,7 +129,7 @@ impl Command {
 
 /// The command line, with all that `--help` shows.
 fn command() -> clap::Command {
-    help::with_groups(Cli::command())
+    help::with_groups(help::arranged(Cli::command()))
 }
 
 #[tokio::main]
@@ -165,6 +167,10 @@ mod tests {
             let own = child.get_after_help().map(ToString::to_string).unwrap_or_default();
             let help = format!("{above}\n{own}\n");
             if child.has_subcommands() {
+                assert!(
+                    own.contains("Example") && own.contains(&path),
+                    "`{path}` has no example: {own}"
+                );
                 all(child, &path, &help, found);
             } else {
                 found.push((path, help));

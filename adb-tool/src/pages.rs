@@ -59,7 +59,8 @@ fn pages(directory: &Path, command: &clap::Command, name: &str) -> anyhow::Resul
     clap_mangen::Man::new(command.clone().name(name_there)).render(&mut page)?;
     fs::write(&path, page).with_context(|| path.display().to_string())?;
     let mut written = 1;
-    for child in command.get_subcommands().filter(|child| child.get_name() != "help") {
+    let shown = |child: &&clap::Command| child.get_name() != "help" && !child.is_hide_set();
+    for child in command.get_subcommands().filter(shown) {
         written += pages(directory, child, &format!("{name}-{}", child.get_name()))?;
     }
     Ok(written)

@@ -3,6 +3,7 @@
 use adb::{
     StoredProperty, StoredSchema,
     ensure::{FilledBy, FoundSet},
+    loaders::runs,
 };
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value as Json, json};
@@ -23,7 +24,7 @@ pub(crate) struct Schema {
     /// Print a diagram in Mermaid's language, as Markdown pages show it.
     #[arg(long)]
     mermaid: bool,
-    /// Also show what the system keeps for itself.
+    /// Also show what the system and adb keep for themselves, such as runs of ingestion.
     #[arg(long)]
     all: bool,
 }
@@ -33,7 +34,8 @@ impl Schema {
         let db = self.db.read()?;
         let mut schema = StoredSchema::fetch(&*db).await?;
         if !self.all {
-            schema.classes.retain(|class| class.name != "_DescriptorSet");
+            let is_kept = |name: &str| matches!(name, "_DescriptorSet" | runs::CLASS);
+            schema.classes.retain(|class| !is_kept(&class.name));
             schema.connections.retain(|class| !class.name.starts_with("_DescriptorSetTo"));
             for class in &mut schema.classes {
                 class.properties.retain(|property| is_for_people(&property.name));
@@ -128,6 +130,7 @@ fn rows(table: &mut Table, name: &str, objects: u64, properties: &[StoredPropert
 /// Who made a set's vectors, for people.
 fn filled_by(set: &FoundSet) -> String {
     match &set.filled_by {
+        None if set.is_vacant => "nobody yet".to_owned(),
         None => "it does not say".to_owned(),
         Some(FilledBy::Caller) => "the caller's own vectors".to_owned(),
         Some(FilledBy::Embedder { name, hash }) => {

@@ -5,11 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use adb::{
     Dialect, Embedder,
     ensure::{claim_set, inspect_set},
-    loaders::{self, Ingest, Progress, Report, Stop, terminal::Bar},
+    loaders::{self, Ingest, Report, Stop},
 };
 use anyhow::bail;
 
-use crate::{check::model, database::Db, embedders::chooser, exit::Exit, out};
+use crate::{
+    database::Db, embedders::chooser, exit::Exit, model, numbers::at_least_one, out, watch::watched,
+};
 
 /// Make the vectors that stored objects of a model lack.
 #[derive(clap::Args)]
@@ -58,7 +60,7 @@ pub(crate) struct Claim {
     #[arg(long, value_name = "NAME")]
     embedder: String,
     /// Stored vectors to compare with new ones.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     sample: usize,
     /// The model that fills the set, as a document: needed for vectors of texts.
     #[arg(long, value_name = "FILE")]
@@ -67,17 +69,14 @@ pub(crate) struct Claim {
 
 impl Enrich {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
-        let (db, schema) = (self.db.open_existing()?, model(&self.model)?.schema());
+        let (db, schema) = (self.db.open_existing()?, model::load(&self.model)?.schema());
         let mut ingest = Ingest::new(db.clone());
         for set in schema.sets() {
             let chosen = chooser()?.choose(&*db, &set, self.embedder.as_deref()).await?;
             chosen.notices.iter().for_each(out::notice);
             ingest = ingest.embedder_for(set.name, chosen.embedder);
         }
-        let (ingest, bar) = watched(ingest);
-        let report = ingest.enrich_by(schema).await?;
-        drop(bar);
-        Ok(said(&report))
+        reported(ingest, async |ingest| ingest.enrich_by(schema).await).await
     }
 }
 
@@ -87,12 +86,9 @@ impl Reembed {
         let ingest = Ingest::new(db).embedder(embedder(&self.embedder)?);
         let mut task = loaders::Reembed::new(self.from, self.to);
         if let Some(path) = &self.model {
-            task = task.model(model(path)?.schema());
+            task = task.model(model::load(path)?.schema());
         }
-        let (ingest, bar) = watched(ingest);
-        let report = ingest.reembed(task).await?;
-        drop(bar);
-        Ok(said(&report))
+        reported(ingest, async |ingest| ingest.reembed(task).await).await
     }
 }
 
@@ -103,7 +99,7 @@ impl Claim {
         if let Some(by) = inspect_set(&*db, &self.set).await?.and_then(|set| set.filled_by) {
             bail!("the set `{}` says who fills it: {by}", self.set);
         }
-        let schema = self.model.as_ref().map(|path| model(path)).transpose()?;
+        let schema = self.model.as_ref().map(|path| model::load(path)).transpose()?;
         let schema = schema.map(adb::document::LoadedModel::schema);
         let dialect = Dialect::Classic;
         let compared =
@@ -123,19 +119,12 @@ fn embedder(name: &str) -> anyhow::Result<Arc<dyn Embedder>> {
     Ok(Arc::new(chooser()?.open(name)?))
 }
 
-/// With a bar, unless quiet, and Ctrl-C that loses nothing.
-fn watched(ingest: Ingest) -> (Ingest, Option<Bar>) {
-    let progress: Arc<Progress> = Arc::default();
-    let bar = (!out::is_quiet()).then(|| Bar::start(progress.clone()));
-    (ingest.progress(progress).stop_on(Stop::on_ctrl_c()), bar)
-}
-
-fn said(report: &Report) -> Exit {
+/// Runs an ingestion of what is stored, which Ctrl-C stops without loss, and prints its report.
+async fn reported(
+    ingest: Ingest,
+    run: impl AsyncFnOnce(Ingest) -> Result<Report, loaders::Error>,
+) -> anyhow::Result<Exit> {
+    let report = watched(ingest.stop_on(Stop::on_ctrl_c()), true, run).await?;
     println!("{report}");
-    match report.exit_code() {
-        0 => Exit::Well,
-        3 => Exit::RowsFailed,
-        130 => Exit::Stopped,
-        _ => Exit::Failed,
-    }
+    Ok(Exit::of_report(&report))
 }

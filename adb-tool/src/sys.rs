@@ -21,6 +21,59 @@ pub(crate) fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
+/// What the terminal answers to a question, up to the byte that ends it; nothing where there is no
+/// terminal, it is another job's, or it says nothing in time.
+#[cfg(unix)]
+pub(crate) fn ask_terminal(question: &[u8], end: u8) -> Option<Vec<u8>> {
+    use std::{
+        fs::File,
+        io::{Read as _, Write as _},
+    };
+
+    use rustix::{
+        process::getpgrp,
+        termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcgetpgrp, tcsetattr},
+    };
+
+    /// Tenths of a second that it has for each part of its answer.
+    const WAIT: u8 = 3;
+    /// Bytes of an answer: more is none.
+    const MOST: usize = 256;
+
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+    // The system stops jobs in the background that change a terminal.
+    if tcgetpgrp(&terminal).ok()? != getpgrp() {
+        return None;
+    }
+    let before = tcgetattr(&terminal).ok()?;
+    let mut asking = before.clone();
+    asking.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
+    asking.special_codes[SpecialCodeIndex::VMIN] = 0;
+    asking.special_codes[SpecialCodeIndex::VTIME] = WAIT;
+    tcsetattr(&terminal, OptionalActions::Now, &asking).ok()?;
+    let mut ask = || {
+        terminal.write_all(question).ok()?;
+        let mut answer = Vec::new();
+        let mut part = [0; 64];
+        while !answer.contains(&end) && answer.len() < MOST {
+            match terminal.read(&mut part) {
+                Ok(0) | Err(_) => return None,
+                Ok(read) => answer.extend(&part[..read]),
+            }
+        }
+        Some(answer)
+    };
+    let answer = ask();
+    tcsetattr(&terminal, OptionalActions::Now, &before).ok()?;
+    answer
+}
+
+/// What the terminal answers to a question: nothing where it can't be asked.
+#[cfg(not(unix))]
+pub(crate) fn ask_terminal(_: &[u8], _: u8) -> Option<Vec<u8>> {
+    None
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     #[test]

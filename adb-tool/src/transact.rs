@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
@@ -13,21 +14,25 @@ use crate::{
     database::Db,
     exit::{Exit, Usage, usage},
     out,
+    unmade::writes,
 };
 
 /// Send a request in the query language as it is, in either dialect.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Example:
+  echo '[{\"GetStatus\": {}}]' | adb transact from-json-file - --db my.adb")]
 pub(crate) enum Transact {
     FromJsonFile(FromJsonFile),
 }
 
 /// Send the commands of a JSON file as one transaction, and print the answer.
 #[derive(clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   echo '[{\"FindImage\": {\"results\": {\"list\": [\"name\"], \"limit\": 3}}}]' > query.json
-  adb transact from-json-file query.json --db my.adb")]
+  adb transact from-json-file query.json --db my.adb
+  echo '[{\"GetStatus\": {}}]' | adb transact from-json-file - --db my.adb")]
 pub(crate) struct FromJsonFile {
-    /// The file: an array of commands.
+    /// The file: an array of commands; `-` is standard input.
     filepath: PathBuf,
     #[command(flatten)]
     db: Db,
@@ -120,37 +125,18 @@ impl FromJsonFile {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut all = Vec::new();
+        io::stdin().lock().read_to_end(&mut all).context("standard input")?;
+        return Ok(all);
+    }
     fs::read(path).with_context(|| path.display().to_string())
 }
 
 fn no_request(path: &Path, fault: &str) -> anyhow::Error {
-    Usage(format!("{}: this is no request: {fault}", path.display())).into()
-}
-
-/// Whether a command may change something: only what is known not to may run on a database that
-/// is open for reading.
-fn writes(command: &Json) -> bool {
-    let name = command.as_object().and_then(|object| object.keys().next());
-    let reads = ["Find", "Get", "Classify", "Extract", "RegionIoU", "BoundingBoxIoU"];
-    !name.is_some_and(|name| reads.iter().any(|prefix| name.starts_with(prefix)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn what_may_write_is_sent_to_a_database_that_can() {
-        for (command, wanted) in [
-            (json!({"FindImage": {}}), false),
-            (json!({"GetSchema": {}}), false),
-            (json!({"AddEntity": {}}), true),
-            (json!({"Unknown": {}}), true),
-            (json!({}), true),
-            (json!(3), true),
-        ] {
-            assert_eq!(writes(&command), wanted, "{command}");
-        }
-    }
+    let from = match path.as_os_str() == "-" {
+        true => "standard input".into(),
+        false => path.to_string_lossy(),
+    };
+    Usage(format!("{from}: this is no request: {fault}")).into()
 }

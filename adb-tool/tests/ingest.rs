@@ -1,12 +1,16 @@
 //! The program as a user meets it, on the Cookbook's rows and pictures.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "../../examples/program.rs"]
+mod program;
+
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
 
+use program::said;
 use serde_json::{Value as Json, json};
 
 fn cookbook() -> PathBuf {
@@ -22,18 +26,7 @@ fn ingest(dir: &Path, model: &Path, rows: &Path, more: &[&str]) -> Output {
 
 /// Runs the program with an empty cache and no hub.
 fn adb(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adb"))
-        .args(arguments)
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_OFFLINE", "1")
-        .env_remove("ORT_DYLIB_PATH")
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    program::command(env!("CARGO_BIN_EXE_adb"), dir).args(arguments).output().unwrap()
 }
 
 /// The Cookbook's rows with vectors of their own, beside its pictures.
@@ -77,7 +70,7 @@ fn strict_refuses_unknown_keys_and_without_it_they_are_counted() {
     assert!(said(&strict).contains("no field takes the key `chef`"), "{}", said(&strict));
     let lenient = ingest(dir.path(), &model, &rows, &["--no-embedder"]);
     assert!(lenient.status.success(), "{}", said(&lenient));
-    assert!(said(&lenient).contains("key `chef` (1 rows have it)"), "{}", said(&lenient));
+    assert!(said(&lenient).contains("key `chef` (1 row has it)"), "{}", said(&lenient));
 }
 
 #[test]
@@ -115,6 +108,8 @@ fn failed_rows_are_kept_and_taken_again_once_they_are_mended() {
     let letters = dir.path().join("dishes.jsonl.dead-letters.jsonl");
     let advice = format!("adb ingest retry {}", letters.display());
     assert!(said(&first).contains(&advice), "{}", said(&first));
+    let reasons = said(&first).matches(" does not exist").count();
+    assert_eq!(reasons, 1, "the report tells it, and no line of the log: {}", said(&first));
 
     fs::write(&picture, kept).unwrap();
     fs::remove_file(&rows).unwrap();
@@ -130,7 +125,7 @@ fn failed_rows_are_kept_and_taken_again_once_they_are_mended() {
     fs::write(&letters, text).unwrap();
     let third = retry(&letters);
     assert!(third.status.success(), "{}", said(&third));
-    assert!(said(&third).contains("1 rows read = 1 added"), "{}", said(&third));
+    assert!(said(&third).contains("1 row read = 1 added"), "{}", said(&third));
 
     let header = r#"{"adb_dead_letters":1,"rows":{"format":{"name":"x"}},"media_root":"."}"#;
     fs::write(&letters, format!("{header}\n")).unwrap();

@@ -3,6 +3,8 @@
 
 #[path = "../../adb-loaders/tests/local_web/mod.rs"]
 mod local_web;
+#[path = "../../examples/program.rs"]
+mod program;
 
 use std::{
     fs,
@@ -12,28 +14,21 @@ use std::{
 
 use adb::{Database as _, Request, Response};
 use local_web::{Answer, Asked, Web, ok, part, status, to};
+use program::said;
 use serde_json::{Value as Json, json};
 
 fn adb(dir: &Path, bucket: &Web, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adb"))
+    program::command(env!("CARGO_BIN_EXE_adb"), dir)
         .arg("ingest")
         .args(args)
         .args(["--db", "my.adb"])
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_OFFLINE", "1")
         .env("AWS_ENDPOINT_URL", format!("http://{}", bucket.address))
         .env("AWS_SKIP_SIGNATURE", "true")
         .env("AWS_REGION", "us-east-1")
         .env("GOOGLE_BASE_URL", format!("http://{}", bucket.address))
         .env("GOOGLE_SKIP_SIGNATURE", "true")
-        .env_remove("ORT_DYLIB_PATH")
         .output()
         .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 fn images(dir: &Path) -> Vec<Json> {

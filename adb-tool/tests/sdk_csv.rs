@@ -1,12 +1,12 @@
 //! `adb ingest from-csv` with files of the Python SDK.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+#[path = "../../examples/program.rs"]
+mod program;
 
+use std::{fs, path::Path, process::Output};
+
+use program::said;
 use serde_json::{Value as Json, json};
 
 /// The smallest PNG: one grey pixel.
@@ -29,19 +29,8 @@ fn tables() -> tempfile::TempDir {
 
 /// Runs the program with an empty cache and no hub.
 fn adb(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_adb"))
-        .args(arguments)
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_DB", "my.adb")
-        .env("ADB_OFFLINE", "1")
-        .env_remove("ORT_DYLIB_PATH")
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    let mut command = program::command(env!("CARGO_BIN_EXE_adb"), dir);
+    command.env("ADB_DB", "my.adb").args(arguments).output().unwrap()
 }
 
 const ALL: [&str; 5] =
@@ -58,6 +47,53 @@ fn several_files_go_in_by_need_and_once() {
     assert!(text.contains("2 rows read = 2 added"), "{text}");
     let second = adb(dir.path(), &ALL);
     assert!(second.status.success() && said(&second).contains("2 existed"), "{}", said(&second));
+}
+
+#[test]
+fn shares_of_connections_wait_for_all_shares_of_their_ends() {
+    let dir = tables();
+    let refused = adb(dir.path(), &[&ALL[..], &["--shard", "1/2"]].concat());
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    let text = said(&refused);
+    let way = "ingredients.adb.csv dishes.adb.csv first, by all shares, then dish_ingredients";
+    assert!(text.contains(way), "{text}");
+    assert!(!dir.path().join("my.adb").exists());
+    for files in [&ALL[3..], &ALL[2..3]] {
+        for shard in ["1/2", "2/2"] {
+            let share = adb(dir.path(), &[&ALL[..2], files, &["--shard", shard]].concat());
+            assert!(share.status.success(), "{}", said(&share));
+        }
+    }
+    let whole = adb(dir.path(), &ALL);
+    assert!(whole.status.success() && !said(&whole).contains("= 1 added"), "{}", said(&whole));
+    assert!(said(&whole).contains("2 existed"), "{}", said(&whole));
+}
+
+#[test]
+fn a_part_of_several_tables_is_told_to_lack_ends() {
+    let dir = tables();
+    let part = adb(dir.path(), &[&ALL[..], &["--sample-count", "1"]].concat());
+    assert!(part.status.success(), "{}", said(&part));
+    let text = said(&part);
+    assert!(text.contains("rows of dish_ingredients.adb.csv look up what ingredients"), "{text}");
+    let entities = adb(dir.path(), &[&ALL[..2], &ALL[3..], &["--limit", "1"]].concat());
+    assert!(!said(&entities).contains("look up"), "{}", said(&entities));
+}
+
+#[test]
+fn what_can_be_read_but_once_is_refused_and_so_is_what_would_be_ignored() {
+    let dir = tables();
+    for pipe in ["-", "/dev/null"] {
+        let refused = adb(dir.path(), &["ingest", "from-csv", pipe]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("more than once"), "{}", said(&refused));
+    }
+    for option in [&["--on-existing", "update"][..], &["--mirror"], &["--strict"]] {
+        let refused = adb(dir.path(), &[&ALL[..], option].concat());
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains(option[0]), "{}", said(&refused));
+    }
+    assert!(!dir.path().join("my.adb").exists());
 }
 
 #[test]
@@ -142,7 +178,12 @@ fn rows_that_failed_are_taken_again() {
     assert_eq!(first.status.code(), Some(3), "{}", said(&first));
     assert!(said(&first).contains("--use-dask has no effect"), "{}", said(&first));
     fs::write(dir.path().join("2.png"), PIXEL).unwrap();
-    let retry = adb(dir.path(), &["ingest", "retry", "dishes.adb.csv.dead-letters.jsonl"]);
+    let letters = ["ingest", "retry", "dishes.adb.csv.dead-letters.jsonl"];
+    let dry = adb(dir.path(), &[&letters[..], &["--dry-run"]].concat());
+    assert!(said(&dry).contains("nothing was written"), "{}", said(&dry));
+    let part = adb(dir.path(), &[&letters[..], &["--limit", "1"]].concat());
+    assert_eq!(part.status.code(), Some(2), "{}", said(&part));
+    let retry = adb(dir.path(), &letters);
     assert!(retry.status.success(), "{}", said(&retry));
-    assert!(said(&retry).contains("1 rows read = 1 added"), "{}", said(&retry));
+    assert!(said(&retry).contains("1 row read = 1 added"), "{}", said(&retry));
 }

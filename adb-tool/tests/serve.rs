@@ -134,12 +134,32 @@ async fn tls_of_its_own_making() {
         ask(&address, status.clone()).await.unwrap();
     }
     let unknown = format!("adb://admin:{password}@localhost:{port}");
-    assert!(ask(&unknown, status.clone()).await.is_err(), "nobody vouches for it");
+    let error = ask(&unknown, status.clone()).await.unwrap_err();
+    assert!(error.contains("UnknownIssuer") && error.contains("?ca_cert=FILE"), "{error}");
+    // TLS is all it speaks.
+    let error = ask(&plain("admin", &password, &server), status.clone()).await.unwrap_err();
     assert!(
-        ask(&plain("admin", &password, &server), status).await.is_err(),
-        "TLS is all it speaks"
+        error.contains("take `?tls=off` from the address") && error.contains("use_ssl"),
+        "{error}"
     );
+    let rest = server.told("REST: https://").unwrap();
+    let error = ask(&format!("http://admin:{password}@{rest}"), status).await.unwrap_err();
+    assert!(error.contains("begins with https://"), "{error}");
     assert!(server.told("REST: https://127.0.0.1:").unwrap().ends_with("/api"));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_says_how_to_reach_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Served::start(dir.path(), &["--no-auth", "--rest", "127.0.0.1:0"]);
+    let status = json!([{"GetStatus": {}}]);
+    let address = format!("adb://admin:admin@{}", server.address);
+    let error = ask(&address, status.clone()).await.unwrap_err();
+    assert!(error.contains("put `?tls=off` behind the address"), "{error}");
+    assert!(error.contains("--no-use-ssl"), "{error}");
+    let rest = server.told("REST: http://").unwrap();
+    let error = ask(&format!("https://admin:admin@{rest}"), status).await.unwrap_err();
+    assert!(error.contains("`http://…`"), "{error}");
 }
 
 #[test]
@@ -163,7 +183,7 @@ fn what_can_t_be_served_says_why() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "").unwrap();
     for (arguments, code, told) in [
-        (&["--db", "my.adb"][..], 1, "make the first with `--init`"),
+        (&["--db", "other"][..], 1, "make the first with `--init`"),
         (&["--db", "file", "--init"], 1, "file"),
         (&["--db", "my.adb", "--init", "--listen", "0.0.0.0:0"], 1, "TLS, for all connections"),
         (&["--db", "my.adb", "--no-auth", "--listen", "0.0.0.0:0"], 1, "TLS and accounts"),
@@ -180,10 +200,64 @@ fn what_can_t_be_served_says_why() {
         assert!(said(&output).contains(told), "{arguments:?}: {}", said(&output));
     }
     assert!(!dir.path().join("file.server").exists());
+    assert!(!dir.path().join("other").exists());
     let busy = Served::start(dir.path(), &["--init"]);
     let again = ["serve", "--db", "second", "--no-auth", "--listen", &busy.address];
     let output = run(dir.path(), &again);
     assert!(said(&output).contains("can't listen on"), "{}", said(&output));
+}
+
+#[test]
+fn a_directory_has_one_server_and_others_read_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Served::start(dir.path(), &["--no-auth"]);
+    let holder = format!("process {} (adb serve) holds", server.child.id());
+    let ends = |arguments: &[&str], code: i32| {
+        let output = run(dir.path(), &[arguments, &["--db", "my.adb"]].concat());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        said(&output)
+    };
+    for arguments in [
+        &["serve", "--no-auth", "--listen", "127.0.0.1:0"][..],
+        &["serve", "--init", "--listen", "127.0.0.1:0"],
+        &["ingest", "from-csv", "dishes.csv"],
+        &["transact", "from-json-file", "add.json"],
+    ] {
+        fs::write(dir.path().join("dishes.csv"), "EntityClass,name\nDish,dal\n").unwrap();
+        fs::write(dir.path().join("add.json"), r#"[{"AddEntity": {"class": "A"}}]"#).unwrap();
+        let told = ends(arguments, 1);
+        assert!(told.contains(&holder) && told.contains("adb://"), "{arguments:?}: {told}");
+    }
+    assert!(!dir.path().join("my.adb.server").exists(), "who does not serve makes no accounts");
+    fs::write(dir.path().join("find.json"), r#"[{"GetStatus": {}}]"#).unwrap();
+    ends(&["transact", "from-json-file", "find.json"], 0);
+    ends(&["schema"], 0);
+    assert!(ends(&["doctor"], 0).contains(&format!("{holder} it")));
+
+    // The next server finds the lock free; it says where it listens.
+    let address = server.address.clone();
+    let (status, log) = server.stop("TERM");
+    assert!(status.success(), "{log}");
+    let mut command = adb(dir.path());
+    let mut next = command.args(["serve", "--db", "my.adb", "--no-auth", "--listen", &address]);
+    next = next.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut next = next.spawn().unwrap();
+    let mut ready = [0; 9];
+    next.stdout.as_mut().unwrap().read_exact(&mut ready).unwrap();
+    let told = ends(&["transact", "from-json-file", "add.json"], 1);
+    next.kill().unwrap();
+    next.wait().unwrap();
+    assert!(told.contains(&format!("(adb serve --listen {address}) holds")), "{told}");
+}
+
+/// The password that `--init` makes is kept nowhere: who fails after that has told it.
+#[test]
+fn a_server_that_can_t_listen_has_told_the_password() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Served::start(dir.path(), &["--init"]);
+    let output = run(dir.path(), &["serve", "--db", "b", "--init", "--listen", &first.address]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).starts_with("password of admin: "), "{}", said(&output));
 }
 
 #[test]

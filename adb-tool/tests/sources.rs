@@ -2,6 +2,9 @@
 //! model.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+#[path = "../../examples/program.rs"]
+mod program;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -9,6 +12,7 @@ use std::{
 };
 
 use adb::{Database as _, Request, Response};
+use program::said;
 use serde_json::{Value as Json, json};
 
 fn adb(dir: &Path, args: &[&str]) -> Output {
@@ -16,20 +20,9 @@ fn adb(dir: &Path, args: &[&str]) -> Output {
 }
 
 fn command(dir: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_adb"));
+    let mut command = program::command(env!("CARGO_BIN_EXE_adb"), dir);
+    command.arg("ingest").args(args).args(["--db", "my.adb"]);
     command
-        .arg("ingest")
-        .args(args)
-        .args(["--db", "my.adb"])
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_OFFLINE", "1")
-        .env_remove("ORT_DYLIB_PATH");
-    command
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 /// What a Find command finds, with all its properties.
@@ -161,7 +154,7 @@ fn rows_go_through_a_program() {
     let output =
         adb(dir.path(), &["from-csv", "rows.csv", "--model", "m.json", "--transform-cmd", program]);
     assert_eq!(output.status.code(), Some(3), "{}", said(&output));
-    for words in ["2 rows read = 1 added", "1 rows were left out by a transform", "no c"] {
+    for words in ["2 rows read = 1 added", "1 row was left out by a transform", "no c"] {
         assert!(said(&output).contains(words), "{}", said(&output));
     }
 }
@@ -220,6 +213,29 @@ fn samples_of_a_tar_file_go_in_with_their_pictures() {
     let images = found(dir.path(), "FindImage", json!({"constraints": {"label": ["==", 7]}}));
     assert_eq!(images.len(), 2, "{images:?}");
     assert_eq!(images[0]["caption"], "dal");
+    // Its pictures are in no dead-letter file, so no retry is named.
+    let bad = String::from_utf8_lossy(&tar).replace("GIF89a", "nogif?");
+    fs::write(dir.path().join("bad.tar"), bad).unwrap();
+    let output = adb(dir.path(), &["from-webdataset", "bad.tar"]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("run the same again"), "{}", said(&output));
+    assert!(!said(&output).contains("ingest retry"), "{}", said(&output));
+}
+
+#[test]
+fn a_table_does_not_say_where_a_file_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    photos(dir.path());
+    let table = "file,path,stars\na.jpg,x,5\nb.jpg,x,4\n";
+    fs::write(dir.path().join("stars.csv"), table).unwrap();
+    let args = ["from-dir", "photos", "--table", "stars.csv", "--join"];
+    let output = adb(dir.path(), &[&args[..], &["file"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("the table has a `path`"), "{}", said(&output));
+    assert!(!said(&output).contains("1 existed"), "{}", said(&output));
+    let output = adb(dir.path(), &[&args[..], &["name"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("what it has: `file`, `path`, `stars`"), "{}", said(&output));
 }
 
 const WITH_VECTORS: &str = r#"{"version": 1,
@@ -290,7 +306,7 @@ fn a_pattern_names_its_source_and_a_program_has_no_name() {
     assert!(said(&adb(dir.path(), &args)).contains("2 added"));
     fs::remove_file(dir.path().join("s-1.tar")).unwrap();
     let output = adb(dir.path(), &[&args[..], &["--mirror", "--yes"]].concat());
-    assert!(said(&output).contains("mirror: 1 objects left the source"), "{}", said(&output));
+    assert!(said(&output).contains("mirror: 1 object left the source"), "{}", said(&output));
     assert_eq!(found(dir.path(), "FindImage", json!({})).len(), 1);
     // Files that a shell has found may be others the next time.
     fs::copy(dir.path().join("s-0.tar"), dir.path().join("s-2.tar")).unwrap();
@@ -306,5 +322,5 @@ fn a_pattern_names_its_source_and_a_program_has_no_name() {
     assert!(said(&adb(dir.path(), &args)).contains("2 added"));
     fs::write(dir.path().join("r.jsonl"), "{\"id\": 2}\n").unwrap();
     let output = adb(dir.path(), &args);
-    assert!(said(&output).contains("mirror: 1 objects left the source"), "{}", said(&output));
+    assert!(said(&output).contains("mirror: 1 object left the source"), "{}", said(&output));
 }

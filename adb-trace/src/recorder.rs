@@ -146,8 +146,11 @@ struct Pending<'a> {
 
 impl Drop for Pending<'_> {
     fn drop(&mut self) {
-        if let Some(line) = self.line.take() {
-            let _ = self.lines.try_send(line);
+        if let Some(line) = self.line.take()
+            && let Err(unsent) = self.lines.try_send(line)
+        {
+            let n = unsent.into_inner().n;
+            tracing::warn!(n, "a request that nobody waited for is missing in the trace");
         }
     }
 }

@@ -56,8 +56,19 @@ fn connect_for(address: &str, access: Access) -> Result<Arc<dyn Database>, Conne
         Some(("file", path)) => open(path, access),
         Some(("adb" | "https" | "http", _)) => server(address),
         Some((scheme, _)) => Err(ConnectError::Scheme(scheme.to_owned())),
-        None => open(address, access),
+        None => match mistyped(address) {
+            Some(scheme) => Err(ConnectError::Mistyped(scheme.to_owned(), address.to_owned())),
+            None => open(address, access),
+        },
     }
+}
+
+/// The scheme of what looks like an address and is none: `confg:lab`, `adb:/host`. A directory of
+/// such a name would be made in silence. One letter is a drive.
+fn mistyped(address: &str) -> Option<&str> {
+    let (scheme, _) = address.split_once(':')?;
+    let is_scheme = scheme.len() > 1 && scheme.bytes().all(|b| b.is_ascii_alphabetic());
+    (is_scheme && !std::path::Path::new(address).exists()).then_some(scheme)
 }
 
 #[cfg(feature = "engine")]
@@ -121,6 +132,12 @@ pub enum ConnectError {
          `adb://user:password@host` or `https://user:password@host/api`, or `config:NAME`"
     )]
     Scheme(String),
+    /// An address with one colon that no kind of address has.
+    #[error(
+        "`{1}` is no address: nothing begins with `{0}:`; take `adb://…`, `https://…`, or \
+         `config:NAME`, and for a directory of this name `./{1}`"
+    )]
+    Mistyped(String, String),
     /// This build lacks what the address needs.
     #[error("this program was built without the feature `{0}`")]
     Feature(&'static str),
@@ -137,5 +154,24 @@ impl ConnectError {
             ConnectError::Remote(e) => e.is_transient(),
             _ => false,
         }
+    }
+}
+
+#[cfg(all(test, feature = "engine"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_mistyped_address_makes_no_directory() {
+        for address in ["confg:lab", "adb:/admin@host", "https:/host/api"] {
+            let error = connect(address).err().unwrap().to_string();
+            assert!(error.contains(&format!("`{address}` is no address")), "{error}");
+            assert!(!std::path::Path::new(address).exists());
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let odd = dir.path().join("a:b");
+        drop(connect(odd.to_str().unwrap()).unwrap());
+        assert!(odd.exists());
     }
 }

@@ -33,6 +33,28 @@
 //! What the attributes mean: [`DataModel`](macro@DataModel),
 //! [`DescriptorSet`](macro@DescriptorSet), [`Connection`](macro@Connection),
 //! [`Properties`](macro@Properties), [`Property`](macro@Property).
+//!
+//! # Features
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `default` | `engine`, `loaders`, `remote`; without them (`default-features = false`) there are models, queries and what they become, and no database |
+//! | `engine` | the embedded database: a directory, through `connect` and by itself |
+//! | `remote` | ApertureDB servers, through `connect` and by themselves |
+//! | `server` | a database for others, over the wire and REST |
+//! | `loaders` | sources of rows, the pipeline that brings them in, and embedders |
+//! | `fetch` | the embedded database downloads what `url` names in requests |
+//! | `hub` | embedders are fetched from a model hub |
+//! | `http` | media at addresses |
+//! | `s3` | media in buckets of S3 |
+//! | `gs` | media in buckets of Google Cloud Storage |
+//! | `parquet` | rows of Parquet files |
+//! | `webdataset` | samples of WebDataset's tar files |
+//! | `terminal` | a progress bar, and Ctrl-C that loses nothing |
+//! | `trace` | requests and answers written to a file, and replayed |
+//! | `tract` | embedders without ONNX Runtime's shared library: slower, and nothing to install |
+//! | `cuda` | embedders on NVIDIA cards, with an ONNX Runtime that was built with CUDA |
+//! | `url` | `Url` as a type of properties |
 
 #[cfg(any(feature = "engine", feature = "remote"))]
 mod connect;
@@ -126,4 +148,21 @@ pub mod __macro {
         WithDefault, Without, clash, clash_of, default_of, graph::Entered, media_of_kind,
         plain_edge, same_edge, with_is_optional, with_property, with_read, with_value,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_feature_stands_in_the_table() {
+        let (manifest, page) = (include_str!("../Cargo.toml"), include_str!("lib.rs"));
+        let features =
+            manifest.split("[features]\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+        let names = features.into_iter().flat_map(str::lines).filter_map(|l| l.split_once(" = ["));
+        let mut count = 0;
+        for (name, _) in names {
+            assert!(page.contains(&format!("//! | `{name}` | ")), "`{name}` is not in the table");
+            count += 1;
+        }
+        assert_eq!(page.matches("\n//! | `").count(), count, "the table has what is no feature");
+    }
 }

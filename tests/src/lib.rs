@@ -1,4 +1,7 @@
-//! Models that several tests share.
+//! What several tests share: models, embedders, files that texts are held against.
+
+pub mod counting;
+pub mod golden;
 
 use adb::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,18 @@ impl adb::EmbedderSpec for Four {
 }
 impl adb::Produces<Embedding<4>> for Four {}
 impl adb::Accepts<Image> for Four {}
+
+/// Another of that sort.
+#[derive(Debug)]
+pub struct Two;
+
+impl adb::EmbedderSpec for Two {
+    const NAME: &'static str = "two";
+    const DIMENSIONS: usize = 2;
+}
+impl adb::Produces<Embedding<2>> for Two {}
+impl adb::Accepts<Image> for Two {}
+impl adb::Accepts<String> for Two {}
 
 /// A space of four dimensions.
 #[derive(Debug, DescriptorSet)]

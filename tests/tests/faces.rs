@@ -169,7 +169,7 @@ async fn without_a_face_the_descriptor_is_left_out_and_counted() {
     let place = Place::new();
     let report = place.ingest::<Skipping>(|i| i).await;
     assert_eq!((report.added, report.embedded, report.without_face), (3, 2, 1), "{report}");
-    assert!(report.to_string().contains("no face was found in 1 photos"), "{report}");
+    assert!(report.to_string().contains("no face was found in 1 photo"), "{report}");
     assert_eq!(place.descriptors().await, 2);
     let mut found: Vec<Skipping> =
         Skipping::find().with_vectors().fetch(&*place.db()).await.unwrap();

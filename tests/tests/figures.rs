@@ -6,7 +6,6 @@
 
 use std::{
     fmt::Write as _,
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -19,6 +18,7 @@ use adb::{
     query::QueryError,
 };
 use adb_oracle::Reference;
+use adb_tests::golden::assert_golden;
 use serde_json::Value as Json;
 
 #[derive(Debug, Clone, PartialEq, DataModel)]
@@ -165,16 +165,6 @@ async fn fill(db: &dyn Database) {
     };
     lowering.push(&film.graph().unwrap()).unwrap();
     adb::ask(db, lowering.finish()).await.unwrap();
-}
-
-#[track_caller]
-fn assert_golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, stored, "{name} differs from what is stored");
 }
 
 /// Runs questions on both databases in both dialects, and holds what was sent against a file.

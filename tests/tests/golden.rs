@@ -1,13 +1,16 @@
 //! What models become, as files that people can read.
 //!
-//! After a deliberate change, `UPDATE_GOLDEN=1 cargo test -p adb-tests --test golden` writes them
+//! After a deliberate change, `UPDATE_GOLDEN=1 cargo test -p adb-tests golden` writes them
 //! anew; read the difference.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
 
 use adb::{Dialect, FieldRole, Graph, GraphBuilder, Lowering, ModelErrorKind, Request, prelude::*};
-use adb_tests::{Course, Dish, DishPhotos, Film, HasIngredient, Ingredient, Portrait, Recipe};
+use adb_tests::{
+    Course, Dish, DishPhotos, Film, HasIngredient, Ingredient, Portrait, Recipe,
+    golden::assert_golden,
+};
 use bytes::Bytes;
 use serde_json::Value as Json;
 
@@ -58,16 +61,6 @@ fn shown_blob(blob: &[u8]) -> String {
         blob.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect();
     let set: Vec<_> = floats.iter().enumerate().filter(|(_, x)| **x != 0.0).collect();
     format!("{} floats, all 0 but {set:?}", floats.len())
-}
-
-#[track_caller]
-fn assert_golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, stored, "{name} differs from what is stored");
 }
 
 #[test]

@@ -81,8 +81,16 @@ fn what_is_published_says_what_it_is() {
     let is_kept = |package: &Json| package["publish"].as_array().is_some_and(Vec::is_empty);
     let kept: BTreeSet<&str> =
         ours().filter(|package| is_kept(package)).map(|package| text(package, "name")).collect();
-    let expected =
-        ["adb-bench", "adb-faults", "adb-oracle", "adb-served", "adb-tests", "celeba", "cookbook"];
+    let expected = [
+        "adb-bench",
+        "adb-faults",
+        "adb-oracle",
+        "adb-served",
+        "adb-tests",
+        "adb-ui",
+        "celeba",
+        "cookbook",
+    ];
     assert_eq!(kept, BTreeSet::from(expected));
     for package in ours().filter(|package| !is_kept(package)) {
         let name = text(package, "name");

@@ -11,6 +11,7 @@ use adb::{
     uuid::Uuid,
 };
 use adb_oracle::Reference;
+use adb_tests::Two;
 use bytes::Bytes;
 use proptest::{
     collection::vec,
@@ -20,14 +21,6 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 use serde_json::Value as Json;
-
-struct Two;
-impl adb::EmbedderSpec for Two {
-    const NAME: &'static str = "two";
-    const DIMENSIONS: usize = 2;
-}
-impl adb::Produces<Embedding<2>> for Two {}
-impl adb::Accepts<Image> for Two {}
 
 #[derive(Debug, Clone, PartialEq, DataModel)]
 struct Values {

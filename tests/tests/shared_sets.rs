@@ -7,7 +7,6 @@
 
 use std::{
     fmt::Write as _,
-    path::Path,
     sync::{Arc, Mutex},
 };
 
@@ -19,15 +18,8 @@ use adb::{
     query::Query,
 };
 use adb_oracle::Reference;
+use adb_tests::{Two, golden::assert_golden};
 use serde_json::Value as Json;
-
-struct Two;
-impl adb::EmbedderSpec for Two {
-    const NAME: &'static str = "two";
-    const DIMENSIONS: usize = 2;
-}
-impl adb::Produces<Embedding<2>> for Two {}
-impl adb::Accepts<String> for Two {}
 
 #[derive(DescriptorSet)]
 #[adb(name = "tastes", embedder = Two, metric = L2, engine = Flat)]
@@ -168,16 +160,6 @@ fn shown(request: &Request) -> String {
         writeln!(text, "{command}").unwrap();
         text
     })
-}
-
-#[track_caller]
-fn assert_golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    }
-    let stored = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, stored, "{name} differs from what is stored");
 }
 
 #[test]

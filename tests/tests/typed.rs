@@ -4,15 +4,8 @@
 use std::sync::Arc;
 
 use adb::{Graph, Lowering, ensure, prelude::*, query::Query};
+use adb_tests::Two;
 use serde::Deserialize;
-
-struct Two;
-impl adb::EmbedderSpec for Two {
-    const NAME: &'static str = "two";
-    const DIMENSIONS: usize = 2;
-}
-impl adb::Produces<Embedding<2>> for Two {}
-impl adb::Accepts<Image> for Two {}
 
 #[derive(DescriptorSet)]
 #[adb(name = "places", embedder = Two, metric = L2, engine = Flat)]
@@ -199,6 +192,10 @@ async fn deleting_takes_what_belongs_to_an_object_and_leaves_what_others_share()
     let expected = closed().would_delete(&*db).await.unwrap();
     assert_eq!((expected.objects, expected.parts), (20, 20), "each with its vector");
     assert_eq!(closed().count(&*db).await.unwrap(), 20, "nothing has gone yet");
+    let limited = closed().limit(1).delete(&*db).await;
+    assert!(matches!(limited, Err(adb::query::QueryError::Limited)), "{limited:?}");
+    let limited = closed().offset(1).would_delete(&*db).await;
+    assert!(matches!(limited, Err(adb::query::QueryError::Limited)), "{limited:?}");
     let deleted = closed().delete(&*db).await.unwrap();
     assert_eq!(deleted, expected);
     assert_eq!(Cafe::find().count(&*db).await.unwrap(), 20);

@@ -95,7 +95,7 @@ pub(super) fn needs(field: &Field) -> Vec<(TokenStream, TokenStream)> {
     ]
 }
 
-/// A frame is a moment of a film, and no picture that a row brings: nothing can be embedded from a
+/// A frame is a moment of a video, and no picture that a row brings: nothing can be embedded from a
 /// region of it. (Not part of the schema, which may refer to itself through its children.)
 pub(super) fn regions_have_a_picture(model: &Model) -> Option<TokenStream> {
     let generic = model.generics.type_params().next().is_some()

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Wrong,
-    read::{Batch, Connected, Find, Near, Order, Select, Shape, Step},
+    command::{Batch, Connected, Find, Near, Order, Select, Shape, Step},
     run::{Answer, Named, Run, components, done, no_set},
     state::{Item, Kind, target},
     value::{Type, Value},

@@ -6,6 +6,7 @@
 //! them is wrong. It does not decode pictures or films: no `operations`, no formats, no crops.
 
 mod body;
+mod command;
 mod constraint;
 mod find;
 mod place;

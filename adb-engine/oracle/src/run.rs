@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Wrong,
-    read::{Add, Command, Connect, Guard, Other, Properties, Target, Update},
+    command::{Add, Command, Connect, Guard, Other, Properties, Target, Update},
     state::{Item, Kind, Object, State, target},
 };
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Wrong,
-    read::Index,
+    command::Index,
     run::{Answer, Run, done},
     state::{Item, target},
 };

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
+    command::Shape,
     find::Reached,
-    read::Shape,
     run::Run,
     state::{Item, Kind},
     value::Value,

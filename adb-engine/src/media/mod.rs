@@ -1,10 +1,12 @@
 //! Pictures, videos and addresses: what is done with bytes beside storing them. Nothing here knows
 //! of the store, and nothing here runs on the writer.
 
+pub(crate) mod facts;
 pub(crate) mod fetch;
 #[cfg(feature = "fetch")]
 pub(crate) mod http;
 pub(crate) mod picture;
+mod ppm;
 mod process;
 mod sys;
 pub(crate) mod video;
@@ -42,7 +44,7 @@ impl Media {
     pub(crate) fn fetch(&self, url: &str) -> Result<Bytes, Fault> {
         let Some(fetcher) = &self.fetcher else {
             return Err(Fault::new(format!(
-                "`{url}` is not fetched, since this database was opened without a fetcher: open it with one (`Options::fetcher`), or send the bytes as the command's blob"
+                "`{url}` is not fetched, since this database was opened without a fetcher: open it with one (`adb serve` without `--no-fetch`, `Options::fetcher` in code), or send the bytes as the command's blob"
             ))
             .code("no_fetcher"));
         };

@@ -155,10 +155,7 @@ fn apply(image: DynamicImage, operation: &Operation) -> Result<DynamicImage, Fau
             image.resize_exact(w, h, FilterType::Triangle)
         }
         Operation::Crop { x, y, width: w, height: h } => {
-            let fits = |from: u32, length: u32, side: u32| {
-                length > 0 && from.checked_add(length).is_some_and(|end| end <= side)
-            };
-            if !fits(x, w, width) || !fits(y, h, height) {
+            if !is_within([x, y, w, h], (width, height)) {
                 return Err(bad(format!(
                     "the crop of {w} × {h} pixels at ({x}, {y}) is not within the image of {width} × {height}"
                 )));
@@ -172,6 +169,14 @@ fn apply(image: DynamicImage, operation: &Operation) -> Result<DynamicImage, Fau
         },
         Operation::Rotate { angle, grow } => rotate(image, angle.rem_euclid(360.0), grow)?,
     })
+}
+
+/// Whether a crop (x, y, width, height) is one, and within a picture of this size.
+pub(super) fn is_within([x, y, width, height]: [u32; 4], size: (u32, u32)) -> bool {
+    let fits = |from: u32, length: u32, side: u32| {
+        length > 0 && from.checked_add(length).is_some_and(|end| end <= side)
+    };
+    fits(x, width, size.0) && fits(y, height, size.1)
 }
 
 pub(super) fn new_size(width: u32, height: u32, size: Size) -> Result<(u32, u32), Fault> {

@@ -12,18 +12,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use image::{DynamicImage, RgbImage};
-use serde_json::Value as Json;
+use image::DynamicImage;
 use tempfile::TempDir;
 
 use super::{
     Media,
-    picture::{MAX_PIXELS, check_size, new_size},
+    facts::{Facts, HALF_A_MICRO, Stretch},
+    picture::{MAX_PIXELS, check_size, is_within, new_size},
+    ppm,
     process::{self, Bounds, Trouble},
 };
 use crate::request::{
     fault::{Fail, Fault},
-    part::Unit,
     video::{Codec, Container, Film, Operation},
 };
 
@@ -37,115 +37,8 @@ const MAX_FACTS: u64 = 1 << 20;
 const VERSION_PATIENCE: Duration = Duration::from_secs(10);
 /// Frames that one run picks out: each is a term of an expression.
 const FRAMES_A_RUN: usize = 256;
-/// A fraction of a video's frames that is this near to the next frame is that frame.
-const NEARLY: f64 = 1e-6;
-/// Times are kept to the microsecond: whoever asks for the time of a frame gets that frame.
-const HALF_A_MICRO: f64 = 0.5e-6;
 
-/// A part of a video, as clips and frames are kept: a frame starts where it stops.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stretch {
-    pub(crate) unit: Unit,
-    pub(crate) start: f64,
-    pub(crate) stop: f64,
-}
-
-/// What is known of a video.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Facts {
-    /// Frames a second, on average.
-    pub(crate) fps: f64,
-    pub(crate) frames: u64,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) duration_us: i64,
-}
-
-impl Facts {
-    /// Reads what `ffprobe` wrote.
-    fn read(json: &[u8]) -> Option<Self> {
-        let json: Json = serde_json::from_slice(json).ok()?;
-        let stream = json.get("streams")?.get(0)?;
-        let number = |json: Option<&Json>| match json? {
-            Json::String(text) => text.parse::<f64>().ok(),
-            other => other.as_f64(),
-        };
-        let rate = |key: &str| {
-            let (over, under) = stream.get(key)?.as_str()?.split_once('/')?;
-            let rate = over.parse::<f64>().ok()? / under.parse::<f64>().ok()?;
-            (rate.is_finite() && rate > 0.0).then_some(rate)
-        };
-        let fps = rate("avg_frame_rate").or_else(|| rate("r_frame_rate"))?;
-        let frames = number(stream.get("nb_read_packets"));
-        // Nobody counts further; it leaves room for sums.
-        let frames = frames.filter(|n| (1.0..1e15).contains(n))?;
-        let seconds = number(stream.get("duration"))
-            .or_else(|| number(json.get("format").and_then(|f| f.get("duration"))))
-            .filter(|s| s.is_finite() && *s > 0.0)
-            .unwrap_or(frames / fps);
-        let side = |key: &str| u32::try_from(stream.get(key)?.as_u64()?).ok().filter(|n| *n > 0);
-        let (mut width, mut height) = (side("width")?, side("height")?);
-        // What a phone held upright records lies on its side, and decoding turns it.
-        let turned = stream
-            .get("side_data_list")
-            .and_then(Json::as_array)
-            .and_then(|all| all.iter().find_map(|data| number(data.get("rotation"))));
-        if turned.is_some_and(|degrees| (degrees.abs() % 180.0 - 90.0).abs() < 1.0) {
-            (width, height) = (height, width);
-        }
-        Some(Self {
-            fps,
-            frames: frames as u64,
-            width,
-            height,
-            duration_us: (seconds * 1e6).round() as i64,
-        })
-    }
-
-    fn last(&self) -> u64 {
-        self.frames.saturating_sub(1)
-    }
-
-    /// The frame that is shown at a moment.
-    fn frame(&self, unit: Unit, at: f64) -> Result<u64, Fault> {
-        let n = match unit {
-            Unit::Frames => at as u64,
-            Unit::Offset => ((at / 1e6 + HALF_A_MICRO) * self.fps) as u64,
-            Unit::Fraction => ((at * self.frames as f64 + NEARLY) as u64).min(self.last()),
-        };
-        self.check(n)?;
-        Ok(n)
-    }
-
-    /// The frames that begin within a stretch, first and last; if none does, the one that is shown
-    /// meanwhile.
-    fn frames(&self, part: Stretch) -> Result<(u64, u64), Fault> {
-        let Stretch { unit, start, stop } = part;
-        let (first, last) = match unit {
-            Unit::Frames => (start as u64, stop as u64),
-            Unit::Offset => (
-                ((start / 1e6 - HALF_A_MICRO) * self.fps).ceil() as u64,
-                ((stop / 1e6 + HALF_A_MICRO) * self.fps) as u64,
-            ),
-            Unit::Fraction => (
-                (start * self.frames as f64 - NEARLY).ceil() as u64,
-                (stop * self.frames as f64 + NEARLY) as u64,
-            ),
-        };
-        let shown = self.frame(unit, start)?;
-        let last = last.min(self.last());
-        Ok(if first > last { (shown, shown) } else { (first, last) })
-    }
-
-    fn check(&self, frame: u64) -> Result<(), Fault> {
-        if frame <= self.last() {
-            return Ok(());
-        }
-        Err(bad(format!("there is no frame {frame}: the video has {} frames", self.frames)))
-    }
-}
-
-fn bad(message: impl Into<String>) -> Fault {
+pub(super) fn bad(message: impl Into<String>) -> Fault {
     Fault::new(message).code("bad_video")
 }
 
@@ -263,34 +156,6 @@ fn is_before_5_1(text: &str) -> bool {
     }
 }
 
-/// One picture of those that follow one another: `P6`, width, height, 255, the bytes.
-fn read_ppm(from: &mut impl Read) -> Result<DynamicImage, String> {
-    let mut word = || -> Result<String, String> {
-        let mut word = String::new();
-        loop {
-            let mut byte = [0];
-            from.read_exact(&mut byte).map_err(|_| "it ended early".to_owned())?;
-            match byte[0] {
-                b if b.is_ascii_whitespace() => return Ok(word),
-                b if word.len() < 10 => word.push(char::from(b)),
-                _ => return Err("it is no picture".to_owned()),
-            }
-        }
-    };
-    let (magic, width, height, depth) = (word()?, word()?, word()?, word()?);
-    let (Ok(width), Ok(height)) = (width.parse::<u32>(), height.parse::<u32>()) else {
-        return Err("it is no picture".to_owned());
-    };
-    let pixels = u64::from(width) * u64::from(height);
-    if magic != "P6" || depth != "255" || !(1..=MAX_PIXELS).contains(&pixels) {
-        return Err("it is no picture".to_owned());
-    }
-    let mut bytes = vec![0; pixels as usize * 3];
-    from.read_exact(&mut bytes).map_err(|_| "it ended early".to_owned())?;
-    let picture = RgbImage::from_raw(width, height, bytes);
-    picture.map(DynamicImage::ImageRgb8).ok_or_else(|| "it is no picture".to_owned())
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn io_fault(e: io::Error) -> Fault {
     Fault::new(format!("the decoder's output can't be read: {e}")).code("no_decoder")
@@ -346,7 +211,7 @@ impl Open<'_> {
             let read = |out: &mut dyn Read| -> Result<(), Fail> {
                 let mut out = BufReader::new(out);
                 for n in run {
-                    let picture = read_ppm(&mut out).map_err(|e| {
+                    let picture = ppm::read(&mut out).map_err(|e| {
                         bad(format!("frame {n} can't be had from the decoder: {e}"))
                     })?;
                     each(*n, picture)?;
@@ -413,10 +278,7 @@ impl Open<'_> {
                     filters.push(format!("scale={}:{}", size.0, size.1));
                 }
                 Operation::Crop { x, y, width, height } => {
-                    let fits = |from: u32, length: u32, side: u32| {
-                        length > 0 && from.checked_add(length).is_some_and(|end| end <= side)
-                    };
-                    if !fits(*x, *width, size.0) || !fits(*y, *height, size.1) {
+                    if !is_within([*x, *y, *width, *height], size) {
                         return Err(bad(format!(
                             "the crop of {width} × {height} pixels at ({x}, {y}) is not within the video of {} × {}",
                             size.0, size.1

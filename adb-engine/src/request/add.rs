@@ -1,5 +1,6 @@
 //! The Add commands.
 
+use adb_model::MAX_DIMENSIONS;
 use bytes::Bytes;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     picture::Picture,
     video::Film,
 };
-use crate::{media::video::Facts, store::value::Typed, vectors::metric::Metric};
+use crate::{media::facts::Facts, store::value::Typed, vectors::metric::Metric};
 
 /// An Add of anything but a connection.
 #[derive(Debug)]
@@ -118,9 +119,6 @@ impl Direction {
     }
 }
 
-/// The most components that a vector may have.
-const MAX_DIMENSIONS: u64 = 1 << 20;
-
 impl Add {
     pub(super) fn parse(kind: Kind, params: &mut Params) -> Result<Self, Fault> {
         let detail = match kind {
@@ -211,7 +209,7 @@ impl NewSet {
         }
         let dimensions = params.unsigned("dimensions")?;
         let dimensions = params.required("dimensions", dimensions)?;
-        if dimensions == 0 || dimensions > MAX_DIMENSIONS {
+        if dimensions == 0 || dimensions > MAX_DIMENSIONS as u64 {
             return Err(Fault::new(format!(
                 "`dimensions` must be from 1 to {MAX_DIMENSIONS}, not {dimensions}"
             )));

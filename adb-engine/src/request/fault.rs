@@ -44,11 +44,15 @@ impl Fault {
     }
 }
 
-/// Why a command could not be run: its own fault, or the store's.
+/// Why a command was not run.
 #[derive(Debug)]
 pub(crate) enum Fail {
+    /// Its own fault.
     Fault(Fault),
+    /// The store's.
     Store(ErrorKind),
+    /// Nobody's: whoever runs it has no time for it. See [`crate::run::Run::hurried`].
+    Slow,
 }
 
 impl From<Fault> for Fail {

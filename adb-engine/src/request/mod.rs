@@ -14,7 +14,7 @@ mod quick;
 pub(crate) mod shape;
 pub(crate) mod video;
 
-use adb_model::{Refusal, Request};
+use adb_model::{Refusal, Request, nearest_name};
 use serde_json::{Map, Value as Json};
 
 use self::{
@@ -24,7 +24,7 @@ use self::{
     fault::Fault,
     find::{Classify, ExtractFrames, Find},
     kind::Kind,
-    params::{Params, nearest},
+    params::Params,
     quick::Quick,
 };
 
@@ -272,7 +272,8 @@ fn unknown(name: &str) -> Fault {
         .flat_map(|verb| Kind::names().map(move |kind| format!("{verb}{kind}")))
         .collect();
     let all = SPECIAL.iter().chain(OF_SERVERS).copied().chain(regular.iter().map(String::as_str));
-    let hint = nearest(name, all).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    let hint =
+        nearest_name(name, all).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     Fault::new(format!("there is no such command{hint}")).code("unknown_command")
 }
 

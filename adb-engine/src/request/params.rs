@@ -1,5 +1,6 @@
 //! A command's parameters, taken one by one; what is left over at the end is unknown.
 
+use adb_model::nearest_name;
 use serde_json::{Map, Number, Value as Json};
 
 use super::{fault::Fault, quick::Properties};
@@ -142,7 +143,7 @@ impl Params {
             return Err(Fault::new("there is no parameter `properties`"));
         }
         let Some(key) = self.left.keys().next() else { return Ok(()) };
-        let hint = nearest(key, self.known.iter().copied())
+        let hint = nearest_name(key, self.known.iter().copied())
             .map(|n| format!("; did you mean `{}{n}`?", self.within))
             .unwrap_or_default();
         Err(Fault::new(format!("there is no parameter `{}{key}`{hint}", self.within))
@@ -165,14 +166,4 @@ pub(crate) fn brief(json: &Json) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
-}
-
-/// The known word that was most likely meant.
-pub(crate) fn nearest<'a>(given: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let given = given.to_ascii_lowercase();
-    known
-        .map(|word| (strsim::jaro_winkler(&given, &word.to_ascii_lowercase()), word))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, word)| word)
 }

@@ -26,7 +26,7 @@ use crate::{
 use super::{
     AddedTo, Run, Sequence, body,
     filter::Condition,
-    find::check_vector,
+    near::check_vector,
     refs::{Found, Object},
     select::Selection,
 };

@@ -27,15 +27,16 @@ use crate::{
         format::class_id,
         system,
     },
-    vectors::{cache::Among, places::Passed},
+    vectors::{places::Passed, search::Among},
 };
 
 use super::{
     Run, body,
+    conditions::Sets,
     connected::{Reached, ways},
     filter::{Condition, Param, compile},
-    find::{Neighbours, Sets},
     key::Key,
+    near::Neighbours,
     refs::Found,
 };
 
@@ -55,6 +56,8 @@ pub(super) struct Passing<'a> {
     set: i64,
     find: &'a Find,
     reached: Option<&'a Reached>,
+    /// The rows of what was reached, in ascending order.
+    targets: Option<Vec<i64>>,
     key: Key,
 }
 
@@ -68,10 +71,11 @@ impl<'a> Passing<'a> {
         let mut key = Key::default();
         key.tag(0);
         run.write_key(&mut key, find.kind, &find.select)?;
-        if let Some(reached) = reached {
-            key.ids(&reached.targets());
+        let targets = reached.map(Reached::targets);
+        if let Some(targets) = &targets {
+            key.ids(targets);
         }
-        Ok(Self { run, set, find, reached, key })
+        Ok(Self { run, set, find, reached, targets, key })
     }
 }
 
@@ -92,12 +96,11 @@ impl Among for Passing<'_> {
     }
 
     fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail> {
-        let Self { run, set, find, reached, .. } = self;
+        let Self { run, set, find, targets, .. } = self;
         let start = Instant::now();
-        let some = match reached {
+        let some = match targets {
             None => run.rows_of(find.kind, &find.select, Sets::Any, ids)?,
-            Some(reached) => {
-                let targets = reached.targets();
+            Some(targets) => {
                 let mut ids = ids.to_vec();
                 ids.retain(|id| targets.binary_search(id).is_ok());
                 run.rows_of(find.kind, &find.select, Sets::Any, &ids)?
@@ -253,6 +256,9 @@ impl Run<'_> {
     ) -> Result<Arc<Passed>, Fail> {
         if let Some(passed) = self.known(key) {
             return Ok(passed);
+        }
+        if self.hurried {
+            return Err(Fail::Slow);
         }
         let passed = Arc::new(Passed::new(find()?));
         if let Some(memo) = &self.store.memo {

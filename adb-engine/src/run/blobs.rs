@@ -8,8 +8,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::{
     error::ErrorKind,
     media::{
+        facts::Stretch,
         picture::{self, Decoded},
-        video::{Open, Stretch},
+        video::Open,
     },
     request::{
         fault::{Fail, Fault},

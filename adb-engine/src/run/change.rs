@@ -26,7 +26,7 @@ use crate::{
     vectors::files::FileKind,
 };
 
-use super::{Run, body, filter::Param, find::Sets, refs::Object};
+use super::{Run, body, conditions::Sets, filter::Param, refs::Object};
 
 /// (container, part, the part's column that names the container), outer containers first: what
 /// goes when a container goes.

@@ -7,13 +7,16 @@ mod aggregate;
 mod among;
 mod blobs;
 mod change;
+mod conditions;
 mod connected;
 mod filter;
 mod find;
 mod key;
 mod list;
+mod near;
 mod refs;
 mod select;
+mod window;
 
 use std::{slice, time::Instant};
 
@@ -56,6 +59,8 @@ pub(crate) struct Done {
 pub(crate) enum Undone {
     Refused(Refusal),
     Store(ErrorKind),
+    /// It would take long, and was to be run in a hurry.
+    Slow,
 }
 
 impl From<ErrorKind> for Undone {
@@ -87,6 +92,8 @@ pub(crate) struct Run<'a> {
     until: Instant,
     /// On the writer only.
     sequence: Option<&'a mut Sequence>,
+    /// Whether what is known to take long is not to be begun.
+    hurried: bool,
     refs: Refs,
     /// The descriptor set that was last added to.
     added_to: Option<AddedTo>,
@@ -113,6 +120,7 @@ impl<'a> Run<'a> {
             media,
             until: Instant::now() + media.time_limit,
             sequence,
+            hurried: false,
             refs: Refs::default(),
             added_to: None,
             blobs_in: blobs.iter(),
@@ -120,6 +128,12 @@ impl<'a> Run<'a> {
             room: limit,
             limit,
         }
+    }
+
+    /// The same on a thread that has other things to do: gives up, with [`Undone::Slow`], where all
+    /// that a filter lets through would have to be found.
+    pub(crate) fn hurried(self, hurried: bool) -> Self {
+        Self { hurried, ..self }
     }
 
     pub(crate) fn all(mut self, commands: &[Named]) -> Result<Done, Undone> {
@@ -142,6 +156,7 @@ impl<'a> Run<'a> {
                     return Err(Undone::Refused(fault.refuse(first + at, &rest[at].name)));
                 }
                 Err((_, Fail::Store(kind))) => return Err(Undone::Store(kind)),
+                Err((_, Fail::Slow)) => return Err(Undone::Slow),
             }
         }
         Ok(Done { answers, blobs: self.blobs_out })

@@ -8,12 +8,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use rusqlite::Connection;
+use twox_hash::XxHash3_64;
 
 use crate::vectors::{cache::SetState, places::Passed};
 
@@ -21,6 +22,7 @@ use crate::vectors::{cache::SetState, places::Passed};
 const MAX_BYTES: usize = 64 << 20;
 const MAX_FILTERS: usize = 32;
 const MAX_SETS: usize = 256;
+const MAX_TEXTS: usize = 1024;
 
 /// What one connection keeps.
 #[derive(Default)]
@@ -32,6 +34,19 @@ pub(crate) struct Memo {
     /// What asking a filter about a few rows has cost so far.
     spent: RefCell<HashMap<Vec<u8>, Duration>>,
     sets: RefCell<HashMap<String, Arc<DescriptorSet>>>,
+    /// Requests that were answered in no time.
+    quick: RefCell<HashSet<Text>>,
+}
+
+/// A request's commands as they were written, by a hash. What they ask for is the same whatever the
+/// blobs are, and takes about as long; of two that share a hash one is perhaps misjudged, no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Text(u64);
+
+impl Text {
+    pub(crate) fn of(commands: &[u8]) -> Self {
+        Self(XxHash3_64::oneshot(commands))
+    }
 }
 
 /// A filter with all its values, and what it lets through.
@@ -70,6 +85,24 @@ impl Memo {
         self.filters.borrow_mut().clear();
         self.spent.borrow_mut().clear();
         self.sets.borrow_mut().clear();
+        self.quick.borrow_mut().clear();
+    }
+
+    /// Whether a request was answered in no time when it was asked last.
+    pub(crate) fn is_quick(&self, text: Text) -> bool {
+        self.quick.borrow().contains(&text)
+    }
+
+    pub(crate) fn note_quick(&self, text: Text, quick: bool) {
+        let mut all = self.quick.borrow_mut();
+        if !quick {
+            all.remove(&text);
+            return;
+        }
+        if all.len() >= MAX_TEXTS {
+            all.clear();
+        }
+        all.insert(text);
     }
 
     pub(crate) fn passed(&self, filter: &[u8]) -> Option<Arc<Passed>> {

@@ -50,7 +50,7 @@ const AUTOCHECKPOINT: i64 = 8000;
 /// Bytes of blobs from which on a pack is worth its sync: docs/benchmarks.md.
 const PACK_FROM: usize = 256 << 10;
 /// SQLite's own locks are held for moments only; this is for a machine that stutters.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a writer that opens waits for readers of other processes to let go of the old log.
 const LOG_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -172,7 +172,10 @@ impl Store {
         log_pages: Arc<AtomicI64>,
         memo: Option<Memo>,
     ) -> Result<Self, ErrorKind> {
+        // One snapshot: a class that is made between two statements has properties all the same.
+        conn.execute_batch("BEGIN")?;
         let catalog = Arc::new(Catalog::read(&conn)?);
+        conn.execute_batch("COMMIT")?;
         let packs = PackReader::new(&conn, directory.root(), directory.settings)?;
         let inserts = HashMap::new();
         Ok(Self { conn, catalog, memo, log_pages, inserts, packs, tail: None, to_pack: false })
@@ -197,6 +200,25 @@ impl Store {
         if let (Some(tail), Some(mark)) = (&mut self.tail, mark) {
             tail.go_back(mark);
         }
+    }
+
+    /// Begins to read; the first statement that does takes the snapshot that the others see.
+    pub(crate) fn begin(&self) -> Result<(), ErrorKind> {
+        self.conn.prepare_cached("BEGIN")?.execute([])?;
+        Ok(())
+    }
+
+    /// Lets the snapshot go.
+    pub(crate) fn end(&self) -> Result<(), ErrorKind> {
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Whether nobody has committed between the last [`Store::refresh`] and the snapshot of the
+    /// transaction at hand, so far as a connection that only reads can tell.
+    pub(crate) fn is_unchanged(&self) -> Result<bool, ErrorKind> {
+        let Some(memo) = &self.memo else { return Ok(false) };
+        Ok(memo.is_of(memo::data_version(&self.conn)?))
     }
 
     /// Reads the catalog again if another connection has changed it. Inside a transaction, so that
@@ -332,4 +354,54 @@ pub(crate) fn set_counter(conn: &Connection, name: &str, value: i64) -> rusqlite
     conn.prepare_cached("UPDATE counter SET value = ? WHERE name = ?")?
         .execute(rusqlite::params![value, name])
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, atomic::AtomicBool};
+
+    use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+
+    use super::{catalog::Target, value::PropertyType, *};
+
+    /// Some classes, each with a property, made by whoever may write.
+    fn add_classes(writer: &mut Store, names: &[&str]) {
+        let Store { conn, catalog, .. } = writer;
+        let catalog = Arc::make_mut(catalog);
+        conn.execute_batch("BEGIN").unwrap();
+        for name in names {
+            let class = catalog.ensure_class(conn, Target::Entity, name).unwrap();
+            catalog.ensure_property(conn, &class, "p", PropertyType::String).unwrap();
+        }
+        conn.execute_batch("COMMIT").unwrap();
+    }
+
+    #[test]
+    fn a_class_that_is_made_while_a_reader_is_opened_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
+        let mut writer = Store::open_writer(&directory).unwrap();
+        add_classes(&mut writer, &["First"]);
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let mut conn = connect(&directory.database(), flags, directory.settings).unwrap();
+        // Classes are read before their properties: the second one comes in between.
+        let (writer, made) = (Mutex::new(writer), Arc::new(AtomicBool::new(false)));
+        let done = made.clone();
+        conn.authorizer(Some(move |context: AuthContext<'_>| {
+            if matches!(context.action, AuthAction::Read { table_name: "property", .. })
+                && !made.swap(true, Ordering::Relaxed)
+            {
+                add_classes(&mut writer.lock().unwrap(), &["Second"]);
+            }
+            Authorization::Allow
+        }))
+        .unwrap();
+        let mut reader = Store::over(conn, &directory, Arc::default(), None).unwrap();
+        assert!(done.load(Ordering::Relaxed));
+        assert!(reader.catalog.class(Target::Entity, "First").is_some());
+        reader.begin().unwrap();
+        reader.refresh().unwrap();
+        let second = reader.catalog.class(Target::Entity, "Second").unwrap();
+        assert!(second.property("p").is_some());
+    }
 }

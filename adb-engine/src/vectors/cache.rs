@@ -1,4 +1,4 @@
-//! Committed vectors in memory, and the searches over them.
+//! Committed vectors in memory.
 //!
 //! Rows of a set are cached in the order of their ids. Ids only grow, and one writer commits them
 //! in order; deletions are numbered in the same way (tombstones). So what a snapshot sees of a set
@@ -8,9 +8,6 @@
 //! reads the rows themselves, since some of its rows may be gone from the cache. When there are
 //! too many tombstones they are dropped and the set's epoch grows, which empties every cache.
 //! Nothing tells the cache of commits; another process's are found in the same way.
-//!
-//! A set whose engine is approximate has a graph beside the rows once the indexer has made one. Its
-//! hits are looked up among the rows that the reader sees, and measured there.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -25,28 +22,20 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::{
     error::ErrorKind,
-    request::fault::Fail,
     store::{bytes::damaged, format::class_id, sum::sum},
 };
 
 use super::{
-    Neighbour, components,
+    components,
     files::FileKind,
-    graph::{Graph, Unfit, effort},
+    graph::{Graph, Unfit},
     matrix::{Matrix, Position},
-    metric::{Metric, inverse_norm},
-    places::Passed,
+    metric::Metric,
     rows,
-    scan::{self, ExactScan, Query, View},
-    top::Top,
+    scan::ExactScan,
+    threads::for_each,
 };
 
-/// Candidates for each neighbour that is wanted where not all of them count.
-const FILTERED: usize = 4;
-/// A filter that leaves less than one in so many is better scanned.
-const SCANNED_SHARE: usize = 10;
-/// So few vectors are scanned without asking further.
-const SCANNED_FEW: usize = 4096;
 /// Rows by which a new graph tells what it is for.
 const SAMPLE: usize = 2048;
 
@@ -58,9 +47,9 @@ pub(crate) struct VectorCache {
     /// Where files of rows lie, if there are to be any.
     folder: Option<PathBuf>,
     /// Sets of fewer vectors have no graph.
-    index_from: usize,
+    pub(super) index_from: usize,
     /// A search found a graph missing or behind.
-    wish: AtomicBool,
+    pub(super) wish: AtomicBool,
 }
 
 #[derive(Default)]
@@ -70,111 +59,22 @@ pub(crate) struct SetCache {
     growing: Mutex<()>,
     graph: RwLock<Option<Arc<Graph>>>,
     /// Whether a search would have had use for a graph.
-    wanted: AtomicBool,
+    pub(super) wanted: AtomicBool,
     /// The file of rows was found to be damaged.
     no_file: AtomicBool,
-}
-
-/// A search in one set.
-pub(crate) struct Search<'a> {
-    pub(crate) set: i64,
-    /// What the connection that is searched with sees.
-    pub(crate) state: SetState,
-    pub(crate) dimensions: usize,
-    /// One query or several, one after another.
-    pub(crate) queries: &'a [f32],
-    pub(crate) metric: Metric,
-    pub(crate) k: usize,
-    /// Whether a graph will do.
-    pub(crate) approximate: bool,
-    /// Only these.
-    pub(crate) among: Option<&'a dyn Among>,
 }
 
 /// How far a snapshot sees into a set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SetState {
     /// The greatest id in it, if it has any.
-    newest: Option<i64>,
-    now: Position,
-}
-
-/// Some vectors of a set, told by what they must fulfil.
-pub(crate) trait Among {
-    /// All of them.
-    fn all(&self) -> Result<Arc<Passed>, Fail>;
-    /// The same, if it takes no time.
-    fn known(&self) -> Option<Arc<Passed>>;
-    /// Those of `ids`, in ascending order.
-    fn of(&self, ids: &[i64]) -> Result<Vec<i64>, Fail>;
+    pub(super) newest: Option<i64>,
+    pub(super) now: Position,
 }
 
 impl VectorCache {
     pub(crate) fn new(scan: ExactScan, folder: Option<PathBuf>, index_from: usize) -> Self {
         Self { scan, folder, index_from, ..Self::default() }
-    }
-
-    /// For each query the nearest vectors of those that `conn` sees, the nearest first.
-    ///
-    /// `committed`: whether all that it sees is committed, and may therefore be cached.
-    pub(crate) fn search(
-        &self,
-        conn: &Connection,
-        search: &Search<'_>,
-        committed: bool,
-    ) -> Result<Vec<Vec<Neighbour>>, Fail> {
-        let queries: Vec<Query<'_>> = search
-            .queries
-            .chunks_exact(search.dimensions.max(1))
-            .map(|query| Query::new(search.metric, query))
-            .collect();
-        let SetState { newest: Some(newest), now } = search.state else {
-            return Ok(queries.iter().map(|_| Vec::new()).collect());
-        };
-        let cache = self.of_set(conn, search.set)?;
-        if committed {
-            self.grow(&cache, conn, search.set, search.dimensions, now, newest)?;
-        }
-        let mut matrix = cache.snapshot();
-        let mut dead = Vec::new();
-        if matrix.at.epoch != now.epoch || matrix.at > now {
-            // Of another time than the snapshot: its rows are read one by one.
-            matrix = Arc::default();
-        } else if matrix.at < now {
-            dead = tombstones(conn, search.set, matrix.at.tombstone)?;
-        }
-        let view = View { matrix: &matrix, newest, dead: &dead };
-        let mut tops: Vec<Top> =
-            queries.iter().map(|_| Top::new(search.metric, search.k)).collect();
-        if matrix.last < newest {
-            exact(&view, &queries, search.among, &mut tops)?;
-            uncached(conn, search, &queries, matrix.last, &mut tops)?;
-        } else {
-            let graph = cache.graph();
-            if search.approximate
-                && graph.as_ref().is_none_or(|g| g.last() < newest)
-                && matrix.len() >= self.index_from
-            {
-                cache.wanted.store(true, Ordering::Relaxed);
-                self.wish.store(true, Ordering::Relaxed);
-            }
-            let graph = graph.filter(|graph| {
-                let most = effort::most(matrix.len());
-                search.approximate
-                    && graph.metric() == search.metric
-                    && graph.effort(search.k).is_some_and(|effort| effort <= most)
-            });
-            match graph {
-                Some(graph) => near(&view, &graph, &queries, search.among, &mut tops)?,
-                None => exact(&view, &queries, search.among, &mut tops)?,
-            }
-        }
-        if matrix.is_broken() {
-            // What was found is worth nothing.
-            cache.give_up_file();
-            return self.search(conn, search, committed);
-        }
-        Ok(tops.into_iter().map(Top::into_sorted).collect())
     }
 
     /// The cache of a set. A new one is the time to give up those of sets that are gone.
@@ -187,7 +87,9 @@ impl VectorCache {
             conn.prepare_cached(&format!("SELECT id FROM c{}", class_id::DESCRIPTOR_SET))?;
         let there: HashSet<i64> =
             select.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        sets.retain(|id, _| there.contains(id));
+        // Ids only grow: one beyond all that are there may be of a set that `conn` does not see yet.
+        let newest = there.iter().max().copied().unwrap_or(0);
+        sets.retain(|id, _| there.contains(id) || *id > newest);
         Ok(sets.entry(set).or_default().clone())
     }
 
@@ -207,7 +109,7 @@ impl VectorCache {
     }
 
     /// Follows the deletions up to `now` and adds the rows up to `newest`, unless that is past.
-    fn grow(
+    pub(super) fn grow(
         &self,
         cache: &SetCache,
         conn: &Connection,
@@ -322,136 +224,6 @@ impl VectorCache {
     }
 }
 
-/// The exact search in what is cached.
-fn exact(
-    view: &View<'_>,
-    queries: &[Query<'_>],
-    among: Option<&dyn Among>,
-    tops: &mut [Top],
-) -> Result<(), Fail> {
-    match among {
-        None => scan::scan_batch(view, queries, tops),
-        Some(among) => {
-            let among = among.all()?;
-            for (query, top) in queries.iter().zip(tops) {
-                scan::scan_among(view, query, &among, top);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The search by a graph.
-fn near(
-    view: &View<'_>,
-    graph: &Graph,
-    queries: &[Query<'_>],
-    among: Option<&dyn Among>,
-    tops: &mut [Top],
-) -> Result<(), Fail> {
-    // Asked once: what comes into the graph meanwhile is left to the scan, and found once.
-    let last = graph.last();
-    let Some(among) = among else {
-        let each = queries.iter().zip(tops).collect::<Vec<_>>();
-        scan::for_each(each, scan::cores(), |(query, top)| {
-            if !hits(view, graph, query, last, top) {
-                // Too much of the graph is deleted here, or it is of no use.
-                *top = Top::new(query.metric, top.k());
-                scan::scan(view, query, 0, top);
-                return;
-            }
-            scan::scan(view, query, last, top);
-        });
-        return Ok(());
-    };
-    for (query, top) in queries.iter().zip(tops) {
-        if !filtered_hits(view, graph, query, among, last, top)? {
-            *top = Top::new(query.metric, top.k());
-            scan::scan_among(view, query, &*among.all()?, top);
-        }
-    }
-    Ok(())
-}
-
-/// Offers a graph's hits up to an id; says whether they are as many as there must be.
-fn hits(view: &View<'_>, graph: &Graph, query: &Query<'_>, last: i64, top: &mut Top) -> bool {
-    let there = view.matrix.len_to(last.min(view.newest));
-    let needed = top.k().min(there.saturating_sub(view.dead.len()));
-    let most = effort::most(view.matrix.len());
-    let mut count = graph.effort(top.k()).unwrap_or(usize::MAX);
-    while count <= most {
-        let found = graph.search(query.components, count).into_iter().filter(|id| *id <= last);
-        scan::offer(view, query, found, effort::measured(top.k()), top);
-        if top.len() >= needed {
-            return true;
-        }
-        *top = Top::new(query.metric, top.k());
-        count *= 4;
-    }
-    false
-}
-
-/// The same for the hits that a filter leaves, and for what came after `last`.
-fn filtered_hits(
-    view: &View<'_>,
-    graph: &Graph,
-    query: &Query<'_>,
-    among: &dyn Among,
-    last: i64,
-    top: &mut Top,
-) -> Result<bool, Fail> {
-    let known = among.known();
-    let pass = |ids: &[i64]| match &known {
-        Some(known) => Ok(ids.iter().copied().filter(|id| known.has(*id)).collect()),
-        None => among.of(ids),
-    };
-    let total = view.matrix.len();
-    let scanned = |passing: usize| passing <= SCANNED_FEW || passing * SCANNED_SHARE < total;
-    let needed = top.k() * FILTERED;
-    let most = effort::most(total);
-    // The k-th of those that pass is as hard to find as the neighbour of its rank among all.
-    let effort = |all: usize, passing: usize| {
-        graph.effort((top.k() * all).div_ceil(passing.max(1))).unwrap_or(usize::MAX)
-    };
-    let mut count = effort(1, 1);
-    if let Some(known) = &known {
-        let passing = known.ids().len();
-        if scanned(passing) {
-            return Ok(false);
-        }
-        count = effort(total, passing).max(needed * total / passing);
-    }
-    let mut tail = view.matrix.ids_after(last);
-    tail.retain(|&id| view.row(id).is_some());
-    if tail.len() > SCANNED_FEW {
-        return Ok(false);
-    }
-    while count <= most {
-        let mut found = graph.search(query.components, count);
-        found.retain(|&id| id <= last && view.row(id).is_some());
-        let candidates = found.len();
-        let mut ids = found.clone();
-        ids.sort_unstable();
-        let passing: Vec<i64> = pass(&ids)?;
-        let wanted = effort(candidates, passing.len());
-        // With room, as the share here differs from that elsewhere.
-        if passing.len() >= needed && wanted <= count + count / 2 {
-            found.retain(|id| passing.binary_search(id).is_ok());
-            scan::offer(view, query, found.into_iter(), needed, top);
-            let tail: Vec<i64> = if tail.is_empty() { tail } else { pass(&tail)? };
-            scan::scan_ids(view, query, &tail, top);
-            return Ok(true);
-        }
-        let next = wanted.max(needed * candidates * 3 / (2 * passing.len().max(1)));
-        let few = passing.len() * SCANNED_SHARE < candidates;
-        if few || next <= count {
-            break;
-        }
-        count = next;
-    }
-    Ok(false)
-}
-
 impl SetState {
     /// As `conn` sees it.
     pub(crate) fn read(conn: &Connection, set: i64) -> Result<Self, ErrorKind> {
@@ -470,7 +242,7 @@ impl SetState {
 }
 
 /// The rows that were deleted after a tombstone, in ascending order.
-fn tombstones(conn: &Connection, set: i64, after: i64) -> Result<Vec<i64>, ErrorKind> {
+pub(super) fn tombstones(conn: &Connection, set: i64, after: i64) -> Result<Vec<i64>, ErrorKind> {
     let mut select =
         conn.prepare_cached("SELECT id FROM tombstone WHERE set_id = ? AND number > ?")?;
     let rows = select.query_map([set, after], |row| row.get(0))?;
@@ -528,7 +300,7 @@ impl SetCache {
                     return Ok(false);
                 }
                 let to = left.end.min(left.start + (threads * stride) as u32);
-                scan::for_each((left.start..to).collect(), threads, |node| graph.link(node));
+                for_each((left.start..to).collect(), threads, |node| graph.link(node));
                 graph.reached(to);
                 left.start = to;
             }
@@ -560,7 +332,7 @@ impl SetCache {
     }
 
     /// The file of rows is damaged: from now on the tables are read.
-    fn give_up_file(&self) {
+    pub(super) fn give_up_file(&self) {
         let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
         self.no_file.store(true, Ordering::Release);
         let mut matrix = self.matrix.write().unwrap_or_else(PoisonError::into_inner);
@@ -570,32 +342,8 @@ impl SetCache {
     }
 }
 
-/// Offers rows that are not cached.
-fn uncached(
-    conn: &Connection,
-    search: &Search<'_>,
-    queries: &[Query<'_>],
-    after: i64,
-    tops: &mut [Top],
-) -> Result<(), Fail> {
-    let among = search.among.map(Among::all).transpose()?;
-    let mut row = Vec::with_capacity(search.dimensions);
-    each_row(conn, search.set, search.dimensions, after, |id, bytes| {
-        if among.as_ref().is_none_or(|ids| ids.has(id)) {
-            row.clear();
-            row.extend(components(bytes));
-            let norm = inverse_norm(&row);
-            for (query, top) in queries.iter().zip(&mut *tops) {
-                let norms = [query.inverse_norm, norm];
-                top.offer(id, search.metric.measure(query.components, &row, norms));
-            }
-        }
-    })?;
-    Ok(())
-}
-
 /// The set's rows after an id, in order.
-fn each_row(
+pub(super) fn each_row(
     conn: &Connection,
     set: i64,
     dimensions: usize,
@@ -625,7 +373,7 @@ fn each_row(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::search::Search, *};
     use crate::{directory::Directory, store::Store};
 
     /// What a search sees, cached or not.
@@ -642,6 +390,40 @@ mod tests {
         };
         let found = cache.search(&store.conn, &search, committed).unwrap();
         found[0].iter().map(|n| n.id).collect()
+    }
+
+    #[test]
+    fn sets_are_given_up_that_are_gone_and_not_those_that_are_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let directory =
+            Directory::open(dir.path(), true, crate::store::Settings::default()).unwrap();
+        let writer = Store::open_writer(&directory).unwrap();
+        let add = |set: i64| {
+            let sql = format!(
+                "INSERT INTO c3 (id, txn, name, dimensions, engines, metrics)
+                    VALUES ({set}, 1, 'set {set}', 1, '[]', '[]')"
+            );
+            writer.conn.execute_batch(&sql).unwrap();
+        };
+        let snapshot = || {
+            let store = Store::open_reader(&directory).unwrap();
+            store.conn.execute_batch("BEGIN; SELECT count(*) FROM c3").unwrap();
+            store.conn
+        };
+        let cache = VectorCache::default();
+        let of_set = |conn: &Connection, set: i64| cache.of_set(conn, set).unwrap();
+        add(1);
+        add(2);
+        let older = snapshot();
+        add(3);
+        let newer = snapshot();
+        let kept = of_set(&newer, 3);
+        let gone = of_set(&older, 1);
+        assert!(Arc::ptr_eq(&kept, &of_set(&newer, 3)), "the older snapshot does not see it yet");
+        writer.conn.execute_batch("DELETE FROM c3 WHERE id = 1").unwrap();
+        of_set(&snapshot(), 2);
+        assert!(!Arc::ptr_eq(&gone, &of_set(&older, 1)));
+        assert!(Arc::ptr_eq(&kept, &of_set(&newer, 3)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Vectors: measures, the committed rows kept in memory, the exact search over them, and graphs for
 //! the approximate one.
 
+mod batch;
 pub(crate) mod cache;
 pub(crate) mod files;
 pub(crate) mod graph;
@@ -18,7 +19,9 @@ pub(crate) mod places;
 mod prefetch;
 mod rows;
 pub(crate) mod scan;
+pub(crate) mod search;
 mod sieve;
+pub(crate) mod threads;
 mod top;
 
 /// A vector that was found, and its measure to the query.

@@ -1,21 +1,16 @@
-//! The exact search: over all rows, over some of them, and for many queries at once.
+//! The exact search, over all rows and over some of them.
 
-use std::{
-    borrow::Cow,
-    num::NonZero,
-    ops::Range,
-    sync::{Mutex, PoisonError},
-    thread,
-};
+use std::{borrow::Cow, ops::Range};
 
 use super::{
     half,
-    kernel::{self, HalvedDots, HalvedDotsOf, Halves, Limits, Measures, Tile},
-    matrix::{Block, Matrix},
+    kernel::{HalvedDots, HalvedDotsOf, Halves, Measures},
+    matrix::{BLOCK_ROWS, Block, Matrix},
     metric::{Metric, inverse_norm},
     places::{Passed, Place, Places},
     prefetch,
     sieve::{Candidate, QueryBound, RowBound, Sieve, is_beyond},
+    threads::{in_threads, parts},
     top::Top,
 };
 
@@ -32,16 +27,10 @@ pub enum ExactScan {
     Halved,
 }
 
-/// Bytes that are worth a thread of their own.
-const BYTES_A_THREAD: usize = 3 << 20;
 /// More neighbours than these are looked for without bounds.
-const MAX_SIEVED: usize = 4096;
+pub(super) const MAX_SIEVED: usize = 4096;
 /// Rows here and there that are compared before the sieve looks at them.
 const PLACES_AT_ONCE: usize = 256;
-/// Rows of a tile's run: with its queries they fit the cache next to the processor.
-const TILE_ROWS: usize = 96;
-/// From so many queries on, rows are read once for all.
-pub(super) const MIN_TILED: usize = 4;
 
 /// What a search sees of a set.
 pub(super) struct View<'a> {
@@ -116,7 +105,7 @@ pub(super) fn scan(view: &View<'_>, query: &Query<'_>, after: i64, top: &mut Top
     let blocks = first..end;
     let halved = top.k() <= MAX_SIEVED && view.matrix.is_halved();
     let bytes = query.components.len() * if halved { 2 } else { 4 };
-    let parts = parts(blocks, bytes * super::matrix::BLOCK_ROWS);
+    let parts = parts(blocks, bytes * BLOCK_ROWS);
     if halved {
         let sieves = in_threads(parts, |blocks| sieve_blocks(view, query, after, blocks, top.k()));
         settle(view, query, sieves, top);
@@ -125,53 +114,6 @@ pub(super) fn scan(view: &View<'_>, query: &Query<'_>, after: i64, top: &mut Top
             top.merge(part);
         }
     }
-}
-
-/// Stretches of equal length, as many as are worth threads.
-fn parts(all: Range<usize>, bytes_each: usize) -> Vec<Range<usize>> {
-    let worth = (all.len() * bytes_each / BYTES_A_THREAD).max(1);
-    let count = cores().min(worth).min(all.len().max(1));
-    let cut = |i: usize| all.start + all.len() * i / count;
-    (0..count).map(|i| cut(i)..cut(i + 1)).collect()
-}
-
-/// Runs each part on a thread, the last one on this.
-fn in_threads<T: Send>(
-    mut parts: Vec<Range<usize>>,
-    work: impl Fn(Range<usize>) -> T + Sync,
-) -> Vec<T> {
-    let Some(last) = parts.pop() else { return Vec::new() };
-    thread::scope(|scope| {
-        let work = &work;
-        let running: Vec<_> =
-            parts.into_iter().map(|part| scope.spawn(move || work(part))).collect();
-        let mut done = vec![work(last)];
-        for thread in running {
-            match thread.join() {
-                Ok(part) => done.push(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    })
-}
-
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-/// Does something for each, on so many threads at most.
-pub(super) fn for_each<T: Send>(each: Vec<T>, threads: usize, work: impl Fn(T) + Sync) {
-    let threads = threads.min(each.len());
-    if threads < 2 {
-        return each.into_iter().for_each(work);
-    }
-    let each = Mutex::new(each.into_iter());
-    in_threads((0..threads).map(|_| 0..0).collect(), |_| {
-        while let Some(next) = each.lock().unwrap_or_else(PoisonError::into_inner).next() {
-            work(next);
-        }
-    });
 }
 
 fn scan_blocks(
@@ -226,7 +168,7 @@ fn sieve_blocks(
 }
 
 /// Measures what sieves have left.
-fn settle(view: &View<'_>, query: &Query<'_>, sieves: Vec<Sieve>, top: &mut Top) {
+pub(super) fn settle(view: &View<'_>, query: &Query<'_>, sieves: Vec<Sieve>, top: &mut Top) {
     let mut sieves = sieves.into_iter();
     let Some(mut all) = sieves.next() else { return };
     for sieve in sieves {
@@ -306,95 +248,19 @@ fn sieve_places(view: &View<'_>, query: &Query<'_>, places: &[Place], k: usize) 
     sieve
 }
 
-/// The exact search for many queries, the rows read once for all of them. `after` and what is not
-/// in the matrix are the caller's, as in [`scan`].
-pub(super) fn scan_batch(view: &View<'_>, queries: &[Query<'_>], tops: &mut [Top]) {
-    let Some(first) = queries.first() else { return };
-    let (metric, dimensions, k) = (first.metric, first.components.len(), tops[0].k());
-    if k > MAX_SIEVED || queries.len() < MIN_TILED {
-        for (query, top) in queries.iter().zip(tops) {
-            scan(view, query, 0, top);
-        }
-        return;
-    }
-    let end =
-        view.matrix.blocks.partition_point(|b| b.ids.first().is_some_and(|&id| id <= view.newest));
-    let width = kernel::panel_width();
-    let panels: Vec<Vec<f32>> = queries
-        .chunks(width)
-        .map(|some| {
-            let some: Vec<&[f32]> = some.iter().map(|q| q.components).collect();
-            kernel::pack_panel(&some, dimensions, width)
-        })
-        .collect();
-    let bounds: Vec<QueryBound> =
-        queries.iter().map(|q| QueryBound::of(metric, q.components)).collect();
-    let parts = parts(0..end, super::matrix::BLOCK_ROWS * dimensions * 4);
-    let threads = in_threads(parts, |blocks| {
-        let mut sieves: Vec<Sieve> = queries.iter().map(|_| Sieve::new(k)).collect();
-        let mut limits: Vec<Limits> =
-            bounds.chunks(width).map(|some| limits(some, width)).collect();
-        let (mut found, mut of_rows) = (Vec::new(), Vec::new());
-        for at in blocks {
-            let block = &*view.matrix.blocks[at];
-            of_rows.clear();
-            of_rows.extend((0..block.ids.len()).map(|row| RowBound::of(metric, block, row, false)));
-            for from in (0..block.ids.len()).step_by(TILE_ROWS) {
-                let to = (from + TILE_ROWS).min(block.ids.len());
-                let rows = &block.components[from * dimensions..to * dimensions];
-                for (p, panel) in panels.iter().enumerate() {
-                    let limits = &mut limits[p];
-                    let sieves = &mut sieves[p * width..queries.len().min((p + 1) * width)];
-                    for (limit, sieve) in limits.limits.iter_mut().zip(&*sieves) {
-                        *limit = sieve.limit();
-                    }
-                    let of_rows = &of_rows[from..to];
-                    Tile { dimensions, rows, panel, bounds: of_rows, limits, out: &mut found }
-                        .run();
-                    for &(row, lane, dot) in &found {
-                        let (row, lane) = (row as usize, lane as usize);
-                        // Beyond the queries there are lanes of zeros, which may be no numbers.
-                        let Some(sieve) = sieves.get_mut(lane) else { continue };
-                        if view.has(block.ids[from + row]) {
-                            let around = of_rows[row].around(dot, &bounds[p * width + lane]);
-                            sieve.offer(at as u32, (from + row) as u32, around);
-                        }
-                    }
-                }
-            }
-        }
-        sieves
-    });
-    let mut of_queries: Vec<Vec<Sieve>> = queries.iter().map(|_| Vec::new()).collect();
-    for sieves in threads {
-        for (all, one) in of_queries.iter_mut().zip(sieves) {
-            all.push(one);
-        }
-    }
-    for ((sieves, query), top) in of_queries.into_iter().zip(queries).zip(tops) {
-        settle(view, query, sieves, top);
-    }
-}
-
-fn limits(queries: &[QueryBound], width: usize) -> Limits {
-    let mut limits = Limits {
-        norms: queries.iter().map(|q| q.norm).collect(),
-        constants: queries.iter().map(|q| q.constant).collect(),
-        limits: vec![f32::INFINITY; queries.len()],
-    };
-    limits.norms.resize(width, 0.0);
-    limits.constants.resize(width, 0.0);
-    limits.limits.resize(width, f32::NEG_INFINITY);
-    limits
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
 
-    use super::{super::matrix::BLOCK_ROWS, *};
+    use super::{
+        super::{
+            batch::{MIN_TILED, scan_batch},
+            threads::cores,
+        },
+        *,
+    };
 
     fn matrix(rows: &[Vec<f32>], scan: ExactScan) -> Arc<Matrix> {
         let mut matrix = Matrix::default();

@@ -3,10 +3,9 @@
 
 use std::{
     collections::HashMap,
-    num::NonZero,
     path::PathBuf,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -28,6 +27,7 @@ use crate::{
         graph::{Graph, Unfit},
         is_approximate,
         metric::Metric,
+        threads::cores,
     },
 };
 
@@ -55,7 +55,7 @@ impl Default for Policy {
 
 /// Asks the indexer for things.
 pub(crate) struct Indexing {
-    wake: OnceLock<mpsc::Sender<Wake>>,
+    wake: mpsc::Sender<Wake>,
     /// One look that waits is enough.
     looks: AtomicBool,
     stop: AtomicBool,
@@ -74,7 +74,7 @@ impl Indexing {
     pub(crate) fn new() -> (Arc<Self>, Wakes) {
         let (wake, wakes) = mpsc::channel();
         let indexing = Self {
-            wake: OnceLock::from(wake),
+            wake,
             looks: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             saves: AtomicBool::new(false),
@@ -109,10 +109,8 @@ impl Indexing {
     }
 
     fn send(&self, wake: Wake) {
-        if let Some(sender) = self.wake.get() {
-            // The indexer may have ended; then nothing is to be done.
-            let _ = sender.send(wake);
-        }
+        // The indexer may have ended; then nothing is to be done.
+        let _ = self.wake.send(wake);
     }
 }
 
@@ -195,7 +193,7 @@ impl Indexer {
             self.store = Some(Store::open_reader(&self.directory).map_err(Error::into_kind)?);
         }
         let Some(store) = &self.store else { return Ok(()) };
-        store.conn.execute_batch("BEGIN")?;
+        store.begin()?;
         let found = sets(store, self.policy.index_from);
         let mut ready = Vec::new();
         for set in found.as_ref().map_or(&[][..], |(_, large)| large) {
@@ -208,7 +206,7 @@ impl Indexer {
             }
         }
         // What is fed is in memory: the snapshot is not needed, and would keep the log.
-        store.conn.execute_batch("COMMIT")?;
+        store.end()?;
         let (ids, sets) = found?;
         self.sets.retain(|id, _| ids.contains(id));
         for (set, cache) in sets.iter().zip(&ready) {
@@ -294,7 +292,7 @@ impl Indexer {
                 graph
             }
         };
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let cores = cores();
         let threads = if all { cores } else { cores.div_ceil(2) };
         let finished = cache.feed(&graph, threads, STRIDE, || self.indexing.is_stopped())?;
         if worn {

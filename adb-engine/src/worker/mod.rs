@@ -1,7 +1,8 @@
 //! The engine's threads: one writes, some read, some make ready what is to be written. Requests come
 //! through channels and are answered through channels, so no caller's runtime matters, and a caller
-//! that goes away changes nothing.
+//! that goes away changes nothing. Reads that take no time are the exception: see [`reader`].
 
+pub(crate) mod core;
 pub(crate) mod indexer;
 pub(crate) mod preparer;
 pub(crate) mod queue;
@@ -50,6 +51,8 @@ pub(crate) struct Unprepared {
 pub(crate) enum Task {
     Request(Job),
     Reclaim(Sender<Result<Reclaimed, DbError>>),
+    /// The lock is to be taken and kept, under this name.
+    Hold(String, Sender<Result<(), DbError>>),
     Record(Record),
 }
 

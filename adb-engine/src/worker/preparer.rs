@@ -104,11 +104,11 @@ impl Preparer {
             self.store = Some(store);
         }
         let Some(store) = &mut self.store else { return Ok(false) };
-        store.conn.execute_batch("BEGIN")?;
+        store.begin()?;
         store.refresh()?;
         let run = Run::new(store, &self.vectors, &self.media, None, &[], 0);
         let has = run.has(add);
-        store.conn.execute_batch("COMMIT")?;
+        store.end()?;
         has
     }
 

@@ -83,6 +83,7 @@ impl Writer {
                 match task {
                     Task::Request(job) => reply(&job.answer, Err(error)),
                     Task::Reclaim(to) => drop(to.try_send(Err(error))),
+                    Task::Hold(_, to) => drop(to.try_send(Err(error))),
                     Task::Record(record) => drop(record.done.send(false)),
                 }
                 continue;
@@ -90,6 +91,7 @@ impl Writer {
             match task {
                 Task::Request(first) => self.group(first),
                 Task::Reclaim(to) => drop(to.try_send(self.reclaim())),
+                Task::Hold(name, to) => drop(to.try_send(self.hold(&name))),
                 Task::Record(record) => self.record(record),
             }
             self.indexing.look();
@@ -143,6 +145,13 @@ impl Writer {
         }
         // The indexer may have gone.
         let _ = done.send(noted);
+    }
+
+    fn hold(&mut self, name: &str) -> Result<(), DbError> {
+        let Some(lock) = &mut self.lock else {
+            return Err(self.directory.error(ErrorKind::Closed).into());
+        };
+        Ok(self.directory.name(lock, Some(name))?)
     }
 
     fn reclaim(&mut self) -> Result<Reclaimed, DbError> {
@@ -359,7 +368,7 @@ fn one(
     if alone && let Err(e) = store.conn.execute_batch("ROLLBACK TO request; RELEASE request") {
         let kind = match undone {
             Undone::Store(kind) => kind,
-            Undone::Refused(_) => e.into(),
+            Undone::Refused(_) | Undone::Slow => e.into(),
         };
         return Err(Failure { kind, alone: false });
     }
@@ -370,6 +379,10 @@ fn one(
             Err(Failure { kind, alone })
         }
         Undone::Store(kind) => Err(Failure { kind, alone }),
+        Undone::Slow => {
+            let kind = ErrorKind::Bug("the writer was in a hurry".to_owned());
+            Err(Failure { kind, alone })
+        }
     }
 }
 

@@ -12,6 +12,15 @@ pub(crate) struct Drawn {
     pub(crate) blobs: Vec<Bytes>,
 }
 
+impl Drawn {
+    /// Whether a database may be another one afterwards.
+    pub(crate) fn writes(&self) -> bool {
+        let names = self.commands.iter().filter_map(Json::as_object).flat_map(|c| c.keys());
+        let verbs = ["Add", "Update", "Delete", "Create", "Remove"];
+        names.into_iter().any(|name| verbs.iter().any(|verb| name.starts_with(verb)))
+    }
+}
+
 /// What the world begins with: two sets, and objects of all kinds, as many as the tape is long.
 pub(crate) fn beginning(numbers: &[u16]) -> Drawn {
     let mut draw = Draw::new(numbers);

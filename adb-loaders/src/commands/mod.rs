@@ -195,6 +195,22 @@ impl CommandRow {
         }
     }
 
+    /// Says that the search at this place among the commands must find one object: `what`, in words.
+    /// If it finds none, the row fails, and its reason says which object is wanting.
+    pub fn must_find(&mut self, place: usize, what: impl Into<String>) {
+        if let Some(search) = self.commands_mut().nth(place) {
+            search.must_find = Some(what.into());
+        }
+    }
+
+    /// The same after another row's commands, which are sent in a transaction of their own: only if
+    /// what [must be found](Self::must_find) there is found.
+    #[must_use]
+    pub fn after(mut self, mut before: Self) -> Self {
+        before.steps.append(&mut self.steps);
+        Self { steps: before.steps, ..self }
+    }
+
     pub(crate) fn of(commands: Vec<Command>) -> Self {
         Self { steps: vec![Step { when: When::Always, commands }], vectors: Vec::new() }
     }

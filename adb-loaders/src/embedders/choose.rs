@@ -146,7 +146,7 @@ impl Chooser {
         asked: Option<&str>,
     ) -> Result<Chosen, Error> {
         let (chooser, set, asked) = (self.clone(), *set, asked.map(str::to_owned));
-        let work = move || match found {
+        let work = move || match found.filter(|found| !found.is_vacant) {
             Some(FoundSet { filled_by: Some(FilledBy::Caller), .. }) => {
                 Err(ErrorKind::FilledByCaller { set: set.name.into() }.into())
             }
@@ -279,10 +279,11 @@ impl Chooser {
                 format!("; there is no stand-in of {} components", set.dimensions)
             };
             return Err(ErrorKind::NoneFound(format!(
-                "there is no embedder for the set `{}`: `{}` can't be had ({fault}); {}{stand_in}; or name a bundle's directory",
+                "there is no embedder for the set `{}`: `{}` can't be had ({fault}); {}{stand_in}{}; or name another, by its name or its directory",
                 set.name,
                 set.embedder,
                 how_to_get(set.embedder),
+                self.what_is_here(Some(set.dimensions)),
             ))
             .into());
         };
@@ -303,7 +304,31 @@ impl Chooser {
     /// # Errors
     /// When there is none of that name, the hub does not give it, or it can't be used.
     pub fn bundle(&self, asked: &str) -> Result<Bundle, Error> {
-        if is_directory(asked) { Bundle::open(asked) } else { self.named(asked) }
+        if is_directory(asked) {
+            return Bundle::open(asked);
+        }
+        self.named(asked).map_err(|e| match e.kind() {
+            ErrorKind::Hub { .. } => ErrorKind::NoneFound(format!(
+                "the embedder `{asked}` can't be had ({e}); {}{}; or name a bundle's directory",
+                how_to_get(asked),
+                self.what_is_here(None),
+            ))
+            .into(),
+            _ => e,
+        })
+    }
+
+    /// Which others there are, of a dimension that is wanted.
+    fn what_is_here(&self, dimensions: Option<usize>) -> String {
+        let fits = |bundle: &Bundle| dimensions.is_none_or(|n| bundle.identity().dimensions == n);
+        let here = self.cache.bundles().into_iter().filter(fits);
+        let here: Vec<String> =
+            here.map(|bundle| format!("`{}`", bundle.identity().name)).collect();
+        match (&here[..], dimensions) {
+            ([], _) => String::new(),
+            (_, None) => format!("; here are {}", here.join(", ")),
+            (_, Some(n)) => format!("; of {n} components there are here {}", here.join(", ")),
+        }
     }
 
     /// The embedder of such a [`bundle`](Self::bundle). Blocks.

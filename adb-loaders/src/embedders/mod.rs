@@ -40,6 +40,7 @@ mod resample;
 mod runtime;
 mod session;
 mod setting;
+mod sides;
 mod steps;
 mod tokenizer;
 mod tune;

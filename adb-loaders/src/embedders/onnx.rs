@@ -9,7 +9,6 @@ use adb_model::{
     Batches, EmbedError, Embedder, EmbedderIdentity, NoFace, Pixels, PreparedFace, PreparedImage,
     Rect,
 };
-use ort::value::TensorElementType;
 
 use super::{
     Bundle, Cache, Device, Error, Face, FaceDetector, FaceFinder, MAX_DECODED_BYTES, Setting,
@@ -17,8 +16,9 @@ use super::{
     picture::{Rgb, decode_in},
     prepare::Preparer,
     runtime::Runtime,
-    session::{Feed, GraphRunner, Opening, Port, Values},
+    session::{Feed, GraphRunner, Opening, Values},
     setting::{ByHand, Settings},
+    sides::{Graph, ImageSide, TextSide},
     tokenizer::Tokenizer,
     tuning::Tuning,
 };
@@ -52,26 +52,6 @@ impl fmt::Debug for OnnxEmbedder {
             .field("by_hand", &self.by_hand)
             .finish_non_exhaustive()
     }
-}
-
-/// A graph and the names of what goes in and comes out.
-struct Graph {
-    runner: GraphRunner,
-    output: String,
-    /// The batch that it takes, if it does not take any.
-    batch: Option<usize>,
-}
-
-struct ImageSide {
-    graph: Graph,
-    input: String,
-}
-
-struct TextSide {
-    graph: Graph,
-    ids: Port,
-    mask: Option<Port>,
-    types: Option<Port>,
 }
 
 impl OnnxEmbedder {
@@ -220,14 +200,7 @@ impl OnnxEmbedder {
     fn image_side(&self, tower: &ImageTower) -> Result<&ImageSide, Error> {
         let side = self.image.get_or_init(|| {
             let runner = self.open_graph(&tower.file, &tower.weights, self.settings().image)?;
-            let fits = || {
-                let input = pick(&runner.inputs, tower.input.as_deref(), "pixel_values", "input")?;
-                let output =
-                    pick(&runner.outputs, tower.output.as_deref(), "image_embeds", "output")?;
-                Ok((input.name.clone(), output.name.clone(), fixed_batch(&input)?))
-            };
-            let (input, output, batch) = fits().map_err(|m| self.misfit(&tower.file, m))?;
-            Ok(ImageSide { graph: Graph { runner, output, batch }, input })
+            ImageSide::of(runner, tower).map_err(|m| self.misfit(&tower.file, m))
         });
         side.as_ref().map_err(Clone::clone)
     }
@@ -235,16 +208,7 @@ impl OnnxEmbedder {
     fn text_side(&self, tower: &TextTower) -> Result<&TextSide, Error> {
         let side = self.text.get_or_init(|| {
             let runner = self.open_graph(&tower.file, &tower.weights, self.settings().text)?;
-            let fits = || {
-                let (ids, mask, types) = text_inputs(&runner.inputs, tower)?;
-                let output =
-                    pick(&runner.outputs, tower.output.as_deref(), "text_embeds", "output")?;
-                let batch = fixed_batch(&ids)?;
-                Ok((ids, mask, types, output.name.clone(), batch))
-            };
-            let (ids, mask, types, output, batch) =
-                fits().map_err(|m| self.misfit(&tower.file, m))?;
-            Ok(TextSide { graph: Graph { runner, output, batch }, ids, mask, types })
+            TextSide::of(runner, tower).map_err(|m| self.misfit(&tower.file, m))
         });
         side.as_ref().map_err(Clone::clone)
     }
@@ -424,21 +388,13 @@ impl Embedder for OnnxEmbedder {
         // The texts before the end token don't depend on what comes after it: CLIP's padding need not
         // be computed where the graph takes texts of any length.
         let is_clip = matches!(tower.tokenizer, TokenizerSpec::ClipBpe { .. });
-        let shorten = is_clip && side.ids.shape.get(1) == Some(&-1);
+        let shorten = is_clip && side.takes_any_length();
         self.infer(&side.graph, texts.len(), self.bundle.manifest().normalize, |range| {
             let mut tokens = tokenizer.encode(&texts[range.clone()]);
             if shorten {
                 tokens.shorten();
             }
-            let shape = vec![range.len() as i64, tokens.width as i64];
-            let mut feeds = vec![integers(&side.ids, shape.clone(), tokens.ids)];
-            if let Some(types) = &side.types {
-                feeds.push(integers(types, shape.clone(), vec![0; tokens.mask.len()]));
-            }
-            if let Some(mask) = &side.mask {
-                feeds.push(integers(mask, shape, tokens.mask));
-            }
-            feeds
+            side.feeds(range.len(), tokens)
         })
     }
 
@@ -448,59 +404,5 @@ impl Embedder for OnnxEmbedder {
 
     fn text_batches(&self) -> Batches {
         self.settings().text.batches()
-    }
-}
-
-fn integers(port: &Port, shape: Vec<i64>, values: Vec<i64>) -> Feed<'_> {
-    let values = if port.kind == Some(TensorElementType::Int32) {
-        // Ids come from a vocabulary that was counted with 32 bits.
-        Values::I32(values.into_iter().map(|v| v as i32).collect())
-    } else {
-        Values::I64(values)
-    };
-    Feed { name: &port.name, shape, values }
-}
-
-/// The port that the bundle names; else the usual one; else the only one.
-fn pick(ports: &[Port], named: Option<&str>, usual: &str, what: &str) -> Result<Port, String> {
-    let has = |name: &str| ports.iter().find(|p| p.name == name);
-    let found = match named {
-        Some(name) => has(name),
-        None => has(usual).or_else(|| if ports.len() == 1 { ports.first() } else { None }),
-    };
-    found.cloned().ok_or_else(|| {
-        let all = ports.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", ");
-        let wanted = named.unwrap_or(usual);
-        format!("this graph has no {what} `{wanted}` but {all}; name the right one in bundle.json")
-    })
-}
-
-/// Ids, mask and token types.
-fn text_inputs(
-    ports: &[Port],
-    tower: &TextTower,
-) -> Result<(Port, Option<Port>, Option<Port>), String> {
-    match &tower.inputs {
-        Some(named) => {
-            let port = |name: &String| pick(ports, Some(name), "", "input");
-            let (mask, types) = (named.mask.as_ref().map(port), named.types.as_ref().map(port));
-            Ok((port(&named.ids)?, mask.transpose()?, types.transpose()?))
-        }
-        None => {
-            let ids = pick(ports, None, "input_ids", "input")?;
-            let usual = |name: &str| ports.iter().find(|port| port.name == name).cloned();
-            Ok((ids, usual("attention_mask"), usual("token_type_ids")))
-        }
-    }
-}
-
-/// Graphs are exported for any batch, or for a batch of one.
-fn fixed_batch(input: &Port) -> Result<Option<usize>, String> {
-    match input.shape.first() {
-        None | Some(-1) => Ok(None),
-        Some(1) => Ok(Some(1)),
-        Some(n) => Err(format!(
-            "this graph takes exactly {n} inputs at once; export it for any number, or for one"
-        )),
     }
 }

@@ -1,9 +1,11 @@
 //! Paths in rows: where they begin, and that they stay there.
 
 use std::{
+    collections::HashSet,
     fs,
     io::{self, Read as _},
     path::{Component, Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use bytes::Bytes;
@@ -17,13 +19,69 @@ pub struct MediaRoot {
     dir: PathBuf,
     outside: bool,
     trusted: Option<String>,
+    seen: Arc<Seen>,
+}
+
+/// What was found out about directories: a row's file mostly lies beside that of the row before,
+/// and following each directory of its path anew takes longer than opening it.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The directory itself, without symbolic links.
+    root: OnceLock<PathBuf>,
+    /// Directories below it, as rows name them, that no symbolic link leads out of.
+    within: Mutex<HashSet<PathBuf>>,
+}
+
+/// So many directories are remembered.
+const MOST_SEEN: usize = 1000;
+
+impl Seen {
+    fn root(&self, dir: &Path) -> io::Result<&Path> {
+        if let Some(root) = self.root.get() {
+            return Ok(root);
+        }
+        let root = fs::canonicalize(dir)?;
+        Ok(self.root.get_or_init(|| root))
+    }
+
+    /// What a file is; nothing if it lies elsewhere than below `root`.
+    fn meta_within(&self, root: &Path, file: &Path) -> io::Result<Option<fs::Metadata>> {
+        if let (Some(dir), Some(_)) = (file.parent(), file.file_name())
+            && self.is_within(root, dir)?
+        {
+            let meta = fs::symlink_metadata(file)?;
+            if !meta.is_symlink() {
+                return Ok(Some(meta));
+            }
+        }
+        match fs::canonicalize(file)?.starts_with(root) {
+            true => fs::metadata(file).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// Whether a directory lies below `root`.
+    fn is_within(&self, root: &Path, dir: &Path) -> io::Result<bool> {
+        if self.within.lock().unwrap_or_else(PoisonError::into_inner).contains(dir) {
+            return Ok(true);
+        }
+        let is_within = fs::canonicalize(dir)?.starts_with(root);
+        if is_within {
+            let mut within = self.within.lock().unwrap_or_else(PoisonError::into_inner);
+            if within.len() >= MOST_SEEN {
+                within.clear();
+            }
+            within.insert(dir.to_owned());
+        }
+        Ok(is_within)
+    }
 }
 
 impl MediaRoot {
     /// Files below `dir`.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self { dir: dir.into(), outside: false, trusted: None }
+        Self { dir: dir.into(), outside: false, trusted: None, seen: Arc::default() }
     }
 
     /// The directory that holds a source's file.
@@ -70,40 +128,49 @@ impl MediaRoot {
     /// # Errors
     /// When it is not there, or lies where it may not.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, MediaError> {
+        self.look_up(path).map(|(file, _)| file)
+    }
+
+    /// The same with what the file is, where that was seen on the way.
+    fn look_up(&self, path: &Path) -> Result<(PathBuf, Option<fs::Metadata>), MediaError> {
         let file = self.dir.join(path);
         let place = || format!("the file {}", file.display());
         if self.outside {
-            return Ok(file);
+            return Ok((file, None));
         }
         let outside = || {
             let kind = MediaErrorKind::Outside { root: self.dir.clone() };
             MediaError::new(place(), kind)
         };
         let failed = |e| MediaError::new(place(), fault(e));
-        let root = fs::canonicalize(&self.dir).map_err(failed)?;
+        let root = self.seen.root(&self.dir).map_err(failed)?;
         // By the text alone first, so that nobody learns what lies elsewhere.
         let within = |base: &Path| path.strip_prefix(base).is_ok_and(stays_within);
         let stays = match path.is_absolute() {
-            true => within(&self.dir) || within(&root),
+            true => within(&self.dir) || within(root),
             false => stays_within(path),
         };
         if !stays {
             return Err(outside());
         }
         // Symbolic links.
-        let real = match fs::canonicalize(&file) {
+        match self.seen.meta_within(root, &file) {
             // What is not there leads nowhere; whoever reads it says so.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(file),
-            real => real.map_err(failed)?,
-        };
-        if real.starts_with(&root) { Ok(file) } else { Err(outside()) }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok((file, None)),
+            Err(e) => Err(failed(e)),
+            Ok(None) => Err(outside()),
+            Ok(meta) => Ok((file, meta)),
+        }
     }
 
     /// The bytes of a file, `limit` of them at most.
     pub(crate) fn read(&self, path: &Path, limit: u64) -> Result<Bytes, MediaError> {
-        let file = self.resolve(path)?;
+        let (file, seen) = self.look_up(path)?;
         let failed = |kind| MediaError::new(format!("the file {}", file.display()), kind);
-        let meta = fs::metadata(&file).map_err(|e| failed(fault(e)))?;
+        let meta = match seen {
+            Some(meta) => meta,
+            None => fs::metadata(&file).map_err(|e| failed(fault(e)))?,
+        };
         if !meta.is_file() {
             return Err(failed(MediaErrorKind::NotAFile));
         }
@@ -216,12 +283,25 @@ mod tests {
         std::os::unix::fs::symlink("../secret.png", inside.join("out.png")).unwrap();
         std::os::unix::fs::symlink("..", inside.join("up")).unwrap();
         std::os::unix::fs::symlink("b.png", inside.join("in.png")).unwrap();
+        fs::create_dir(inside.join("deep")).unwrap();
+        fs::write(inside.join("deep/c.png"), b"c").unwrap();
+        std::os::unix::fs::symlink("../../secret.png", inside.join("deep/out.png")).unwrap();
+        std::os::unix::fs::symlink("deep", inside.join("beside")).unwrap();
         let root = MediaRoot::new(&inside);
-        for path in ["out.png", "up/secret.png"] {
-            let err = root.read(Path::new(path), 100).unwrap_err().to_string();
-            assert!(err.contains("lies outside of"), "{err}");
+        // What is known of a directory the second time says nothing of links in it.
+        for _ in 0..2 {
+            for path in ["out.png", "up/secret.png", "up/none.png", "deep/out.png"] {
+                let read = root.read(Path::new(path), 100);
+                let err = read.unwrap_err().to_string();
+                let word = if path.ends_with("none.png") { "none.png" } else { "lies outside of" };
+                assert!(err.contains(word), "{err}");
+            }
+            for (path, text) in
+                [("in.png", "b"), ("b.png", "b"), ("deep/c.png", "c"), ("beside/c.png", "c")]
+            {
+                assert_eq!(root.read(Path::new(path), 100).unwrap(), text, "{path}");
+            }
         }
-        assert_eq!(root.read(Path::new("in.png"), 100).unwrap(), "b");
         // The root itself may be one.
         std::os::unix::fs::symlink(&inside, dir.path().join("link")).unwrap();
         let linked = MediaRoot::new(dir.path().join("link"));

@@ -11,7 +11,7 @@ use std::{
 use adb_model::{DbError, Dialect};
 
 use super::{
-    Embedders, OnExisting, Options, Stop,
+    Embedders, OnExisting, Options, Report, Stop,
     budget::Gate,
     enrich,
     failure::Stage,
@@ -53,11 +53,21 @@ pub(super) struct Context {
     pub(super) doubts: Mutex<Vec<enrich::Doubt>>,
     /// What broke the whole run off, if anything did; the first counts.
     pub(super) fatal: Mutex<Option<Error>>,
+    /// Whether anything did: each stage looks at it for each row.
+    pub(super) broken: AtomicBool,
 }
 
 impl Context {
     pub(super) fn set_recheck(&self, recheck: bool) {
         self.recheck.fetch_or(recheck, Ordering::Relaxed);
+    }
+
+    /// Notes in the database how the run came out; answers whether it knows of the run.
+    pub(super) async fn note_end(&self, report: &Report) -> Result<bool, DbError> {
+        if self.run.forget(&self.db, self.dialect, report).await? || !self.run.has_begun() {
+            return Ok(false);
+        }
+        self.run.finish(&self.db, self.dialect, report).await.map(|()| true)
     }
 
     /// A ledger that can't be had costs time alone.
@@ -75,6 +85,7 @@ impl Context {
 
     pub(super) fn fail(&self, error: Error) {
         lock(&self.fatal).get_or_insert(error);
+        self.broken.store(true, Ordering::Release);
     }
 
     /// Gives up on the database; the answer is the reason for the rows at hand.
@@ -116,8 +127,12 @@ impl Context {
     /// How many items with pictures wait between two stages: a batch for each session that computes,
     /// to be ready when it is done.
     pub(super) fn batches_ahead(&self) -> usize {
-        let batch = self.options.embed_batch.unwrap_or_else(|| self.embedders.largest_batch());
-        batch.max(1) * self.embedders.at_once()
+        self.embed_batch() * self.embedders.at_once()
+    }
+
+    /// How many of them are embedded together, at most.
+    pub(super) fn embed_batch(&self) -> usize {
+        self.options.embed_batch.unwrap_or_else(|| self.embedders.largest_batch()).max(1)
     }
 
     pub(super) fn take_fatal(&self) -> Option<Error> {
@@ -126,11 +141,14 @@ impl Context {
 
     /// Whether no more rows are to be read.
     pub(super) fn is_over(&self) -> bool {
-        self.stop.is_stopped() || self.is_broken().is_some()
+        self.stop.is_stopped() || self.broken.load(Ordering::Acquire)
     }
 
     /// Why nothing more can be written, for the rows that are still under way.
     pub(super) fn is_broken(&self) -> Option<String> {
+        if !self.broken.load(Ordering::Acquire) {
+            return None;
+        }
         lock(&self.fatal).as_ref().map(|e| format!("not written: {e}"))
     }
 }

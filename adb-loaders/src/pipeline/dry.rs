@@ -55,7 +55,7 @@ pub fn dry_run<S: Source>(
             return ControlFlow::Continue(());
         };
         tally.row_read(bytes);
-        let row = Row { at, raw, identity, spent: std::time::Duration::ZERO };
+        let row = Row::new(at, raw, identity, !brought.is_empty());
         let graph = value.map_err(Reason::from).and_then(|value| {
             let graph = value.graph_in(GraphBuilder::for_row(identity))?;
             tally.ignored(&ignored);

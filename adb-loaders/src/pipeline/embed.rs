@@ -4,16 +4,23 @@
 //! full, or when the oldest of it has waited long enough, so that a slow source moves on too. It is
 //! computed by one of several threads, and a row goes on when all of its vectors are there.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use adb_model::{Batches, EmbedError, Embedder, NodeId, PreparedImage, SetSpec};
-use async_channel::{Receiver, Sender, bounded};
 use tokio::{
     task::JoinSet,
     time::{Instant as Clock, timeout_at},
 };
 
-use super::{Context, Embedders, Gate, Item, Job, JobInput, Row as RowOf, failure::Stage, lock};
+use super::{
+    Context, Embedders, Gate, Item, Job, JobInput, Row as RowOf,
+    belt::{Receiver, Sender, Unsent, belt},
+    failure::Stage,
+    lock,
+};
 
 /// A row that vectors are made for.
 pub(super) trait Waits: Send + Sized + 'static {
@@ -54,9 +61,10 @@ impl Waits for Item {
         self.graph.fill(node, vector).map_err(|e| e.to_string())
     }
 
-    /// Later calls return at once.
+    /// Later calls return at once, and so do those of rows without any.
     fn pass_to_media(&mut self, gate: &Gate) {
-        if self.held_media.is_none() {
+        let has_media = || self.graph.media().next().is_some() || self.media.bytes() > 0;
+        if self.held_media.is_none() && has_media() {
             gate.pass();
             self.held_media = Some(gate.hold(0));
         }
@@ -80,8 +88,8 @@ pub(super) fn spawn<I: Waits>(
 ) {
     let at_once = context.embedders.at_once();
     // One more batch is made ready while all threads compute.
-    let (full_tx, full_rx) = bounded::<Batch<I>>(1);
-    workers.spawn(collect(context.clone(), from, to.clone(), full_tx, at_once));
+    let (full_tx, full_rx) = belt::<Batch<I>>(1);
+    workers.spawn(collect(context.clone(), from, full_tx, at_once));
     for _ in 0..at_once {
         let (context, to, from) = (context.clone(), to.clone(), full_rx.clone());
         workers.spawn_blocking(move || compute(&context, &from, &to));
@@ -148,10 +156,12 @@ struct Filling<I: Waits> {
 /// of input that is rare would wait for the end of the source.
 const MOST_PATIENCE: u32 = 10;
 
+/// How long one that is ready waits for others to be sorted with it: little beside decoding it.
+const SORTED_TOGETHER: Duration = Duration::from_millis(1);
+
 async fn collect<I: Waits>(
     context: Arc<Context>,
     from: Receiver<I>,
-    to: Sender<I>,
     full: Sender<Batch<I>>,
     at_once: usize,
 ) {
@@ -159,19 +169,15 @@ async fn collect<I: Waits>(
     loop {
         let due = filling.iter().filter(|f| !f.batch.jobs.is_empty()).map(|f| f.due).min();
         let next = match due {
-            Some(due) => timeout_at(due, from.recv()).await,
-            None => Ok(from.recv().await),
+            Some(due) => timeout_at(due, from.batch(SORTED_TOGETHER)).await,
+            None => Ok(from.batch(SORTED_TOGETHER).await),
         };
         let patience = match next {
-            Ok(Ok(item)) if !item.wants() => {
-                send(&context, to.send(item).await);
+            Ok(Some(items)) => {
+                items.into_iter().for_each(|item| sort(&context, item, &mut filling));
                 MOST_PATIENCE
             }
-            Ok(Ok(item)) => {
-                sort(&context, item, &mut filling);
-                MOST_PATIENCE
-            }
-            Ok(Err(_)) => break,
+            Ok(None) => break,
             // Nothing more was ready.
             Err(_) => 0,
         };
@@ -284,7 +290,7 @@ impl<I: Waits> Done<I> for Row<I> {
 }
 
 fn compute<I: Waits>(context: &Context, from: &Receiver<Batch<I>>, to: &Sender<I>) {
-    while let Ok(batch) = from.recv_blocking() {
+    while let Some(batch) = from.recv_blocking() {
         if context.stop.is_stopped() {
             // The next run makes these vectors; who waits for the end of this one waits less.
             let rows = batch.jobs.into_iter().filter_map(|job| job.row.done(None));
@@ -294,15 +300,13 @@ fn compute<I: Waits>(context: &Context, from: &Receiver<Batch<I>>, to: &Sender<I
         for (item, failure) in embed(context, batch) {
             match failure {
                 Some(reason) => context.tally.failed(item.into_row(), Stage::Embed, reason),
-                None => send(context, to.send_blocking(item)),
+                None => {
+                    if let Err(Unsent(item)) = to.send_blocking(item) {
+                        context.tally.lost(item.into_row(), Stage::Embed);
+                    }
+                }
             }
         }
-    }
-}
-
-fn send<I: Waits>(context: &Context, sent: Result<(), async_channel::SendError<I>>) {
-    if let Err(unsent) = sent {
-        context.tally.lost(unsent.0.into_row(), Stage::Embed);
     }
 }
 

@@ -8,10 +8,15 @@ use adb_model::{
     enrich::{Lacks, Missing, Object, fetch_blobs},
     ensure::{ensure_embedded, unclaimed_notice},
 };
-use async_channel::{Sender, bounded};
 
 use super::{
-    Context, Ingest, Item, Run, failure::Stage, lock, run::ThisRun, tally::Row, write::Outcome,
+    Context, Ingest, Item, Run,
+    belt::{Sender, belt},
+    failure::Stage,
+    lock,
+    run::ThisRun,
+    tally::Row,
+    write::Outcome,
 };
 use crate::{Error, ErrorKind, MediaRoot};
 
@@ -92,7 +97,7 @@ impl Run {
         }
         self.context.tally.begin(objects);
         // Items hold pictures.
-        let (found_tx, found_rx) = bounded::<Item>(self.context.batches_ahead());
+        let (found_tx, found_rx) = belt::<Item>(self.context.batches_ahead());
         self.workers.spawn({
             let context = self.context.clone();
             async move {

@@ -171,7 +171,7 @@ pub(super) struct Groups(HashMap<(Stage, String), FailureGroup>);
 
 impl Groups {
     pub(super) fn add(&mut self, failure: &RowFailure) {
-        let mut shape = shape(&failure.reason).into_owned();
+        let mut shape = shape_of(failure);
         let mut stage = failure.stage;
         if self.0.len() >= MOST_GROUPS && !self.0.contains_key(&(stage, shape.clone())) {
             (stage, shape) = (Stage::Read, OTHER_WAYS.to_owned());
@@ -202,6 +202,17 @@ impl Groups {
         }
         groups.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.reason.cmp(&b.reason)));
         groups
+    }
+}
+
+/// The shape of a reason, with the field that it ends with: rows that fail in one field have that in
+/// common.
+fn shape_of(failure: &RowFailure) -> String {
+    let reason = failure.reason.as_str();
+    let field = failure.field.as_ref().map(|field| format!(" ({field})")).unwrap_or_default();
+    match reason.strip_suffix(&field) {
+        Some(reason) => format!("{}{field}", shape(reason)),
+        None => shape(reason).into_owned(),
     }
 }
 
@@ -282,6 +293,18 @@ mod tests {
         assert_ne!(shape("missing field `id`"), shape("missing field `name`"));
         assert_eq!(shape("nothing of that kind"), "nothing of that kind");
         assert_eq!(shape("an open \" mark 7"), "an open \" mark …");
+    }
+
+    #[test]
+    fn groups_tell_their_field() {
+        let mut groups = Groups::default();
+        for (row, field) in [(1, "Dish.born"), (2, "Dish.born"), (3, "Dish.eaten")] {
+            let reason = format!("`2024-13-0{row}` is no date ({field})");
+            groups.add(&RowFailure { field: Some(field.to_owned()), ..failure(row, &reason) });
+        }
+        let groups = groups.take();
+        assert_eq!(groups[0].reason, "… is no date (Dish.born)");
+        assert_eq!((groups[0].rows, groups.len()), (2, 2));
     }
 
     #[test]

@@ -2,9 +2,14 @@
 //! models that have such alone.
 
 use adb_model::{MediaSource, ModelSchema};
-use async_channel::{Receiver, Sender};
 
-use super::{Context, Item, failure::Stage, mirror::Seen, work};
+use super::{
+    Context, Item,
+    belt::{Receiver, Sender},
+    failure::Stage,
+    mirror::Seen,
+    work,
+};
 use crate::MediaReader;
 
 /// Whether objects of a model, or of one that it is connected to, are identified so.

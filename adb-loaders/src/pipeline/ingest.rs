@@ -5,12 +5,12 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 use adb_model::{
     ChildMaker, Database, Dialect, Embedder, EmbedderIdentity, SetSpec,
     document::Document,
-    ensure::{ensure_in, unclaimed_notice},
+    ensure::{FilledBy, ensure_in, unclaimed_notice},
 };
-use async_channel::bounded;
 
 use super::{
-    Event, Item, Known, Mirror, OnExisting, Options, Progress, Report, Run, Stop, Wanted,
+    Event, Known, Mirror, OnExisting, Options, Progress, Report, Run, Stop, Wanted,
+    belt::{belt, belt_of},
     event::Listener,
     identify,
     probe::{self, Asked},
@@ -258,6 +258,10 @@ impl Ingest {
         let embedder = |set: &SetSpec| context.embedders.identity(set);
         let ensured = ensure_in(context.dialect, &context.db, schema, embedder).await?;
         context.tally.notices(ensured.unclaimed.iter().map(|set| unclaimed_notice(set)));
+        let made = |set: &SetSpec| ensured.sets_made.iter().any(|made| made == set.name);
+        let made = schema.sets().into_iter().filter(made);
+        let made = made.map(|set| (set.name.to_owned(), FilledBy::of(embedder(&set))));
+        context.run.has_made(made.collect());
         // Vectors of a set that is new are all to be made, whatever is noted of their rows.
         context.set_recheck(!ensured.sets_made.is_empty());
         context.run.look_back(&context.db, context.dialect).await?;
@@ -269,13 +273,13 @@ impl Ingest {
         let makes = !context.makers.is_empty();
         let identifies = identify::is_needed(schema);
         let (read_tx, mut read_rx) = match identifies {
-            true => run.with_downloads(Wanted::Identities, rows),
+            true => run.with_downloads(Wanted::Identities, belt(rows)),
             false => {
-                let (direct, read) = bounded::<Item>(rows);
+                let (direct, read) = belt_of(run.look_up_batch());
                 (direct.into(), read)
             }
         };
-        let (probed_tx, probed_rx) = run.with_downloads(Wanted::All, rows);
+        let (probed_tx, probed_rx) = run.with_downloads(Wanted::All, belt(rows));
         run.workers.spawn_blocking({
             let context = context.clone();
             move || read_source(source, &context, &read_tx)
@@ -285,9 +289,9 @@ impl Ingest {
         }
         if update {
             let (changed_tx, changed_rx) = match makes {
-                true => run.with_downloads(Wanted::All, rows),
+                true => run.with_downloads(Wanted::All, belt(rows)),
                 false => {
-                    let (direct, changed) = bounded::<Item>(rows);
+                    let (direct, changed) = belt_of(run.look_up_batch());
                     (direct.into(), changed)
                 }
             };

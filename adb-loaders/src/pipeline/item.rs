@@ -76,9 +76,7 @@ impl Item {
         let files = Files::of(&graph);
         let mut item = Self { row_hash: Some(hash), files, ..Self::new(row, graph) };
         // So that the probe asks for it; what is written is noted when the files have been read.
-        let run = context.run.id.to_string();
-        let note = RowNote { row: hash, media: None, without: 0, run };
-        item.graph.note_row(note.to_string());
+        item.graph.note_row(String::new());
         item
     }
 

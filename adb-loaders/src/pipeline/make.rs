@@ -1,9 +1,12 @@
 //! Children that the rows do not bring: their makers are asked, on several threads, for rows whose
 //! objects are not there yet.
 
-use async_channel::{Receiver, Sender};
-
-use super::{Context, Item, failure::Stage, work};
+use super::{
+    Context, Item,
+    belt::{Receiver, Sender},
+    failure::Stage,
+    work,
+};
 use crate::MediaReader;
 
 pub(super) fn run(

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use twox_hash::XxHash3_128;
 
-use super::{Context, lock};
+use super::{Context, lock, report::Counted};
 use crate::runs::find;
 
 /// What becomes of objects that earlier runs of a source added and that it has no longer.
@@ -59,7 +59,10 @@ impl fmt::Display for Mirrored {
         }
         write!(
             f,
-            "mirror: {objects} objects left the source; they, {parts} parts and {children} children that nothing else refers to {}",
+            "mirror: {} left the source; {}, {} and {children} children that nothing else refers to {}",
+            Counted(objects, "object"),
+            if objects == 1 { "it" } else { "they" },
+            Counted(parts, "part"),
             if self.deleted { "were deleted" } else { "would be deleted (`--yes` does it)" },
         )?;
         write!(f, ": {}", self.first.join(", "))?;

@@ -8,10 +8,11 @@
 //! those that are noted as they are go no further; of the others children are made before the probe,
 //! and that looks up all of a row.
 //!
-//! Channels between the stages are bounded by rows, and what rows hold by bytes, so memory does not
+//! Belts between the stages are bounded by rows, and what rows hold by bytes, so memory does not
 //! grow with the source. Every row that is read ends as exactly one of added, existed, updated,
 //! failed; one that is not begun when the run is told to stop counts as not read.
 
+mod belt;
 mod budget;
 mod commands;
 mod context;
@@ -42,9 +43,7 @@ mod upsert;
 mod work;
 mod write;
 
-use std::{sync::Mutex, time::Duration};
-
-use async_channel::Receiver;
+use std::sync::Mutex;
 
 pub use dry::{DryRow, dry_run};
 pub use event::{EVENTS_VERSION, Event};
@@ -56,6 +55,7 @@ pub use options::{Options, Stop};
 pub use progress::{Meter, Outage, Progress, Snapshot};
 pub use reembed::Reembed;
 pub use report::{Report, SlowRow, Stages};
+pub use tally::REPORTED;
 
 use budget::{Gate, Held};
 use context::Context;
@@ -70,22 +70,4 @@ use unchanged::Known;
 /// plain counts and messages, and the panic itself is reported.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// Takes what is there, at least one, at most `most`; waits up to `linger` for more unless
-/// `enough`. Nothing means that no more will come.
-async fn gather<I>(
-    from: &Receiver<I>,
-    linger: Duration,
-    mut enough: impl FnMut(&[I]) -> bool,
-) -> Option<Vec<I>> {
-    let mut items = vec![from.recv().await.ok()?];
-    let deadline = tokio::time::Instant::now() + linger;
-    while !enough(&items) {
-        match tokio::time::timeout_at(deadline, from.recv()).await {
-            Ok(Ok(item)) => items.push(item),
-            _ => break,
-        }
-    }
-    Some(items)
 }

@@ -1,11 +1,11 @@
 //! Reading pictures, decoding and resizing them: on several threads, beside inference.
 
 use adb_model::{EmbedError, EmbedInput, MediaSource, PreparedFace};
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 
 use super::{
     Context, Item, Job, JobInput, Known,
+    belt::{Receiver, Sender, Unsent, Way},
     embed::Waits,
     failure::{Reason, Stage},
     upsert, work,
@@ -17,7 +17,7 @@ pub(super) fn run(
     media: &MediaReader,
     known: &Known,
     from: &Receiver<Item>,
-    to: &Sender<Item>,
+    to: &Prepared<Item>,
 ) {
     each(
         context,
@@ -28,11 +28,30 @@ pub(super) fn run(
     );
 }
 
+/// Where rows go that are ready: those that want vectors to be embedded, the others past that.
+pub(super) struct Prepared<I> {
+    pub(super) embed: Sender<I>,
+    pub(super) write: Sender<I>,
+}
+
+impl<I> Clone for Prepared<I> {
+    fn clone(&self) -> Self {
+        Self { embed: self.embed.clone(), write: self.write.clone() }
+    }
+}
+
+impl<I: Waits> Way<I> for Prepared<I> {
+    fn hand_on(&self, item: I) -> Result<(), Unsent<I>> {
+        let way = if item.wants() { &self.embed } else { &self.write };
+        way.send_blocking(item)
+    }
+}
+
 /// Takes rows of either kind: reads the media of each, makes it ready, and hands it on.
 pub(super) fn each<I: Waits>(
     context: &Context,
     from: &Receiver<I>,
-    to: &Sender<I>,
+    to: &Prepared<I>,
     read: impl Fn(&mut I) -> Result<(), String>,
     make_ready: impl Fn(&mut I) -> Result<(), Reason>,
 ) {
@@ -84,6 +103,10 @@ fn read(
 
 /// Compares them with what is there, and prepares what is to be embedded.
 fn decode(context: &Context, known: &Known, item: &mut Item) -> Result<(), Reason> {
+    if item.graph.nodes().iter().all(|n| n.media.is_none() && n.descriptor.is_none()) {
+        // It takes less time than two looks at the clock.
+        return decode_item(context, known, item);
+    }
     let decoding = context.tally.stages.decode.run();
     let decoded = decode_item(context, known, item);
     item.row.spent += decoding.time();

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use adb_model::{Graph, probe::mark_existing_in};
-use async_channel::Receiver;
 
-use super::{Context, Item, OnExisting, Outlet, existing::EXISTS, failure::Stage, gather, upsert};
+use super::{
+    Context, Item, OnExisting, Outlet, belt::Receiver, existing::EXISTS, failure::Stage, upsert,
+};
 
 /// How often a row has been asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,10 +17,9 @@ pub(super) enum Asked {
 }
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet, asked: Asked) {
-    let most = context.options.rows_per_request;
     // A short wait: an embedder that idles costs more than a smaller probe.
     let linger = Duration::from_millis(20);
-    while let Some(mut items) = gather(&from, linger, |items| items.len() >= most).await {
+    while let Some(mut items) = from.batch(linger).await {
         if let Some(upserts) = &context.upserts {
             upsert::look_up_batch(&context, upserts, items, &to).await;
             continue;

@@ -1,9 +1,6 @@
 //! The first stage: rows of the source become graphs.
 
-use std::{
-    ops::ControlFlow,
-    time::{Duration, Instant},
-};
+use std::{ops::ControlFlow, time::Instant};
 
 use adb_model::GraphBuilder;
 
@@ -32,14 +29,14 @@ pub(super) fn read_source<S: Source>(source: S, context: &Context, to: &Outlet) 
         };
         tally.row_read(bytes);
         let builder = GraphBuilder::for_row(identity);
-        let row = Row { at, raw, identity, spent: Duration::ZERO };
+        let row = Row::new(at, raw, identity, !media.is_empty());
         let graph = value.map_err(Reason::from).and_then(|value| {
             let graph = value.graph_in(builder)?;
             // Of a row that can't be read, not all keys may have been seen.
             tally.ignored(&ignored);
             match ignored.first() {
                 Some(key) if context.options.strict => Err(format!(
-                    "no field takes the key `{key}`; take it away, or ingest without `strict`"
+                    "no field takes the key `{key}`; take it away, or ingest without `--strict` (`Options::strict` in code)"
                 )
                 .into()),
                 _ => Ok(graph),

@@ -74,9 +74,7 @@ impl Ingest {
         }
         let from = inspect_set(&context.db, &reembed.from).await?;
         let from = from.ok_or_else(|| no_source("the database has none of that name"))?;
-        // Sets' names are those of declarations: they live as long as the program.
-        let name: &'static str = reembed.to.leak();
-        let mut to = SetSpec::named(name);
+        let mut to = SetSpec::named(&reembed.to);
         to.metric = match reembed.metric {
             Some(metric) => metric,
             None => from.metrics.iter().find_map(|m| Metric::named(m)).unwrap_or(Metric::Cosine),
@@ -85,12 +83,11 @@ impl Ingest {
         let embedder = context
             .embedders
             .of(&to)
-            .ok_or_else(|| ErrorKind::NoEmbedder { set: name.to_owned() })?;
+            .ok_or_else(|| ErrorKind::NoEmbedder { set: reembed.to.clone() })?;
         let identity = embedder.identity();
         to.dimensions = identity.dimensions;
         ensure_set(context.dialect, &context.db, &to, &FilledBy::of(Some(identity))).await?;
-        let from: &'static str = reembed.from.leak();
-        let missing = Missing::OfSet { from, to, schema: reembed.schema };
+        let missing = Missing::of_set(&reembed.from, to, reembed.schema);
         run.over(vec![missing]).await
     }
 }

@@ -1,6 +1,11 @@
 //! What became of the rows: a report at the end.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::{Serialize, Serializer};
 
@@ -110,6 +115,9 @@ pub struct Report {
     /// The file in which all failed rows are, if there are any and one was
     /// [asked for](super::Ingest::dead_letters).
     pub dead_letters: Option<PathBuf>,
+    /// Whether rows can be taken from that file: those that could not even be read, and those whose
+    /// source brought files with them, as shards and tables with pictures do, can't.
+    pub retry_helps: bool,
     /// Rows that exist with other properties than the source has. They were left as they are.
     pub differing: u64,
     /// The first of these, and how it differs.
@@ -193,8 +201,8 @@ impl fmt::Display for Report {
         }
         writeln!(
             f,
-            "{} rows read = {} added + {} existed + {} updated + {} failed{}",
-            self.rows,
+            "{} read = {} added + {} existed + {} updated + {} failed{}",
+            Counted(self.rows, "row"),
             self.added,
             self.existed,
             self.updated,
@@ -212,14 +220,18 @@ impl fmt::Display for Report {
         }
         write!(
             f,
-            "{} objects and {} connections added, {} vectors made, in {:.1} s",
-            self.objects_added,
-            self.connections_added,
-            self.embedded,
+            "{} and {} added, {} made, in {:.1} s",
+            Counted(self.objects_added, "object"),
+            Counted(self.connections_added, "connection"),
+            Counted(self.embedded, "vector"),
             self.time.as_secs_f64()
         )?;
-        if let Some(run) = &self.run {
-            write!(f, "; `adb undo {run}` takes it back")?;
+        // What a run has changed stays changed.
+        if let Some(run) = &self.run
+            && self.objects_added + self.connections_added > 0
+        {
+            let what = if self.updated == 0 { "it" } else { "what was added" };
+            write!(f, "; `adb undo {run}` takes {what} back")?;
         }
         let mut before = " (";
         for (stage, time) in self.stages.each().filter(|(_, time)| time.as_millis() >= 50) {
@@ -236,7 +248,8 @@ impl Report {
             match group.first.as_slice() {
                 [only] if group.rows == 1 => writeln!(f, "failed: {only}")?,
                 first => {
-                    writeln!(f, "failed: {} rows ({}): {}", group.rows, group.stage, group.reason)?;
+                    let rows = Counted(group.rows, "row");
+                    writeln!(f, "failed: {rows} ({}): {}", group.stage, group.reason)?;
                     for failure in first {
                         writeln!(f, "  {failure}")?;
                     }
@@ -250,13 +263,20 @@ impl Report {
         let others = self.failure_groups.iter().skip(GROUPS_SHOWN);
         let (groups, rows) = others.fold((0, 0), |(n, rows), group| (n + 1, rows + group.rows));
         if groups > 0 {
-            writeln!(f, "failed: {rows} more rows, for {groups} other reasons")?;
+            let (rows, groups) = (Counted(rows, "more row"), Counted(groups, "other reason"));
+            writeln!(f, "failed: {rows}, for {groups}")?;
         }
         match &self.dead_letters {
+            Some(path) if !self.retry_helps => writeln!(
+                f,
+                "the failed rows are told in {}, which has not all that it takes to bring them in; mend what is wrong in their source, then run the same again",
+                path.display()
+            ),
             Some(path) => writeln!(
                 f,
-                "the failed rows are in {}; mend what is wrong, then: adb ingest retry {0}",
-                path.display()
+                "the failed rows are in {}; mend what is wrong, then: adb ingest retry {}",
+                path.display(),
+                for_a_shell(path)
             ),
             None => Ok(()),
         }
@@ -264,31 +284,116 @@ impl Report {
 
     fn fmt_notes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, rows) in &self.ignored_keys {
-            writeln!(f, "note: no field takes the key `{key}` ({rows} rows have it)")?;
+            let have = if *rows == 1 { "has" } else { "have" };
+            writeln!(
+                f,
+                "note: no field takes the key `{key}` ({} {have} it)",
+                Counted(*rows, "row")
+            )?;
         }
         for notice in &self.notices {
             writeln!(f, "note: {notice}")?;
         }
         if self.without_face > 0 {
+            let photos = Counted(self.without_face, "photo");
             writeln!(
                 f,
-                "note: no face was found in {} photos; they were embedded whole, or have no descriptor, as the model says",
-                self.without_face
+                "note: no face was found in {photos}: embedded whole, or without a descriptor, as the model says"
             )?;
         }
         if self.left_out > 0 {
-            writeln!(f, "note: {} rows were left out by a transform", self.left_out)?;
+            let were = if self.left_out == 1 { "was" } else { "were" };
+            let rows = Counted(self.left_out, "row");
+            writeln!(f, "note: {rows} {were} left out by a transform")?;
         }
         if let Some(first) = &self.first_difference {
+            let (exist, as_they_are) = match self.differing {
+                1 => ("exists", "was left as it is"),
+                _ => ("exist", "were left as they are"),
+            };
             writeln!(
                 f,
-                "note: {} rows exist with other properties than the source has, and were left as they are (upsert changes them); the first is {first}",
-                self.differing
+                "note: {} {exist} with other properties than the source has, and {as_they_are} (`--on-existing update`, or `upsert(true)`, changes that); the first is {first}",
+                Counted(self.differing, "row")
             )?;
         }
         for slow in self.slowest.iter().take_while(|slow| slow.time >= SLOW).take(3) {
             writeln!(f, "note: slow: {} took {:.1} s by itself", slow.at, slow.time.as_secs_f64())?;
         }
         Ok(())
+    }
+}
+
+/// A number of things, for a person: `1 row`, `2 rows`.
+pub(super) struct Counted(pub(super) u64, pub(super) &'static str);
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(number, what) = self;
+        write!(f, "{number} {what}{}", if *number == 1 { "" } else { "s" })
+    }
+}
+
+/// A path as a shell takes it for one word.
+fn for_a_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
+    match path.chars().all(is_plain) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::tally::Tally;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_path_is_one_word_of_a_shell() {
+        let word = |path: &str| for_a_shell(Path::new(path));
+        assert_eq!(word("rows/a-1.csv"), "rows/a-1.csv");
+        assert_eq!(word("my rows.csv"), "'my rows.csv'");
+        assert_eq!(word("it's $HOME"), r"'it'\''s $HOME'");
+    }
+
+    #[test]
+    fn only_what_was_added_can_be_taken_back() {
+        let mut report = Tally::new(Arc::default(), None, None).report(Duration::ZERO, false, None);
+        (report.rows, report.updated, report.failed) = (2, 1, 1);
+        report.run = Some("r1".into());
+        assert!(!report.to_string().contains("adb undo"), "{report}");
+        report.objects_added = 1;
+        assert!(report.to_string().contains("`adb undo r1` takes what was added back"), "{report}");
+        report.updated = 0;
+        assert!(report.to_string().contains("`adb undo r1` takes it back"), "{report}");
+    }
+
+    #[test]
+    fn one_is_no_several() {
+        let mut report = Tally::new(Arc::default(), None, None).report(Duration::ZERO, false, None);
+        (report.rows, report.updated, report.left_out) = (1, 1, 1);
+        (report.objects_added, report.connections_added) = (1, 2);
+        let said = report.to_string();
+        for words in [
+            "1 row read = 0 added",
+            "note: 1 row was left out",
+            "1 object and 2 connections added, 0 vectors",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_retry_is_named_where_it_helps() {
+        let mut report = Tally::new(Arc::default(), None, None).report(Duration::ZERO, false, None);
+        (report.rows, report.failed) = (1, 1);
+        report.dead_letters = Some("a.tar.dead-letters.jsonl".into());
+        let said = report.to_string();
+        assert!(!said.contains("retry") && said.contains("run the same again"), "{said}");
+        report.retry_helps = true;
+        let said = report.to_string();
+        assert!(said.contains("adb ingest retry a.tar.dead-letters.jsonl"), "{said}");
     }
 }

@@ -6,7 +6,9 @@ use std::{
 };
 
 use adb_model::{
-    Constraint, Database, DbError, Dialect, ModelSchema, Request, ask, jiff::Timestamp,
+    Constraint, Database, DbError, Dialect, ModelSchema, Request, ask,
+    ensure::{FilledBy, vacate_set},
+    jiff::Timestamp,
 };
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::{
     CommandSource,
-    runs::{CLASS, date, find, new_id},
+    runs::{CLASS, date, find, forget, new_id},
 };
 
 /// This run, as the database knows it.
@@ -34,6 +36,8 @@ pub(super) struct ThisRun {
     started: Timestamp,
     /// Set once its entity is there. The first writer writes it, and the others wait for that.
     begun: OnceCell<()>,
+    /// Sets that were made for it, or left to it, and who was to fill them.
+    sets: OnceLock<Vec<(String, FilledBy)>>,
     /// Notes of rows that runs before this one wrote are void: something was undone since.
     void_before: OnceLock<String>,
 }
@@ -54,6 +58,7 @@ impl ThisRun {
             mode,
             started: Timestamp::now(),
             begun: OnceCell::new(),
+            sets: OnceLock::new(),
             void_before: OnceLock::new(),
         }
     }
@@ -115,6 +120,34 @@ impl ThisRun {
         self.begun.initialized()
     }
 
+    /// Notes which sets were made for it.
+    pub(super) fn has_made(&self, sets: Vec<(String, FilledBy)>) {
+        // Once, before its first row.
+        let _ = self.sets.set(sets);
+    }
+
+    /// Takes back what there is of a run that has come to nothing; answers whether it has.
+    pub(super) async fn forget(
+        &self,
+        db: &dyn Database,
+        dialect: Dialect,
+        report: &Report,
+    ) -> Result<bool, DbError> {
+        let Report { added, updated, objects_added, connections_added, .. } = *report;
+        if added + updated + objects_added + connections_added > 0
+            || report.mirror.as_ref().is_some_and(|mirror| mirror.deleted)
+        {
+            return Ok(false);
+        }
+        let forgetting = async {
+            for (set, filler) in self.sets.get().into_iter().flatten() {
+                vacate_set(dialect, db, set, filler).await?;
+            }
+            Ok(self.has_begun() && forget(db, dialect, &self.id).await?)
+        };
+        soon(forgetting).await
+    }
+
     /// Notes how it came out.
     pub(super) async fn finish(
         &self,
@@ -132,11 +165,14 @@ impl ThisRun {
                 "vectors": report.embedded,
             },
         }}]);
-        // A report that can't be written must not keep the user waiting for a database that is gone.
-        let asked = tokio::time::timeout(Duration::from_secs(30), ask(db, Request::json(&command)));
-        match asked.await {
-            Ok(done) => done.map(|_| ()),
-            Err(_) => Err(DbError::transient("it did not answer within 30 seconds")),
-        }
+        soon(ask(db, Request::json(&command))).await.map(|_| ())
+    }
+}
+
+/// What is noted at the end must not keep the user waiting for a database that is gone.
+async fn soon<T>(asked: impl Future<Output = Result<T, DbError>>) -> Result<T, DbError> {
+    match tokio::time::timeout(Duration::from_secs(30), asked).await {
+        Ok(done) => done,
+        Err(_) => Err(DbError::transient("it did not answer within 30 seconds")),
     }
 }

@@ -5,15 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_channel::{Receiver, bounded};
 use tokio::task::JoinSet;
 
 use super::{
     Context, EVENTS_VERSION, Event, Ingest, Item, Known, Meter, Report, Wanted,
+    belt::{Batch, Receiver, Sender, belt, belt_of, with_batches},
     budget::Gate,
     embed, enrich, identify, make,
     mirror::Seen,
-    prepare,
+    prepare::{self, Prepared},
     probe::{self, Asked},
     run::ThisRun,
     tally::Tally,
@@ -78,6 +78,7 @@ impl Run {
             upserts,
             doubts: Mutex::default(),
             fatal: Mutex::new(None),
+            broken: AtomicBool::new(false),
         };
         Self {
             context: Arc::new(context),
@@ -107,9 +108,25 @@ impl Run {
         })));
     }
 
+    /// Rows that are looked up together.
+    pub(super) fn look_up_batch<I>(&self) -> Batch<I> {
+        Batch::of_rows(self.context.options.rows_per_request)
+    }
+
+    /// The way of rows that want vectors.
+    pub(super) fn belt_to_embed<I>(&self) -> (Sender<I>, Receiver<I>) {
+        let batch = Batch::of_rows(self.context.embed_batch());
+        with_batches(self.context.batches_ahead(), batch)
+    }
+
+    /// Rows that are written together; `bytes` answers those of a row's blobs.
+    pub(super) fn request<I>(&self, bytes: fn(&I) -> usize) -> Batch<I> {
+        self.look_up_batch().or_bytes(self.context.options.bytes_per_request, bytes)
+    }
+
     pub(super) fn spawn_identify(&mut self, from: &Receiver<Item>) -> Receiver<Item> {
         let decoders = self.context.options.decoders.max(1);
-        let (identified_tx, identified_rx) = bounded::<Item>(decoders);
+        let (identified_tx, identified_rx) = belt_of(self.look_up_batch());
         for _ in 0..decoders {
             let (context, media) = (self.context.clone(), self.media.clone());
             let (rx, tx) = (from.clone(), identified_tx.clone());
@@ -120,8 +137,7 @@ impl Run {
 
     /// The stage that models with makers need.
     pub(super) fn spawn_makers(&mut self, from: Receiver<Item>) -> Receiver<Item> {
-        // Makers have read pictures.
-        let (made_tx, made_rx) = bounded::<Item>(self.context.batches_ahead());
+        let (made_tx, made_rx) = belt_of(self.look_up_batch());
         for _ in 0..self.context.options.decoders.max(1) {
             let (context, media) = (self.context.clone(), self.media.clone());
             let (rx, tx) = (from.clone(), made_tx.clone());
@@ -135,26 +151,28 @@ impl Run {
     /// From objects whose children are still to be made to the database.
     pub(super) fn spawn_makers_to_writers(&mut self, from: Receiver<Item>) {
         let made = self.spawn_makers(from);
-        let (asked_tx, asked_rx) = self.with_downloads(Wanted::All, self.context.batches_ahead());
+        let asked = belt(self.context.batches_ahead());
+        let (asked_tx, asked_rx) = self.with_downloads(Wanted::All, asked);
         self.workers.spawn(probe::run(self.context.clone(), made, asked_tx, Asked::Again));
         self.spawn_to_writers(asked_rx);
     }
 
     /// From what is known and made to the database.
     pub(super) fn spawn_to_writers(&mut self, from: Receiver<Item>) {
-        let options = &self.context.options;
-        let (prepared_tx, prepared_rx) = bounded::<Item>(self.context.batches_ahead());
-        let (ready_tx, ready_rx) = bounded::<Item>(options.rows_per_request);
-        for _ in 0..options.decoders.max(1) {
+        let decoders = self.context.options.decoders.max(1);
+        let (embed_tx, embed_rx) = self.belt_to_embed();
+        let (ready_tx, ready_rx) = belt_of(self.request(|item: &Item| item.graph.blob_bytes()));
+        let prepared = Prepared { embed: embed_tx, write: ready_tx.clone() };
+        for _ in 0..decoders {
             let (context, media) = (self.context.clone(), self.media.clone());
-            let (rx, tx, known) = (from.clone(), prepared_tx.clone(), self.known.clone());
+            let (rx, tx, known) = (from.clone(), prepared.clone(), self.known.clone());
             self.workers.spawn_blocking(move || prepare::run(&context, &media, &known, &rx, &tx));
         }
-        drop((from, prepared_tx));
-        embed::spawn(&mut self.workers, &self.context, prepared_rx, &ready_tx);
+        drop((from, prepared));
+        embed::spawn(&mut self.workers, &self.context, embed_rx, &ready_tx);
         // Only its workers hold it, so that it closes when they are gone.
         drop(ready_tx);
-        for _ in 0..options.writers.max(1) {
+        for _ in 0..self.context.options.writers.max(1) {
             self.workers.spawn(write::run(self.context.clone(), ready_rx.clone()));
         }
     }
@@ -190,13 +208,17 @@ impl Run {
                 )),
             }
         }
-        if context.run.has_begun() {
-            report.run = Some(context.run.id.to_string());
-            // Of a run that was broken off the database is gone, or will not miss this.
-            if report.broken_off.is_none()
-                && let Err(e) = context.run.finish(&context.db, context.dialect, &report).await
-            {
-                let id = &context.run.id;
+        // Of a run that was broken off the database is gone, or will not miss this.
+        let noted = match report.broken_off {
+            None => context.note_end(&report).await,
+            Some(_) => Ok(context.run.has_begun()),
+        };
+        let id = &context.run.id;
+        match noted {
+            Ok(true) => report.run = Some(id.to_string()),
+            Ok(false) => {}
+            Err(e) => {
+                report.run = context.run.has_begun().then(|| id.to_string());
                 report.notices.push(format!("the end of the run {id} could not be noted: {e}"));
             }
         }

@@ -32,20 +32,31 @@ pub(super) struct Row {
     /// As its source has it; empty where there is no such thing.
     pub(super) raw: Bytes,
     pub(super) identity: Uuid,
+    /// Whether files came with it, which no dead-letter file holds.
+    pub(super) brought_files: bool,
     /// How long the stages worked on it alone.
     pub(super) spent: Duration,
 }
 
 impl Row {
+    /// One that no stage has worked on yet.
+    pub(super) fn new(at: RowPlace, raw: Bytes, identity: Uuid, brought_files: bool) -> Self {
+        Self { at, raw, identity, brought_files, spent: Duration::ZERO }
+    }
+
     /// A stored object.
     pub(super) fn stored(name: Arc<str>) -> Self {
         let at = RowPlace { file: name, row: 0, line: None };
-        Self { at, raw: Bytes::new(), identity: Uuid::nil(), spent: Duration::ZERO }
+        Self::new(at, Bytes::new(), Uuid::nil(), false)
     }
 }
 
 /// Failures that a report keeps whole; the rest is counted, and in the dead-letter file.
 const FAILURES_KEPT: usize = 1000;
+
+/// The target of log lines that say what the report says again at the end, so that a program which
+/// prints the report can do without them.
+pub const REPORTED: &str = "adb_report";
 
 /// Rows that a report calls slow.
 const SLOW_ROWS: usize = 10;
@@ -61,6 +72,8 @@ pub(super) struct Tally {
     slow: AtomicU64,
     /// Rows that were read and left for another run.
     put_back: AtomicBool,
+    /// Rows that failed and can be taken from the dead-letter file.
+    retriable: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +105,7 @@ impl Tally {
             listener,
             slow: AtomicU64::new(0),
             put_back: AtomicBool::new(false),
+            retriable: AtomicBool::new(false),
         }
     }
 
@@ -141,7 +155,7 @@ impl Tally {
 
     pub(super) fn notices(&self, notices: impl IntoIterator<Item = String>) {
         for notice in notices {
-            tracing::warn!("{notice}");
+            tracing::warn!(target: REPORTED, "{notice}");
             self.tell(&Event::Notice { text: &notice });
             lock(&self.kept).notices.push(notice);
         }
@@ -158,9 +172,13 @@ impl Tally {
 
     pub(super) fn failed(&self, row: Row, stage: Stage, reason: impl Into<Reason>) {
         let failure = reason.into().into_failure(row.at, stage);
-        tracing::warn!(row = %failure.at, reason = failure.reason, "row failed");
+        tracing::warn!(target: REPORTED, row = %failure.at, reason = failure.reason, "row failed");
         if let Some(letters) = &self.letters {
-            letters.put(Letter::of(&failure, row.identity, &row.raw));
+            let letter = Letter::of(&failure, row.identity, &row.raw);
+            if !row.brought_files && letter.row_text().is_ok() {
+                self.retriable.store(true, Ordering::Relaxed);
+            }
+            letters.put(letter);
         }
         self.tell(&Event::RowFailed(&failure));
         self.progress.failed.fetch_add(1, Ordering::Relaxed);
@@ -269,6 +287,7 @@ impl Tally {
             failures: kept.failures,
             failure_groups: kept.groups.take(),
             dead_letters,
+            retry_helps: self.retriable.load(Ordering::Relaxed),
             differing: kept.differing,
             first_difference: kept.first_difference,
             ignored_keys: kept.ignored,

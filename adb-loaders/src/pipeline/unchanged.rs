@@ -4,12 +4,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use adb_model::{Graph, MediaSource, RowNote, probe::find_notes};
-use async_channel::Receiver;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_128;
 
-use super::{Context, Item, Outlet, failure::Stage, gather};
+use super::{Context, Item, Outlet, belt::Receiver, failure::Stage};
 use crate::{
     MediaReader,
     ledger::{Hash, Ledger, Stamp},
@@ -113,9 +112,8 @@ pub(super) fn from_text(hex: &str) -> Option<Hash> {
 /// its turn among rows of its identity.
 pub(super) async fn run(context: Arc<Context>, known: Known, from: Receiver<Item>, to: Outlet) {
     let Some(upserts) = &context.upserts else { return };
-    let most = context.options.rows_per_request;
     let linger = Duration::from_millis(20);
-    while let Some(items) = gather(&from, linger, |items| items.len() >= most).await {
+    while let Some(items) = from.batch(linger).await {
         let mut batch = Vec::with_capacity(items.len());
         for mut item in items {
             item.turn = Some(loop {

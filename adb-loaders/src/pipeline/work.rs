@@ -1,9 +1,8 @@
 //! What all stages have in common that read media on threads of their own.
 
-use async_channel::{Receiver, Sender};
-
 use super::{
     Context,
+    belt::{Receiver, Way},
     embed::Waits,
     failure::{Reason, Stage},
 };
@@ -14,11 +13,11 @@ use super::{
 pub(super) fn each<I: Waits>(
     context: &Context,
     from: &Receiver<I>,
-    to: &Sender<I>,
+    to: &impl Way<I>,
     stage: Stage,
     work: impl Fn(&mut I) -> Result<(), (Stage, Reason)>,
 ) {
-    while let Ok(mut item) = from.recv_blocking() {
+    while let Some(mut item) = from.recv_blocking() {
         if context.stop.is_stopped() {
             context.tally.put_back();
             continue;
@@ -31,7 +30,7 @@ pub(super) fn each<I: Waits>(
         match done {
             Err((stage, reason)) => context.tally.failed(item.into_row(), stage, reason),
             Ok(()) => {
-                if let Err(unsent) = to.send_blocking(item) {
+                if let Err(unsent) = to.hand_on(item) {
                     context.tally.lost(unsent.0.into_row(), stage);
                 }
             }

@@ -4,19 +4,14 @@
 use std::{ops::Range, sync::Arc};
 
 use adb_model::{Answer, DbError, Lowering, Request, Response};
-use async_channel::Receiver;
 
-use super::{Context, Item, OnExisting, enrich, existing::EXISTS, failure::Stage, gather, upsert};
+use super::{
+    Context, Item, OnExisting, belt::Receiver, enrich, existing::EXISTS, failure::Stage, upsert,
+};
 use crate::retry::Unanswered;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
-    let options = &context.options;
-    let full = |items: &[Item]| {
-        items.len() >= options.rows_per_request
-            || items.iter().map(|i| i.graph.blob_bytes()).sum::<usize>()
-                >= options.bytes_per_request
-    };
-    while let Some(items) = gather(&from, options.linger, full).await {
+    while let Some(items) = from.batch(context.options.linger).await {
         let _writing = context.tally.stages.write.run();
         write(&context, items).await;
     }

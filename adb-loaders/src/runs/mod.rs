@@ -1,7 +1,7 @@
 //! Runs of ingestion as the database knows them: what was run when, and how it came out.
 //!
 //! A run writes an entity of the class [`CLASS`] before it adds the first object, and bears its id
-//! on all that it adds. One that found nothing to add leaves no trace.
+//! on all that it adds. One that added nothing and changed nothing leaves no trace.
 
 mod undo;
 
@@ -39,8 +39,12 @@ pub struct Run {
     pub updated: u64,
     /// Rows that failed.
     pub failed: u64,
+    /// Objects that it added.
+    pub objects: u64,
     /// When it was undone, if it was.
     pub undone: Option<String>,
+    /// Objects of it that stayed then, since others refer to them.
+    pub kept: u64,
 }
 
 impl Run {
@@ -62,6 +66,8 @@ impl Run {
             added: number("added"),
             updated: number("updated"),
             failed: number("failed"),
+            objects: number("objects"),
+            kept: number("kept"),
             undone: object.get("undone").and_then(Json::as_str).map(str::to_owned),
         }
     }
@@ -73,7 +79,13 @@ impl fmt::Display for Run {
         let Self { id, model, added, updated, failed, source, .. } = self;
         write!(f, "{id}  {model}: {added} added, {updated} updated, {failed} failed; {source}")?;
         match (&self.undone, self.finished) {
-            (Some(_), _) => write!(f, " (undone)"),
+            (Some(_), _) if self.kept == 0 => write!(f, " (undone)"),
+            (Some(_), _) if self.kept >= self.objects && self.objects > 0 => {
+                write!(f, " (not undone: all of its objects stay, since others refer to them)")
+            }
+            (Some(_), _) => {
+                write!(f, " (undone, but for {} objects that others refer to)", self.kept)
+            }
             (None, None) => write!(f, " (not ended: it runs still, or was killed)"),
             (None, Some(_)) => Ok(()),
         }
@@ -110,6 +122,18 @@ pub(crate) async fn find(
     let mut runs: Vec<Run> = Answer::at(&answers, 0)?.entities().iter().map(Run::read).collect();
     runs.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(runs)
+}
+
+/// Deletes the entity of a run that has come to nothing; answers whether it had. What a request did
+/// that was never answered is looked for.
+pub(crate) async fn forget(db: &dyn Database, dialect: Dialect, id: &str) -> Result<bool, DbError> {
+    if !undo::left_nothing(db, id).await? {
+        return Ok(false);
+    }
+    let this = Constraint::equal("id", id).to_json(dialect);
+    let command = json!([{"DeleteEntity": {"with_class": CLASS, "constraints": this}}]);
+    ask(db, Request::json(&command)).await?;
+    Ok(true)
 }
 
 /// An id for a run that begins now: its time, and what tells it from others of the same moment.

@@ -2,8 +2,8 @@
 //! table of what connects them to their images, and the table of their set.
 
 use std::{
-    fs::File,
-    io::{BufWriter, Seek as _, SeekFrom, Write as _},
+    fs::{self, File},
+    io::{self, BufWriter, Seek as _, SeekFrom, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
     thread,
@@ -21,6 +21,7 @@ use crate::{
     commands::CommandSource as _,
     embedders::MAX_DECODED_BYTES,
     pipeline::{RowFailure, Stage},
+    source::csv::broken,
     vectors::npy_header,
 };
 
@@ -48,6 +49,11 @@ pub struct Embedded {
     /// The files, in the order in which they can be ingested; the last holds the vectors.
     pub files: Vec<PathBuf>,
 }
+
+/// What its files' names end with, in the order in which they can be ingested.
+const ENDINGS: [&str; 4] = ["_set.adb.csv", "_metadata.adb.csv", "_connection.adb.csv", ".npy"];
+/// The same of the file of images that failed, if there are any.
+const ERRORED: &str = "_errored.csv";
 
 /// An image that was made ready, or why it was not.
 type Ready = (RowPlace, Result<(String, PreparedImage), String>);
@@ -103,6 +109,13 @@ impl EmbeddingFiles {
         }
         let prepared = embedder.prepare_image_within(bytes, None, MAX_DECODED_BYTES);
         prepared.map_err(|e| e.to_string())
+    }
+
+    /// Those of its files that are there, which [`make`](Self::make) writes over.
+    #[must_use]
+    pub fn there(&self) -> Vec<PathBuf> {
+        let files = ENDINGS.into_iter().chain([ERRORED]).map(|ending| self.path(ending));
+        files.filter(|file| file.exists()).collect()
     }
 
     fn path(&self, ending: &str) -> PathBuf {
@@ -286,19 +299,26 @@ impl<'a> Out<'a> {
         ] {
             table.flush().map_err(|e| Error::source(&of.path(ending), e))?;
         }
-        let errored = of.path("_errored.csv");
-        if !self.failures.is_empty() {
+        let errored = of.path(ERRORED);
+        if self.failures.is_empty() {
+            // That of an earlier run speaks of other vectors.
+            match fs::remove_file(&errored) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::source(&errored, e));
+                }
+                _ => {}
+            }
+        } else {
             let mut failed = table(&errored, &["row", "file", "reason"])?;
             for RowFailure { at, reason, .. } in &self.failures {
                 put(&mut failed, &errored, &[&at.row.to_string(), &at.file, reason])?;
             }
             failed.flush().map_err(|e| Error::source(&errored, e))?;
         }
-        let endings = ["_set.adb.csv", "_metadata.adb.csv", "_connection.adb.csv", ".npy"];
         Ok(Embedded {
             vectors: self.rows,
             failures: self.failures,
-            files: endings.map(|ending| of.path(ending)).to_vec(),
+            files: ENDINGS.map(|ending| of.path(ending)).to_vec(),
         })
     }
 }
@@ -315,5 +335,5 @@ fn table(path: &Path, header: &[&str]) -> Result<csv::Writer<File>, Error> {
 }
 
 fn put(table: &mut csv::Writer<File>, path: &Path, cells: &[&str]) -> Result<(), Error> {
-    table.write_record(cells).map_err(|e| super::table::broken(path, e))
+    table.write_record(cells).map_err(|e| broken(path, e))
 }

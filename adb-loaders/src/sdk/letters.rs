@@ -5,20 +5,11 @@ use std::ops::ControlFlow;
 use adb_model::graph::row_identity;
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    IngestType, SdkCsv,
-    layout::Layout,
-    rows::Rows,
-    table::{Table, wrong},
-    types::CellType,
-};
+use super::{IngestType, SdkCsv, layout::Layout, rows::Rows, table::Table, types::CellType};
 use crate::{
     CommandRow, Error, MediaRoot, Selection, SourceRow,
     letters::{Letter, LetterFile, RowsAre},
 };
-
-/// The format's name.
-pub(super) const FORMAT: &str = "python_sdk_csv";
 
 /// What the rows of a file are, beside what they say.
 pub(super) fn columns(of: &SdkCsv) -> Json {
@@ -26,28 +17,36 @@ pub(super) fn columns(of: &SdkCsv) -> Json {
 }
 
 impl SdkCsv {
+    /// What its rows are called in a dead-letter file, see [`RowsAre::Format`].
+    pub const FORMAT: &str = "python_sdk_csv";
+
     /// The rows of a dead-letter file which an ingestion of such a file has left: of the types that
-    /// their columns had there. Nothing if its rows are others.
+    /// their columns had there.
     ///
     /// # Errors
     /// When its header does not say what it should.
-    pub fn of_letters(letters: LetterFile) -> Result<Option<Self>, Error> {
+    pub fn of_letters(letters: LetterFile) -> Result<Self, Error> {
         let header = letters.header();
-        let RowsAre::Format { name, with } = &header.rows else { return Ok(None) };
-        if name != FORMAT {
-            return Ok(None);
-        }
         let path = letters.path().to_owned();
+        let with = match &header.rows {
+            RowsAre::Format { name, with } if name == Self::FORMAT => with,
+            _ => {
+                return Err(Error::header(
+                    &path,
+                    "its rows are not those of the Python SDK's CSV files",
+                ));
+            }
+        };
         let read = || -> Option<(IngestType, Vec<String>, Vec<CellType>)> {
             let kind = with["type"].as_str()?.parse().ok()?;
             let names: Vec<String> = serde_json::from_value(with["header"].clone()).ok()?;
             let types: Vec<CellType> = serde_json::from_value(with["types"].clone()).ok()?;
             (names.len() == types.len()).then_some((kind, names, types))
         };
-        let (kind, names, types) =
-            read().ok_or_else(|| wrong(&path, "its first line does not say what its rows are"))?;
-        let layout = Layout::parse(&names, kind).map_err(|e| wrong(&path, e))?;
-        Ok(Some(Self {
+        let (kind, names, types) = read()
+            .ok_or_else(|| Error::header(&path, "its first line does not say what its rows are"))?;
+        let layout = Layout::parse(&names, kind).map_err(|e| Error::header(&path, e))?;
+        Ok(Self {
             table: Table::of_letters(path, names),
             layout,
             types,
@@ -58,7 +57,7 @@ impl SdkCsv {
             transforms: Vec::new(),
             descriptors: Vec::new(),
             notices: Vec::new(),
-        }))
+        })
     }
 }
 

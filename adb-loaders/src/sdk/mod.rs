@@ -29,7 +29,7 @@ use crate::{
     Error, MediaRoot, RowPlace, Selection, SourceRow,
     commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors},
     letters::{LetterFile, RowsAre},
-    source::{csv::first_line, name_of},
+    source::name_of,
     vectors::VectorFiles,
 };
 use layout::{Form, Layout, Shape};
@@ -74,10 +74,11 @@ impl SdkCsv {
         let table = Table::scan(path.as_ref())?;
         let kind = IngestType::of_header(&table.header).ok_or_else(|| {
             let header = table.header.join(", ");
-            table::wrong(
-                &table.path,
-                format!("the columns {header} are of no kind: {}", kind::KNOWN),
-            )
+            let fault = match header.as_str() {
+                "" => "there is no header (the file is empty, or names no column)".to_owned(),
+                header => format!("the columns {header} are of no kind"),
+            };
+            Error::header(&table.path, format!("{fault}: {}", kind::KNOWN))
         })?;
         let kind = match kind {
             IngestType::Image if kind::names_a_video(&table.first) => IngestType::Video,
@@ -96,7 +97,7 @@ impl SdkCsv {
 
     fn of(table: Table, kind: IngestType) -> Result<Self, Error> {
         let layout =
-            Layout::parse(&table.header, kind).map_err(|e| table::wrong(&table.path, e))?;
+            Layout::parse(&table.header, kind).map_err(|e| Error::header(&table.path, e))?;
         let columns = table.guesses.iter().zip(&table.header);
         let used = |(_, name): &(_, &String)| {
             !name.starts_with("gen_") && !name.starts_with("constraint_")
@@ -127,6 +128,27 @@ impl SdkCsv {
     #[must_use]
     pub fn kind(&self) -> IngestType {
         self.layout.kind
+    }
+
+    /// Whether its rows look up what rows of the other file add: ends of connections, images of
+    /// regions, sets of descriptors.
+    #[must_use]
+    pub fn needs(&self, other: &Self) -> bool {
+        let adds = |class: &str| match other.kind() {
+            IngestType::Connection => false,
+            // Not all classes of a file are known that has very many.
+            IngestType::Entity => {
+                other.table.firsts.contains(class)
+                    || other.table.firsts.len() >= table::MOST_CLASSES && !class.starts_with('_')
+            }
+            kind => class.strip_prefix('_') == Some(kind.suffix()),
+        };
+        match &self.layout.shape {
+            Shape::Connection { src, dst } => adds(&src.class) || adds(&dst.class),
+            Shape::Box { .. } | Shape::Polygon { .. } => adds("_Image"),
+            Shape::Descriptor { .. } => adds("_DescriptorSet"),
+            Shape::Entity | Shape::Media { .. } | Shape::DescriptorSet => false,
+        }
     }
 
     /// The file.
@@ -276,7 +298,7 @@ impl CommandSource for SdkCsv {
     }
 
     fn rows_are(&self) -> RowsAre {
-        RowsAre::Format { name: letters::FORMAT.to_owned(), with: letters::columns(self) }
+        RowsAre::Format { name: Self::FORMAT.to_owned(), with: letters::columns(self) }
     }
 
     fn notices(&self) -> Vec<String> {
@@ -299,24 +321,23 @@ impl CommandSource for SdkCsv {
         if let Some(letters) = &self.letters {
             return letters::read(letters, &mut rows, each);
         }
-        let mut reader = table::open(&path)?;
+        let mut records = table::open(&path)?;
         let mut record = ByteRecord::new();
-        let mut row = 0;
+        let mut before = 0;
         let Selection { offset, limit, shard, .. } = self.selection;
         let end = limit.map(|limit| offset.saturating_add(limit));
-        while end.is_none_or(|end| row < end)
-            && reader.read_byte_record(&mut record).map_err(|e| table::broken(&path, e))?
+        while end.is_none_or(|end| before < end)
+            && let Some((row, line)) = records.next(&mut record)?
         {
-            row += 1;
+            before = row;
             if row <= offset || !shard.is_none_or(|shard| shard.holds(row)) {
                 continue;
             }
-            let line = Some(first_line(&reader, &record));
             let value = table::cells(&self.table.header, &record).and_then(|c| rows.row(&c));
             let identity = letters::identity(&file, row, &record);
             let raw = letters::as_json(&self.table.header, &record);
-            let at = RowPlace { file: file.clone(), row, line };
-            let read = reader.position().byte();
+            let at = RowPlace { file: file.clone(), row, line: Some(line) };
+            let read = records.bytes();
             let found = SourceRow { value: value.map(Some), ..SourceRow::new(at, identity, raw) };
             if each(found, read).is_break() {
                 break;

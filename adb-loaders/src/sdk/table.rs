@@ -7,11 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::ByteRecord;
 use flate2::read::MultiGzDecoder;
 
 use super::types::Guess;
-use crate::{Error, ErrorKind, source::csv::Guarded};
+use crate::{
+    Error,
+    source::{MAX_ROW_BYTES, csv::Records},
+};
 
 /// What a first look at a file tells.
 #[derive(Debug)]
@@ -28,20 +31,14 @@ pub(super) struct Table {
 }
 
 /// More classes in one file are not looked for: their indexes would take longer than the rows.
-const MOST_CLASSES: usize = 1000;
+pub(super) const MOST_CLASSES: usize = 1000;
 
 impl Table {
     pub(super) fn scan(path: &Path) -> Result<Self, Error> {
         let fail = |e| Error::source(path, e);
         let bytes = std::fs::metadata(path).map_err(fail)?.len();
-        let mut reader = open(path)?;
-        let mut header = Vec::new();
-        for name in reader.byte_headers().map_err(|e| broken(path, e))? {
-            let name = std::str::from_utf8(name).map_err(|_| {
-                wrong(path, format!("the name of column {} is not UTF-8", header.len() + 1))
-            })?;
-            header.push(name.trim_start_matches('\u{feff}').to_owned());
-        }
+        let mut records = open(path)?;
+        let header: Vec<String> = records.header().iter().map(str::to_owned).collect();
         let mut table = Self {
             path: path.to_owned(),
             size: (!is_packed(path)).then_some(bytes),
@@ -52,7 +49,7 @@ impl Table {
         };
         let mut record = ByteRecord::new();
         // A fault of syntax further down is told when the rows before it are in.
-        while reader.read_byte_record(&mut record).is_ok_and(|read| read) {
+        while records.next(&mut record).is_ok_and(|row| row.is_some()) {
             if record.len() == table.header.len() {
                 table.look_at(&record);
             }
@@ -95,14 +92,13 @@ fn is_packed(path: &Path) -> bool {
 }
 
 /// A reader of a file's rows; of one that ends in `.gz`, of what is packed in it.
-pub(super) fn open(path: &Path) -> Result<Reader<Guarded>, Error> {
+pub(super) fn open(path: &Path) -> Result<Records, Error> {
     let file = File::open(path).map_err(|e| Error::source(path, e))?;
     let bytes: Box<dyn BufRead + Send> = match is_packed(path) {
         true => Box::new(BufReader::new(MultiGzDecoder::new(BufReader::new(file)))),
         false => Box::new(BufReader::new(file)),
     };
-    // A line of another length is the row's matter, not the file's.
-    Ok(ReaderBuilder::new().flexible(true).from_reader(Guarded::new(bytes, u64::MAX)))
+    Records::open(path, bytes, b',', MAX_ROW_BYTES)
 }
 
 /// The cells of a row.
@@ -118,20 +114,4 @@ pub(super) fn cells<'r>(header: &[String], record: &'r ByteRecord) -> Result<Vec
         std::str::from_utf8(cell).map_err(|_| format!("the cell of `{name}` is not UTF-8"))
     };
     header.iter().zip(record).map(text).collect()
-}
-
-pub(super) fn broken(path: &Path, e: csv::Error) -> Error {
-    let line = e.position().map_or(1, csv::Position::line);
-    let message = e.to_string();
-    match e.into_kind() {
-        csv::ErrorKind::Io(e) => Error::source(path, e),
-        _ => {
-            let line = usize::try_from(line).unwrap_or(usize::MAX);
-            ErrorKind::Syntax { path: path.to_owned(), line, column: 1, message }.into()
-        }
-    }
-}
-
-pub(super) fn wrong(path: &Path, message: impl Into<String>) -> Error {
-    ErrorKind::Header { path: path.to_owned(), message: message.into() }.into()
 }

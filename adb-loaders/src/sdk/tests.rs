@@ -256,11 +256,63 @@ fn rows_stand_on_the_lines_that_an_editor_shows() {
     }
 }
 
+/// The lines of the rows before the fault, and what was said of it.
+fn read_to_fault(path: &Path) -> (Vec<u64>, String) {
+    let mut lines = Vec::new();
+    let each = &mut |row: SourceRow<CommandRow>, _| {
+        assert!(row.value.is_ok(), "{row:?}");
+        lines.extend(row.at.line);
+        ControlFlow::Continue(())
+    };
+    let end = SdkCsv::open(path).unwrap().read(each);
+    (lines, end.unwrap_err().to_string())
+}
+
+#[test]
+fn a_quote_left_open_ends_the_reading_where_its_row_begins() {
+    for end in ["\n", "\r\n"] {
+        for (rest, line) in [("A,\"open", 5), ("A,\"open\nA,5\nA,6\n", 5), ("\nA,\"\n", 6)] {
+            let text = format!("EntityClass,id\nA,1\nA,\"2\n\"\n{rest}").replace('\n', end);
+            let (_dir, path) = write("rows.csv", &text);
+            let (lines, said) = read_to_fault(&path);
+            assert_eq!(lines, [2, 3], "{text:?}");
+            let place = format!("rows.csv, line {line},");
+            assert!(said.contains(&place) && said.contains("`id`"), "{text:?}: {said}");
+        }
+        let text = "EntityClass,id\nA,1\nA,\"2\n\"".replace('\n', end);
+        let (_dir, path) = write("rows.csv", &text);
+        assert_eq!(rows(SdkCsv::open(&path).unwrap()).len(), 2, "{text:?}");
+    }
+    let (_dir, path) = write("rows.csv", "EntityClass,\"id\nA,1\n");
+    let said = SdkCsv::open(&path).unwrap_err().to_string();
+    assert!(said.contains("line 1") && said.contains("quote"), "{said}");
+}
+
+#[test]
+fn a_row_may_have_as_many_bytes_as_one_of_a_model() {
+    let most = usize::try_from(crate::source::MAX_ROW_BYTES).unwrap();
+    // The columns' types come from the rows before it alone.
+    let (_dir, path) = write("rows.csv.gz", "");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, b"EntityClass,id\nA,1\n\nA,\"").unwrap();
+    std::io::Write::write_all(&mut packed, &vec![b'x'; most + (1 << 20)]).unwrap();
+    fs::write(&path, packed.finish().unwrap()).unwrap();
+    let (lines, said) = read_to_fault(&path);
+    assert_eq!(lines, [2]);
+    assert!(said.contains("row 2 (line 4) has more than") && said.contains("quote"), "{said}");
+}
+
 #[test]
 fn a_file_of_no_kind_is_told_what_kinds_there_are() {
     let (_dir, path) = write("rows.csv", "id,name\n1,a\n");
     let error = SdkCsv::open(&path).unwrap_err().to_string();
     assert!(error.contains("id, name are of no kind") && error.contains("EntityClass"), "{error}");
+    for empty in ["", "\n\n", ",,\n"] {
+        let (_dir, path) = write("rows.csv", empty);
+        let error = SdkCsv::open(&path).unwrap_err().to_string();
+        assert!(error.contains("rows.csv: ") && error.contains("EntityClass"), "{error}");
+        assert_eq!(error.contains("there is no header"), !empty.contains(','), "{error}");
+    }
     let error = SdkCsv::open_as(&path, IngestType::Image).unwrap_err().to_string();
     assert!(error.contains("first column of the type IMAGE"), "{error}");
     assert!(SdkCsv::open("no/such.csv").is_err());
@@ -338,7 +390,7 @@ fn failed_rows_are_read_again_from_their_letters() {
     assert!(first[1].as_ref().unwrap_err().contains("`A@id` is empty"));
     let mended = fs::read_to_string(&place).unwrap().replace(r#"["3",""]"#, r#"["3",4]"#);
     fs::write(&place, mended).unwrap();
-    let again = SdkCsv::of_letters(LetterFile::open(&place).unwrap()).unwrap().unwrap();
+    let again = SdkCsv::of_letters(LetterFile::open(&place).unwrap()).unwrap();
     assert_eq!(again.kind(), IngestType::Connection);
     let mut second = Vec::new();
     again
@@ -373,4 +425,39 @@ fn parts_of_a_file_are_all_of_it() {
     assert!(all.len() == 10 && share(1).len() < 5);
     all.sort_by_key(Json::as_u64);
     assert_eq!(all, (1..=10).map(Json::from).collect::<Vec<_>>());
+}
+
+#[test]
+fn files_that_look_up_what_others_add_need_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |(name, text): (&str, &str)| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        SdkCsv::open(path).unwrap()
+    };
+    let [people, cities, images, sets, lives, shows, boxes, vectors] = [
+        ("people.csv", "EntityClass,id\nPerson,1\nChild,1\n"),
+        ("cities.csv", "EntityClass,id\nCity,1\n"),
+        ("images.csv", "filename,id\na.png,1\n"),
+        ("sets.csv", "name,dimensions,engine,metric\nA,4,HNSW,CS\n"),
+        ("lives.csv", "ConnectionClass,Child@id,City@id\nLives,1,1\n"),
+        ("shows.csv", "ConnectionClass,_Image@id,Person@id\nShows,1,1\n"),
+        ("boxes.csv", "id,x_pos,y_pos,width,height\n1,1,2,3,4\n"),
+        ("vectors.csv", "filename,index,set\na.npy,0,A\n"),
+    ]
+    .map(open);
+    let all = [&people, &cities, &images, &sets, &lives, &shows, &boxes, &vectors];
+    for (source, needed) in [
+        (&lives, &[&people, &cities][..]),
+        (&shows, &[&people, &images]),
+        (&boxes, &[&images]),
+        (&vectors, &[&sets]),
+        (&people, &[]),
+        (&images, &[]),
+    ] {
+        let found: Vec<&Path> =
+            all.iter().filter(|other| source.needs(other)).map(|other| other.path()).collect();
+        let needed: Vec<&Path> = needed.iter().map(|other| other.path()).collect();
+        assert_eq!(found, needed, "{source:?}");
+    }
 }

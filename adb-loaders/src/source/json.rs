@@ -3,7 +3,7 @@
 use std::{
     io::{self, BufRead, Read},
     ops::ControlFlow,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -14,7 +14,7 @@ use adb_model::{ModelSchema, document::LoadedModel};
 use bytes::Bytes;
 use serde::{
     Deserializer as _,
-    de::{SeqAccess, Visitor},
+    de::{IgnoredAny, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
@@ -40,7 +40,8 @@ impl<T: FromJson<By = ()>> JsonSource<T> {
     /// Opens a file of rows that a struct is read from.
     ///
     /// # Errors
-    /// When it can't be read, or begins with neither `[` nor `{`.
+    /// When it can't be read, begins with neither `[` nor `{`, or with an object that takes several
+    /// lines.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         Ok(JsonObjects::open(path)?.rows())
     }
@@ -50,7 +51,8 @@ impl JsonSource<LoadedRow> {
     /// Opens a file of rows that a document describes.
     ///
     /// # Errors
-    /// When it can't be read, or begins with neither `[` nor `{`.
+    /// When it can't be read, begins with neither `[` nor `{`, or with an object that takes several
+    /// lines.
     pub fn by_model(path: impl Into<PathBuf>, model: LoadedModel) -> Result<Self, Error> {
         Ok(ObjectSource::by_model(JsonObjects::open(path)?, model))
     }
@@ -74,12 +76,13 @@ impl JsonObjects {
     /// Opens a file, or standard input: `-`.
     ///
     /// # Errors
-    /// When it can't be read, or begins with neither `[` nor `{`.
+    /// When it can't be read, begins with neither `[` nor `{`, or with an object that takes several
+    /// lines.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let mut input = Input::open(path)?;
         let form = form(&mut *input.reader)
             .map_err(|e| Error::source(input.path(), e))?
-            .map_err(|other| not_json(input.path(), other))?;
+            .map_err(|message| Error::header(input.path(), message))?;
         Ok(Self { input, form, max_row_bytes: MAX_ROW_BYTES })
     }
 
@@ -120,7 +123,7 @@ impl JsonObjects {
             // Leaving an array in the middle is an error to serde; here it is what was asked for.
             Err(_) if stopped => Ok(()),
             Err(_) if position.too_long.load(Ordering::Relaxed) => {
-                Err(ErrorKind::RowTooLong { path, row: last + 1, most }.into())
+                Err(ErrorKind::RowTooLong { path, row: last + 1, line: None, most }.into())
             }
             Err(e) if e.is_io() => Err(Error::source(&path, e.into())),
             Err(e) => Err(ErrorKind::Syntax {
@@ -183,8 +186,8 @@ impl ObjectSource for JsonObjects {
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What the first character says, or that character if it says nothing.
-fn form(reader: &mut dyn BufRead) -> io::Result<Result<Form, u8>> {
+/// What the beginning says, or why it says nothing.
+fn form(reader: &mut dyn BufRead) -> io::Result<Result<Form, String>> {
     if reader.fill_buf()?.starts_with(BOM) {
         reader.consume(BOM.len());
     }
@@ -196,8 +199,14 @@ fn form(reader: &mut dyn BufRead) -> io::Result<Result<Form, u8>> {
             Some(at) => {
                 return Ok(match buffer[at] {
                     b'[' => Ok(Form::Array),
+                    b'{' if is_spread(&buffer[at..]) => Err(
+                        "the file begins with an object that takes several lines; put it into an array, between `[` and `]`, or write each object on one line, as `jq -c .` does".to_owned(),
+                    ),
                     b'{' => Ok(Form::Lines),
-                    other => Err(other),
+                    other => Err(format!(
+                        "the file begins with {:?}, where an array of objects begins with '[' and JSON Lines with '{{'",
+                        char::from(other)
+                    )),
                 });
             }
             // White space alone so far. Nothing is consumed unless the whole buffer is blank,
@@ -210,17 +219,16 @@ fn form(reader: &mut dyn BufRead) -> io::Result<Result<Form, u8>> {
     }
 }
 
-fn not_json(path: &Path, first: u8) -> Error {
-    ErrorKind::Syntax {
-        path: path.to_owned(),
-        line: 1,
-        column: 1,
-        message: format!(
-            "the file begins with {:?}, where an array of objects begins with '[' and JSON Lines with '{{'",
-            char::from(first)
-        ),
-    }
-    .into()
+/// Whether an object does not end on its first line, and the next line goes on with it: where another
+/// object begins there, it is a line of JSON Lines that is broken.
+fn is_spread(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let ends = |line| match serde_json::from_slice::<IgnoredAny>(line) {
+        Err(e) => !e.is_eof(),
+        Ok(_) => true,
+    };
+    let first = lines.next().unwrap_or_default();
+    !ends(first) && lines.find(|line| !line.is_empty()).is_some_and(|next| next[0] != b'{')
 }
 
 /// Hands on each element of an array as it was written.
@@ -353,7 +361,7 @@ mod tests {
         result.unwrap();
         assert_eq!(ids(&rows), [Some(1), None, None, None, None, Some(5)]);
         let message = rows[1].value.as_ref().unwrap_err();
-        assert_eq!(message, r#"invalid type: string "two", expected u32"#);
+        assert_eq!(message, r#"`id`: invalid type: string "two", expected u32"#);
         assert_eq!(rows[2].value.as_ref().unwrap_err(), "missing field `id`");
     }
 
@@ -390,6 +398,40 @@ mod tests {
         assert_eq!(ids(&rows), [Some(1), None, None, None, Some(4)]);
         assert_eq!(lines(&rows), [Some(1), Some(3), Some(4), Some(5), Some(6)]);
         assert!(rows[3].value.as_ref().unwrap_err().contains("not UTF-8"));
+        let rubbish = rows[2].value.as_ref().unwrap_err();
+        assert!(rubbish.contains("trailing characters at column 11; of JSON"), "{rubbish}");
+        let broken = rows[1].value.as_ref().unwrap_err();
+        assert_eq!(
+            broken,
+            "this is no JSON: EOF while parsing a value; of JSON Lines, each line is one whole object"
+        );
+    }
+
+    #[test]
+    fn an_object_on_several_lines_is_no_json_lines() {
+        for text in ["{\n  \"id\": 1\n}\n", "\n{\"id\": 1,\r\n\r\n\"no\": 2}", "{\"id\":\n1}"] {
+            let (rows, result) = rows(text.as_bytes());
+            assert_eq!(rows.len(), 0);
+            let said = result.unwrap_err().to_string();
+            assert!(said.contains("several lines") && said.contains("jq -c ."), "{said}");
+        }
+        // One that is cut short, and others behind it.
+        let (rows, result) = rows(b"{\"id\": 1,\n{\"id\": 2}\n{\"id\":");
+        result.unwrap();
+        assert_eq!(ids(&rows), [None, Some(2), None]);
+    }
+
+    #[test]
+    fn a_reason_names_the_key_that_it_is_about() {
+        let reason = |text: &str| {
+            let (rows, _) = rows(text.as_bytes());
+            rows[0].value.as_ref().unwrap_err().clone()
+        };
+        let said = reason(r#"[{"parts": [{"name": "a"}, {"name": 2}], "id": 1}]"#);
+        assert!(said.starts_with("`parts`: invalid type: integer `2`"), "{said}");
+        let said = reason(r#"[{"colour": "x", "parts": [], "id": -1}]"#);
+        assert!(said.starts_with("`id`: invalid value: integer `-1`"), "{said}");
+        assert_eq!(reason(r#"[{"parts": []}]"#), "missing field `id`");
     }
 
     #[test]

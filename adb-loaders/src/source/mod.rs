@@ -31,7 +31,7 @@ pub use csv::{CsvObjects, CsvSource};
 pub use directory::DirObjects;
 #[cfg(feature = "http")]
 pub use directory::ListedObjects;
-pub use input::MAX_ROW_BYTES;
+pub use input::{MAX_ROW_BYTES, unpacked_text};
 pub use json::{JsonObjects, JsonSource};
 pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
 #[cfg(feature = "parquet")]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Filtered, FromJson, LoadedRow, RowPlace, Source, SourceRow, Transform, WithVectors,
-    row::without_position, transform::TransformedObjects,
+    transform::TransformedObjects,
 };
 use crate::{Error, MediaRoot};
 
@@ -37,7 +37,7 @@ impl ObjectText<'_> {
             ObjectText::Text(text) => match serde_json::from_str(text) {
                 Ok(Json::Object(object)) => Ok(object),
                 Ok(other) => Err(format!("a row is an object, and this is {other}")),
-                Err(e) => Err(without_position(&e)),
+                Err(e) => Err(format!("it is no JSON object: {e}")),
             },
         }
     }

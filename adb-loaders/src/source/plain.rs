@@ -125,6 +125,7 @@ impl PlainModel {
             name: key.to_owned(),
             key: key.to_owned(),
             within: None,
+            of_optional: false,
             // Names that begin so are the database's.
             property: key.trim_start_matches('_').to_owned(),
             doc: String::new(),

@@ -63,11 +63,10 @@ impl<T: DataModel + DeserializeOwned + Send + 'static> FromJson for T {
     }
 
     fn from_object((): (), object: Object, ignored: &mut Vec<String>) -> Result<Self, String> {
-        let value = serde_ignored::deserialize(Json::Object(object), |path| {
-            ignored.push(key_of(&path));
-        });
+        let object = Json::Object(object);
+        let value = serde_ignored::deserialize(&object, |path| ignored.push(key_of(&path)));
         each_once(ignored);
-        value.map_err(|e| without_position(&e))
+        value.map_err(|e| of_key::<Self>(object, &without_position(&e)))
     }
 }
 
@@ -109,7 +108,7 @@ impl FromJson for LoadedRow {
         text: &str,
         ignored: &mut Vec<String>,
     ) -> Result<Self, String> {
-        let row: Json = serde_json::from_str(text).map_err(|e| without_position(&e))?;
+        let row: Json = serde_json::from_str(text).map_err(|e| no_row(&e))?;
         Ok(Self::known(model, row, ignored))
     }
 
@@ -130,9 +129,46 @@ pub(super) fn by_serde<T: DeserializeOwned>(
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let value = serde_ignored::deserialize(&mut deserializer, |path| ignored.push(key_of(&path)))
         .and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|e: serde_json::Error| without_position(&e));
+        .map_err(|e: serde_json::Error| match serde_json::from_str(text) {
+            Ok(row) => of_key::<T>(row, &without_position(&e)),
+            Err(e) => no_row(&e),
+        });
     each_once(ignored);
     value
+}
+
+/// serde's message with the key of the row that it is about, which serde does not tell: the one
+/// without which it would say something else.
+fn of_key<T: DeserializeOwned>(row: Json, reason: &str) -> String {
+    let Json::Object(row) = row else { return reason.to_owned() };
+    // It names a key that is not there.
+    if reason.starts_with("missing field") {
+        return reason.to_owned();
+    }
+    let is_at_fault = |key: &&String| {
+        let rest: Object = row.iter().filter(|(other, _)| other != key).map(owned).collect();
+        let read = serde_json::from_str::<T>(&Json::Object(rest).to_string());
+        read.err().is_none_or(|e| without_position(&e) != reason)
+    };
+    match row.keys().find(is_at_fault) {
+        Some(key) if !reason.contains(&format!("`{key}`")) => format!("`{key}`: {reason}"),
+        _ => reason.to_owned(),
+    }
+}
+
+fn owned((key, value): (&String, &Json)) -> (String, Json) {
+    (key.clone(), value.clone())
+}
+
+/// What is wrong with a line that is no JSON.
+fn no_row(e: &serde_json::Error) -> String {
+    let column = match e.line() {
+        1 if !e.is_eof() => format!(" at column {}", e.column()),
+        // At the end of the line.
+        _ => String::new(),
+    };
+    let message = without_position(e);
+    format!("this is no JSON: {message}{column}; of JSON Lines, each line is one whole object")
 }
 
 fn each_once(keys: &mut Vec<String>) {

@@ -305,8 +305,11 @@ impl Fake {
                     let constraints = body["constraints"].as_object().unwrap();
                     let found: Vec<Json> =
                         objects.find(&class, constraints).into_iter().map(|p| json!(p)).collect();
-                    json!({"status": 0, "returned": found.len(), "entities": found})
+                    json!({"status": 0, "returned": found.len(), "count": found.len(), "entities": found})
                 }
+                "GetSchema" => json!({"status": 0}),
+                name if name.starts_with("Find") => json!({"status": 0, "count": 0}),
+                "DeleteEntity" => json!({"status": 0, "count": 1}),
                 other => panic!("this fake does not know {other}"),
             };
             answers.push(json!({ name: body }));

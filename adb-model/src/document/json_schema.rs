@@ -42,10 +42,15 @@ impl Document {
             let (properties, needed) = match &field.within {
                 None => (&mut properties, &mut required),
                 Some(within) => {
-                    let object = properties.entry(within).or_insert_with(
-                        || json!({ "type": "object", "properties": {}, "required": [] }),
-                    );
-                    if !required.contains(&within.as_str().into()) {
+                    let object = properties.entry(within).or_insert_with(|| {
+                        let types = if field.of_optional {
+                            json!(["object", "null"])
+                        } else {
+                            json!("object")
+                        };
+                        json!({ "type": types, "properties": {}, "required": [] })
+                    });
+                    if !field.of_optional && !required.contains(&within.as_str().into()) {
                         required.push(within.as_str().into());
                     }
                     match inner(object) {
@@ -55,7 +60,7 @@ impl Document {
                 }
             };
             properties.insert(key.to_owned(), self.member(field));
-            if !field.is_optional() {
+            if !may_be_absent(field) {
                 needed.push(key.into());
             }
         }
@@ -93,7 +98,7 @@ impl Document {
             }
         };
         if let Some(Json::String(one)) = member.get("type")
-            && field.is_optional()
+            && may_be_absent(field)
             && one != "array"
         {
             member["type"] = json!([one, "null"]);
@@ -105,6 +110,14 @@ impl Document {
             member["description"] = field.doc.as_str().into();
         }
         member
+    }
+}
+
+/// Whether its key may be absent from the object that has it.
+fn may_be_absent(field: &Field) -> bool {
+    match field.within {
+        Some(_) => field.is_optional_in_struct(),
+        None => field.is_optional(),
     }
 }
 
@@ -135,21 +148,43 @@ fn of_type(value_type: ValueType) -> Json {
 }
 
 fn geometry(system: &str) -> Json {
-    let object = |keys: &[&str], each: Json| {
+    let object = |keys: &[&str], each: &Json| {
         let properties: Map<String, Json> =
             keys.iter().map(|k| ((*k).to_owned(), each.clone())).collect();
         json!({ "type": "object", "properties": properties, "required": keys })
     };
-    let integer = || json!({ "type": "integer" });
-    let time = || json!({ "type": ["number", "string"] });
+    let frame = json!({ "type": "integer", "minimum": 0 });
+    let fraction = json!({ "type": "number", "minimum": 0, "maximum": 1 });
+    let time = json!({ "type": ["number", "string"], "minimum": 0 });
     match system {
-        "_coordinates" => object(&["x", "y", "width", "height"], integer()),
-        "_frame_number_range" => object(&["start", "stop"], integer()),
-        "_time_offset_range" => object(&["start", "stop"], time()),
-        "_time_fraction_range" => object(&["start", "stop"], json!({ "type": "number" })),
-        "_frame_number" => integer(),
-        "_time_offset" => time(),
-        "_time_fraction" => json!({ "type": "number" }),
+        "_coordinates" => {
+            let mut rect = object(&["x", "y", "width", "height"], &json!({ "type": "integer" }));
+            for side in ["width", "height"] {
+                rect["properties"][side]["minimum"] = 1.into();
+            }
+            rect
+        }
+        "_frame_number_range" => object(&["start", "stop"], &frame),
+        "_time_offset_range" => object(&["start", "stop"], &time),
+        "_time_fraction_range" => object(&["start", "stop"], &fraction),
+        "_frame_number" => frame,
+        "_time_offset" => time,
+        "_time_fraction" => fraction,
         _ => json!({ "type": "array" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_have_the_bounds_that_rows_are_held_to() {
+        let rect = geometry("_coordinates");
+        assert_eq!(rect["properties"]["width"], json!({ "type": "integer", "minimum": 1 }));
+        assert_eq!(rect["properties"]["x"], json!({ "type": "integer" }), "it may begin outside");
+        assert_eq!(geometry("_frame_number")["minimum"], 0);
+        assert_eq!(geometry("_time_offset_range")["properties"]["stop"]["minimum"], 0);
+        assert_eq!(geometry("_time_fraction")["maximum"], 1);
     }
 }

@@ -90,7 +90,11 @@ impl Loaded {
             was: field.was.iter().map(String::as_str).collect::<Vec<_>>().leak(),
             role: self.role(&field.role),
             default: None,
-            inside: outer.map(|field_of| Inside { field: field_of, key: field.within.as_deref() }),
+            inside: outer.map(|outer| Inside {
+                field: outer,
+                key: field.within.as_deref(),
+                optional: field.of_optional,
+            }),
         }
     }
 

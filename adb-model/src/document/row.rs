@@ -42,7 +42,7 @@ impl LoadedModel {
         let entered = if let Some(field) = model.own_media().filter(|_| model.content_id) {
             let at = place(model, field);
             let json = value_of(field, row, at)?;
-            let absent = || at.error(ModelErrorKind::Absent { property: &field.key });
+            let absent = || at.error(ModelErrorKind::Missing { key: &field.key });
             let media = media(json.ok_or_else(absent)?, at)?;
             graph.enter_content(model.kind, &model.class, Some(&media))?
         } else if ids.is_empty() {
@@ -72,9 +72,12 @@ impl LoadedModel {
         field: &'static Field,
         row: &Map<String, Json>,
     ) -> Result<(), ModelError> {
+        if lacks_struct(&model.fields, field, row) {
+            return Ok(());
+        }
         let at = place(model, field);
         let value = value_of(field, row, at)?;
-        let missing = || at.error(ModelErrorKind::Absent { property: &field.key });
+        let missing = || at.error(ModelErrorKind::Missing { key: &field.key });
         match &field.role {
             Role::Id { .. } => {}
             Role::Property { r#type, optional, .. } => match value {
@@ -181,6 +184,30 @@ fn place(model: &'static Model, field: &'static Field) -> FieldPlace {
     FieldPlace { model: &model.name, field: &field.name, property: &field.property }
 }
 
+/// Whether a row is without the flattened struct that a field is of. Without a part of it that is
+/// needed it is so only if it has no other part either; else that part is missing.
+fn lacks_struct(all: &[Field], field: &Field, row: &Map<String, Json>) -> bool {
+    if !field.of_optional {
+        return false;
+    }
+    let has = |key: &str| row.get(key).is_some_and(|value| !value.is_null());
+    if let Some(key) = &field.within {
+        return !has(key);
+    }
+    // As `Field::of` spells fields of flattened structs.
+    let outer = |field: &Field| field.name.split('.').next().map(str::to_owned);
+    let of = outer(field);
+    let same = all.iter().filter(|f| f.of_optional && f.within.is_none() && outer(f) == of);
+    let mut is_needed = false;
+    for part in same {
+        if has(&part.key) {
+            return false;
+        }
+        is_needed |= !part.is_optional_in_struct();
+    }
+    is_needed
+}
+
 /// What a row has for a field, if anything.
 ///
 /// # Errors
@@ -198,7 +225,7 @@ fn value_of<'r>(
                 let found = found.to_string();
                 return Err(at.error(ValueError::Unexpected { expected: "object", found }.into()));
             }
-            None => return Err(at.error(ModelErrorKind::Absent { property: key })),
+            None => return Err(at.error(ModelErrorKind::Missing { key })),
         },
     };
     Ok(row.get(&field.key).or(field.default.as_ref()).filter(|v| !v.is_null()))
@@ -211,9 +238,8 @@ fn required(
     row: &Map<String, Json>,
 ) -> Result<Value, ModelError> {
     let at = place(model, field);
-    let json = row
-        .get(&field.key)
-        .ok_or_else(|| at.error(ModelErrorKind::Absent { property: &field.key }))?;
+    let json =
+        row.get(&field.key).ok_or_else(|| at.error(ModelErrorKind::Missing { key: &field.key }))?;
     property(json, value_type).map_err(|e| at.error(e.into()))
 }
 
@@ -226,10 +252,13 @@ fn edge_properties(
     let Json::Object(row) = row else { return Ok(properties) };
     for field in edge {
         let Role::Property { r#type, optional, .. } = field.role else { continue };
+        if lacks_struct(edge, field, row) {
+            continue;
+        }
         let at = place(child, field);
         match value_of(field, row, at)? {
             None if optional => {}
-            None => return Err(at.error(ModelErrorKind::Absent { property: &field.key })),
+            None => return Err(at.error(ModelErrorKind::Missing { key: &field.key })),
             Some(json) => {
                 let value = property(json, r#type).map_err(|e| at.error(e.into()))?;
                 properties.push((field.property.as_str(), value));

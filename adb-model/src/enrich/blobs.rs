@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::BlobAt;
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, ObjectKind, Refusal, Request, Response,
+    answer::{blob_of, unique_id},
     query::plan::find,
 };
 
@@ -83,10 +84,7 @@ fn request(dialect: Dialect, wanted: &[&BlobAt]) -> Request {
 fn read(answers: &[Json], all: &[Bytes], blobs: &mut Blobs) -> Result<(), DbError> {
     for i in 0..answers.len() {
         for object in Answer::at(answers, i)?.entities() {
-            let id = object.get("_uniqueid").and_then(Json::as_str);
-            let index = object.get("_blob_index").and_then(Json::as_u64);
-            let blob = index.and_then(|index| all.get(usize::try_from(index).ok()?));
-            if let (Some(id), Some(blob)) = (id, blob) {
+            if let (Some(id), Some(blob)) = (unique_id(object), blob_of(object, all)) {
                 blobs.0.insert(id.to_owned(), Ok(blob.clone()));
             }
         }

@@ -14,7 +14,7 @@ mod walk;
 
 use std::fmt;
 
-use crate::{Database, DbError, Dialect, Graph, ModelSchema, SetSpec};
+use crate::{Database, DbError, Dialect, Graph, ModelSchema, SetSpec, kept::kept};
 
 pub use blobs::{Blobs, fetch_blobs};
 pub use walk::Walk;
@@ -57,6 +57,18 @@ impl Missing {
         let models = schema.reachable().into_iter().rev();
         let declaring = models.filter(|model| of_model::declares_any(model, embeds));
         declaring.map(|schema| Missing::OfModel { schema }).collect()
+    }
+
+    /// Descriptors of the set `to`, one for each of the set `from`: see [`Missing::OfSet`].
+    #[must_use]
+    pub fn of_set(from: &str, to: SetSpec, schema: Option<&'static ModelSchema>) -> Self {
+        Missing::OfSet { from: kept(from), to, schema }
+    }
+
+    /// Each descriptor of a set once more: see [`Missing::Again`].
+    #[must_use]
+    pub fn again(set: &str, schema: Option<&'static ModelSchema>) -> Self {
+        Missing::Again { set: kept(set), schema }
     }
 
     /// The objects to look at.

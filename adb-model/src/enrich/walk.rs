@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, ModelSchema, ObjectKind, Op, Request,
+    answer::unique_id,
     database::ask,
     query::plan::{Commands, find},
 };
@@ -79,7 +80,7 @@ impl Walk {
         let mut body = self.body(None);
         body.insert("results".to_owned(), json!({"count": true}));
         let (answers, _) = ask(db, Request::json(&json!([find(self.kind, body)]))).await?;
-        Ok(Answer::at(&answers, 0)?.get("count").and_then(Json::as_u64).unwrap_or(0))
+        Ok(Answer::at(&answers, 0)?.count())
     }
 
     /// The next ids; none when that was all.
@@ -130,7 +131,7 @@ impl Walk {
             let made = object.get(CREATED)?;
             // Databases may write a whole number as a float.
             let made = made.as_i64().or_else(|| made.as_f64().map(|t| t as i64))?;
-            Some((made, object.get("_uniqueid")?.as_str()?.to_owned()))
+            Some((made, unique_id(object)?.to_owned()))
         };
         objects
             .iter()

@@ -30,11 +30,10 @@ pub struct Deleted {
 }
 
 impl<M: DataModel> Find<M> {
-    /// Sets properties of every object that is found; answers how many there were. Limits are not
-    /// looked at.
+    /// Sets properties of every object that is found; answers how many there were.
     ///
     /// # Errors
-    /// See [`QueryError`]. Ids can't be set, nor what a vector is made from: the vector would no
+    /// See [`QueryError`]; a limit or an offset is one. Ids can't be set, nor what a vector is made from: the vector would no
     /// longer fit.
     pub async fn update<const N: usize>(
         self,
@@ -57,7 +56,7 @@ impl<M: DataModel> Find<M> {
             }
         }
         let dialect = self.dialect;
-        let target = self.into_target();
+        let target = self.into_changed()?;
         let mut change = json!({});
         if !properties.is_empty() {
             change["properties"] = properties.into();
@@ -83,16 +82,16 @@ impl<M: DataModel> Find<M> {
         Commands::new(dialect).of_model(&mut body, schema, constraint);
         let command = json!({ format!("Update{}", schema.kind.command_suffix()): body });
         let (answers, _) = ask(db, Request::json(&json!([command]))).await?;
-        Ok(count(&Answer::at(&answers, 0)?))
+        Ok(Answer::at(&answers, 0)?.count())
     }
 
     /// What [`delete`](Find::delete) would remove; removes nothing.
     ///
     /// # Errors
-    /// See [`QueryError`].
+    /// See [`QueryError`]; a limit or an offset is one.
     pub async fn would_delete(self, db: &dyn Database) -> Result<Deleted, QueryError> {
         let dialect = self.dialect;
-        let found = ids(db, dialect, self.into_target()).await?;
+        let found = ids(db, dialect, self.into_changed()?).await?;
         let mut counted = Deleted { objects: found.len() as u64, parts: 0 };
         for some in found.chunks(AT_ONCE) {
             let owned = owned_ids(db, dialect, M::SCHEMA, some).await?;
@@ -102,18 +101,18 @@ impl<M: DataModel> Find<M> {
     }
 
     /// Deletes every object that is found, with what belongs to it alone; children that are
-    /// connected stay, since others may share them. Limits are not looked at;
+    /// connected stay, since others may share them;
     /// [`would_delete`](Find::would_delete) tells beforehand what it comes to.
     ///
     /// Thousand by thousand, each in one transaction: what has been deleted stays deleted when a
     /// later one fails.
     ///
     /// # Errors
-    /// See [`QueryError`].
+    /// See [`QueryError`]; a limit or an offset is one.
     pub async fn delete(self, db: &dyn Database) -> Result<Deleted, QueryError> {
         let schema = M::SCHEMA;
         let dialect = self.dialect;
-        let target = self.into_target();
+        let target = self.into_changed()?;
         let found = ids(db, dialect, target).await?;
         let mut deleted = Deleted::default();
         for some in found.chunks(AT_ONCE) {
@@ -126,7 +125,7 @@ impl<M: DataModel> Find<M> {
             commands.push(delete(schema.kind, dialect, some.to_vec()));
             let (answers, _) = ask(db, Request::json(&Json::Array(commands))).await?;
             for i in 0..=parts {
-                let n = count(&Answer::at(&answers, i)?);
+                let n = Answer::at(&answers, i)?.count();
                 if i == parts {
                     deleted.objects += n;
                 } else {
@@ -253,6 +252,7 @@ fn find_owned(
     }
 }
 
+/// The body of a Find that asks for unique ids alone.
 pub(crate) fn listed() -> Map<String, Json> {
     let mut body = Map::new();
     body.insert("uniqueids".to_owned(), true.into());
@@ -260,8 +260,7 @@ pub(crate) fn listed() -> Map<String, Json> {
 }
 
 pub(crate) fn listed_ids(answer: &Answer<'_>) -> Vec<String> {
-    let ids = answer.entities().iter().filter_map(|e| e.get("_uniqueid")?.as_str());
-    ids.map(str::to_owned).collect()
+    answer.unique_ids().map(str::to_owned).collect()
 }
 
 pub(crate) fn by_id(ids: Vec<String>) -> Constraint {
@@ -271,8 +270,4 @@ pub(crate) fn by_id(ids: Vec<String>) -> Constraint {
 pub(crate) fn delete(kind: ObjectKind, dialect: Dialect, ids: Vec<String>) -> Json {
     let constraints = by_id(ids).to_json(dialect);
     json!({ format!("Delete{}", kind.command_suffix()): { "constraints": constraints } })
-}
-
-pub(crate) fn count(answer: &Answer<'_>) -> u64 {
-    answer.get("count").and_then(Json::as_u64).unwrap_or(0)
 }

@@ -125,8 +125,12 @@ impl<M: DataModel> Find<M> {
         Nearest::new(S::SPEC, query.into(), k, self.target, self.shape, self.dialect)
     }
 
-    pub(super) fn into_target(self) -> Target {
-        self.target
+    /// What is to be changed: all that passes.
+    pub(super) fn into_changed(self) -> Result<Target, QueryError> {
+        match (self.limit, self.offset) {
+            (None, 0) => Ok(self.target),
+            _ => Err(QueryError::Limited),
+        }
     }
 
     /// The objects.
@@ -165,7 +169,7 @@ impl<M: DataModel> Find<M> {
     /// See [`QueryError`].
     pub async fn count(self, db: &dyn Database) -> Result<u64, QueryError> {
         let answers = self.aggregate(db, json!({"count": true})).await?;
-        Ok(last(&answers)?.get("count").and_then(Json::as_u64).unwrap_or(0))
+        Ok(last(&answers)?.count())
     }
 
     /// The sum of a property; nothing if no object has it.

@@ -10,7 +10,10 @@ mod untyped;
 
 use bytes::Bytes;
 
-use crate::{Accepts, DbError, EmbedError, Image, ensure::EnsureError, error::ModelError};
+use crate::{
+    Accepts, DbError, EmbedError, Embedding, Image, Produces, ensure::EnsureError,
+    error::ModelError,
+};
 
 pub use change::Deleted;
 pub use find::Find;
@@ -39,6 +42,11 @@ pub enum QueryError {
     /// There is no such set: nothing has been ingested yet.
     #[error("the database has no descriptor set `{0}`; ingest something first")]
     NoSet(&'static str),
+    /// A change of what a search finds, with a limit.
+    #[error(
+        "a change knows no limit: it would change all that is found; leave `limit` and `offset` out, or fetch the objects first and filter by their ids"
+    )]
+    Limited,
 }
 
 impl QueryError {
@@ -68,7 +76,7 @@ pub enum Query {
 /// A query that an embedder `E` can make a vector of, or that is one.
 #[diagnostic::on_unimplemented(
     message = "nothing is near to a `{Self}`",
-    label = "expected a text, a `Vec<f32>`, or a `Query`"
+    label = "expected a text, a `Vec<f32>`, an array that is as long as the set's vectors, or a `Query`"
 )]
 pub trait Asks<E>: Into<Query> {}
 
@@ -76,6 +84,9 @@ impl<E: Accepts<String>> Asks<E> for &str {}
 impl<E: Accepts<String>> Asks<E> for String {}
 impl<E: Accepts<Image>> Asks<E> for Bytes {}
 impl<E> Asks<E> for Vec<f32> {}
+impl<E> Asks<E> for &[f32] {}
+/// An array has the length that the set's embedder makes, or the compiler says so.
+impl<E: Produces<Embedding<N>>, const N: usize> Asks<E> for [f32; N] {}
 /// Of a kind that is known when the program runs: the embedder refuses then what it can't read.
 impl<E> Asks<E> for Query {}
 
@@ -101,5 +112,17 @@ impl From<String> for Query {
 impl From<Vec<f32>> for Query {
     fn from(vector: Vec<f32>) -> Self {
         Query::Vector(vector)
+    }
+}
+
+impl From<&[f32]> for Query {
+    fn from(vector: &[f32]) -> Self {
+        Query::Vector(vector.to_vec())
+    }
+}
+
+impl<const N: usize> From<[f32; N]> for Query {
+    fn from(vector: [f32; N]) -> Self {
+        Query::Vector(vector.into())
     }
 }

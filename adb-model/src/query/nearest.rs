@@ -11,6 +11,7 @@ use super::{
 use crate::{
     Answer, Constraint, DataModel, Database, Dialect, EmbedError, Embedder, FieldRole, Metric,
     ModelSchema, NoFace, Record, Request, SetSpec,
+    answer::unique_id,
     embedder::only_vector,
     embedding::check_vector,
     ensure::{FilledBy, check_filler, find_set, read_set},
@@ -325,7 +326,7 @@ fn hits<M: DataModel>(
     let descriptors = Answer::at(reading.answers, plan.descriptors)?;
     let mut hits: Vec<Hit<M>> = Vec::new();
     for descriptor in descriptors.entities() {
-        let Some(id) = descriptor.get("_uniqueid").and_then(Json::as_str) else { continue };
+        let Some(id) = unique_id(descriptor) else { continue };
         let distance = descriptor.get("_distance").and_then(Json::as_f64).unwrap_or(f64::NAN);
         let owners: Vec<Record> = match plan.owners {
             Some(owners) => reading.group(M::SCHEMA.kind, owners, id, &plan.parts)?,

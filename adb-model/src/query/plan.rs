@@ -386,9 +386,7 @@ impl Reading<'_> {
         source: &str,
         parts: &[Part],
     ) -> Result<Vec<Record>, DbError> {
-        let answer = Answer::at(self.answers, command)?;
-        let group = answer.get("entities").and_then(|groups| groups.get(source));
-        self.each(kind, group.and_then(Json::as_array).map_or(&[], Vec::as_slice), parts)
+        self.each(kind, Answer::at(self.answers, command)?.group(source), parts)
     }
 
     /// Objects with what hangs on them.
@@ -409,23 +407,21 @@ impl Reading<'_> {
                     if let Some(edges) = part.edges {
                         self.attach(edges, &record.unique_id, &mut found)?;
                     }
-                    if !part.is_vector {
-                        record.children.insert(part.field, found);
-                    } else if let Some(vector) = found.first().and_then(Record::own_vector) {
+                    if part.is_vector {
+                        let vector = found.first().and_then(Record::own_vector);
                         record.vectors.insert(part.field, vector);
+                    } else {
+                        record.children.insert(part.field, found);
                     }
                 }
                 Ok(record)
             })
             .collect()
     }
-}
 
-impl Reading<'_> {
     /// Gives each child the connection between it and its parent.
     fn attach(&self, edges: Edges, parent: &str, children: &mut [Record]) -> Result<(), DbError> {
-        let answer = Answer::at(self.answers, edges.command)?;
-        let all = answer.get("connections").and_then(Json::as_array).map_or(&[][..], |a| a);
+        let all = Answer::at(self.answers, edges.command)?.connections();
         let (near, far) = if edges.reversed { ("_dst", "_src") } else { ("_src", "_dst") };
         let end = |edge: &Json, key: &str| edge.get(key).and_then(Json::as_str).map(str::to_owned);
         let own: HashMap<String, &Map<String, Json>> = all

@@ -6,10 +6,13 @@
 //! [wanted](Graph::wanted), fetch what has to be kept ([`Plan::complete`]), write
 //! ([`Lowering::push_upsert`]).
 
+mod comparison;
+mod difference;
 mod lower;
 mod plan;
 mod replace;
 mod stored;
+mod tree;
 
 use std::collections::HashMap;
 
@@ -19,10 +22,11 @@ use crate::{
     database::ask,
     embedder::only_vector,
     ensure::{EnsureError, FilledBy, check_fillers},
-    error::ModelError,
+    error::{ModelError, ModelErrorKind},
 };
 
-pub use plan::{Difference, Outcome, Plan};
+pub use difference::Difference;
+pub use plan::{Outcome, Plan};
 pub use replace::Connections;
 pub use stored::{Stored, look_up};
 
@@ -192,9 +196,8 @@ impl<'v, M: DataModel> Upsert<'v, M> {
         for (id, set, input) in wanted {
             let embedder = self.of(&set).ok_or(UpsertError::NoEmbedder { set: set.name })?;
             let unread = |media: &crate::MediaSource| {
-                let origin = media.origin().unwrap_or_default();
-                let kind = crate::ModelErrorKind::Unread(origin);
-                ModelError::new(graph.nodes()[id.index()].class.clone(), kind)
+                let class = graph.nodes()[id.index()].class.clone();
+                ModelError::new(class, ModelErrorKind::unread(media))
             };
             let vectors = match &input {
                 EmbedInput::Text(text) => embedder.embed_texts(&[text])?,

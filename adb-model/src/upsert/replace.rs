@@ -8,14 +8,18 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     UpsertError,
     plan::{Plan, Standing},
-    stored::{connections, unique_id, unique_ids},
 };
 use crate::{
     Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, Node, NodeId,
-    ObjectKind, Relation, Request, components,
+    ObjectKind, Relation, Request, StoredSchema,
+    answer::{blob_of, unique_id},
+    components,
     database::ask,
     graph::{EDGE_ID, SOURCE_FIELD},
-    query::plan::{PROPERTIES, Shape, fetched, find},
+    query::{
+        change::listed,
+        plan::{PROPERTIES, Shape, fetched, find},
+    },
 };
 
 /// What others have joined to objects that are added anew.
@@ -77,7 +81,7 @@ impl Connections {
     /// When the database can't be asked.
     pub async fn of(db: &dyn Database, schema: &'static ModelSchema) -> Result<Self, DbError> {
         let (answers, _) = ask(db, Request::json(&json!([{"GetSchema": {}}]))).await?;
-        let mut joints = joints(&Answer::at(&answers, 0)?);
+        let mut joints = joints(StoredSchema::read(&Answer::at(&answers, 0)?));
         for model in schema.reachable() {
             let own = model.kind.system_class().unwrap_or(model.class);
             for field in model.fields {
@@ -97,8 +101,7 @@ impl Connections {
                 let Some(class) = class else { continue };
                 let (src, dst) = if reversed { (far, own) } else { (own, far) };
                 let joint = joints.iter().position(|j| j.class == class).unwrap_or_else(|| {
-                    let class = class.to_owned();
-                    joints.push(Joint { class, pairs: Vec::new(), properties: Vec::new() });
+                    joints.push(Joint::new(class));
                     joints.len() - 1
                 });
                 joints[joint].add(src, dst, [EDGE_ID, SOURCE_FIELD]);
@@ -120,6 +123,10 @@ pub(crate) struct Joint {
 }
 
 impl Joint {
+    fn new(class: &str) -> Self {
+        Self { class: class.to_owned(), pairs: Vec::new(), properties: Vec::new() }
+    }
+
     fn add<'p>(&mut self, src: &str, dst: &str, properties: impl IntoIterator<Item = &'p str>) {
         if !self.pairs.iter().any(|(s, d)| s == src && d == dst) {
             self.pairs.push((src.to_owned(), dst.to_owned()));
@@ -234,7 +241,7 @@ impl Plan {
                     fetched(ObjectKind::Descriptor, Shape { vectors: true, ..PROPERTIES }),
                 )
             });
-            let parts = parts_of(node.kind).iter().map(|kind| near(*kind, unique_ids())).collect();
+            let parts = parts_of(node.kind).iter().map(|kind| near(*kind, listed())).collect();
             asked.push(Asked { node: id, unique_id, leaving, arriving, descriptors, parts });
         }
         asked
@@ -263,7 +270,7 @@ impl Plan {
                     [one] => Some((*one).to_owned()),
                     _ => None,
                 };
-                for edge in connections(&Answer::at(answers, command)?) {
+                for edge in Answer::at(answers, command)?.connections() {
                     let text = |key: &str| edge.get(key).and_then(Json::as_str);
                     let (Some(src), Some(dst)) = (text("_src"), text("_dst")) else { continue };
                     // One between two that are made anew is found at both.
@@ -319,9 +326,7 @@ impl Plan {
         let Some(command) = about.descriptors else { return Ok(()) };
         for object in Answer::at(answers, command)?.entities() {
             let Some(id) = unique_id(object) else { continue };
-            let index = object.get("_blob_index").and_then(Json::as_u64);
-            let vector = index.and_then(|i| blobs.get(usize::try_from(i).ok()?));
-            let Some(vector) = vector else { continue };
+            let Some(vector) = blob_of(object, blobs) else { continue };
             if let Some(i) = self.unique_ids.iter().position(|known| known.as_deref() == Some(id)) {
                 let node = self.reused.iter().copied().find(|n| n.index() == i);
                 if let Some(node) = node.map(|id| graph.node_mut(id)) {
@@ -371,26 +376,17 @@ fn parts_of(kind: ObjectKind) -> &'static [ObjectKind] {
     }
 }
 
-/// The connections that users have made, as GetSchema has them. A class that joins several pairs
-/// of classes is a list of entries, or an object of named ones.
-fn joints(schema: &Answer<'_>) -> Vec<Joint> {
-    let classes = schema.get("connections").and_then(|c| c.get("classes")?.as_object());
-    let mut joints = Vec::new();
-    for (class, entry) in classes.into_iter().flatten().filter(|(c, _)| !c.starts_with('_')) {
-        let entries: Vec<&Json> = match entry {
-            Json::Array(all) => all.iter().collect(),
-            Json::Object(one) if one.contains_key("src") => vec![entry],
-            Json::Object(named) => named.values().collect(),
-            _ => Vec::new(),
-        };
-        let mut joint = Joint { class: class.clone(), pairs: Vec::new(), properties: Vec::new() };
-        for entry in entries {
-            let text = |key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default();
-            let properties = entry.get("properties").and_then(Json::as_object);
-            let properties = properties.into_iter().flatten().map(|(name, _)| name.as_str());
-            joint.add(text("src"), text("dst"), properties);
-        }
-        joints.push(joint);
+/// The connections that users have made.
+fn joints(schema: StoredSchema) -> Vec<Joint> {
+    let mut joints: Vec<Joint> = Vec::new();
+    for pair in schema.connections.into_iter().filter(|pair| !pair.name.starts_with('_')) {
+        let known = joints.iter().position(|joint| joint.class == pair.name);
+        let known = known.unwrap_or_else(|| {
+            joints.push(Joint::new(&pair.name));
+            joints.len() - 1
+        });
+        let properties = pair.properties.iter().map(|property| property.name.as_str());
+        joints[known].add(&pair.src, &pair.dst, properties);
     }
     joints
 }

@@ -5,16 +5,19 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
 
+use super::tree::Tree;
 use crate::{
-    Answer, Constraint, Database, DbError, Dialect, FieldRole, Graph, ModelSchema, NodeId,
-    ObjectKind, Relation, Request, Value, by_field, content,
+    Answer, Constraint, Database, DbError, Dialect, Graph, ModelSchema, NodeId, ObjectKind,
+    Request, Value,
+    answer::{blob_of, unique_id},
+    by_field,
     database::ask,
-    graph::{
-        CONTENT, EDGE_ID, Identity, OBJECT_ID, SDK_ID, SOURCE_FIELD, USER_TYPE, is_of_field,
-        part_class,
-    },
+    graph::{CONTENT, EDGE_ID, Identity, OBJECT_ID, SDK_ID, USER_TYPE, content_id},
     probe,
-    query::plan::{PROPERTIES, Shape, connected, descriptors, fetched, find},
+    query::{
+        change::listed,
+        plan::{PROPERTIES, Shape, fetched, find},
+    },
 };
 
 /// Blobs that are fetched at once, where only they tell whether they have changed.
@@ -39,8 +42,8 @@ pub(super) struct Owned {
     pub(super) kind: ObjectKind,
     pub(super) unique_id: String,
     /// The object that it belongs to: the root, or a part of it.
-    of: String,
-    properties: Map<String, Json>,
+    pub(super) of: String,
+    pub(super) properties: Map<String, Json>,
 }
 
 /// One object.
@@ -131,7 +134,7 @@ async fn find_by_field(
     }
     let ids = unknown.keys().map(|id| id.as_str().into());
     let by_id = Constraint::one_of("_uniqueid", ids).to_json(Dialect::Classic);
-    let mut body = unique_ids();
+    let mut body = listed();
     body.insert("constraints".to_owned(), by_id);
     body.insert("results".to_owned(), json!({"list": [SDK_ID]}));
     let command = find(ObjectKind::Descriptor, body);
@@ -209,8 +212,7 @@ async fn find_nodes(
             else {
                 continue;
             };
-            let blob = object.get("_blob_index").and_then(Json::as_u64);
-            let vector = blob.and_then(|i| blobs.get(usize::try_from(i).ok()?).cloned());
+            let vector = blob_of(object, &blobs).cloned();
             let content = object.get(CONTENT).and_then(Json::as_str).map(str::to_owned);
             for (g, node) in group.nodes_of(object) {
                 // Of several that have the identity the first counts, as it does for a guard.
@@ -268,7 +270,7 @@ async fn find_rest(
     }
     let (answers, _) = ask(db, Request::json(&Json::Array(tree.commands))).await?;
     for (i, (_, edges)) in classes.iter().enumerate() {
-        for connection in connections(&Answer::at(&answers, i)?) {
+        for connection in Answer::at(&answers, i)?.connections() {
             let id = connection.get(EDGE_ID).and_then(Json::as_str);
             for &(g, e) in id.and_then(|id| edges.get(id)).into_iter().flatten() {
                 stored[g].edges[e] = connection.as_object().cloned();
@@ -342,16 +344,14 @@ async fn find_contents(
         let id = |g: usize, i: usize| stored[g].nodes[i].as_ref().map(|n| n.unique_id.clone());
         let ids: Vec<String> = some.iter().filter_map(|&(_, g, i)| id(g, i)).collect();
         let by_id = Constraint::one_of("_uniqueid", ids.into_iter().map(Into::into));
-        let mut body = unique_ids();
+        let mut body = listed();
         body.insert("blobs".to_owned(), true.into());
         body.insert("constraints".to_owned(), by_id.to_json(Dialect::Classic));
         let (answers, blobs) = ask(db, Request::json(&json!([find(some[0].0, body)]))).await?;
         let mut hashes: HashMap<String, String> = HashMap::new();
         for object in Answer::at(&answers, 0)?.entities() {
-            let index = object.get("_blob_index").and_then(Json::as_u64);
-            let blob = index.and_then(|i| blobs.get(usize::try_from(i).ok()?));
-            if let (Some(id), Some(blob)) = (unique_id(object), blob) {
-                hashes.insert(id.to_owned(), content::hash(blob));
+            if let (Some(id), Some(blob)) = (unique_id(object), blob_of(object, &blobs)) {
+                hashes.insert(id.to_owned(), content_id(blob));
             }
         }
         for &(_, g, i) in some {
@@ -362,182 +362,4 @@ async fn find_contents(
         }
     }
     Ok(())
-}
-
-/// Commands that fetch what belongs to objects.
-struct Tree {
-    commands: Vec<Json>,
-    next_ref: u32,
-}
-
-/// A command that fetches, for each object of another, what belongs to it.
-struct Branch {
-    kind: ObjectKind,
-    command: usize,
-    /// The connections to what it fetches, where they are the user's.
-    edges: Option<OwnedEdges>,
-    /// Whether the objects belong to their owner alone; children may be shared.
-    owned: bool,
-    branches: Vec<Branch>,
-}
-
-/// Connections of one field.
-#[derive(Clone, Copy)]
-struct OwnedEdges {
-    class: &'static str,
-    command: usize,
-    /// Whether they end at the object.
-    reversed: bool,
-    /// The field that they name, if they do.
-    field: Option<&'static str>,
-}
-
-impl Tree {
-    fn reference(&mut self) -> u32 {
-        self.next_ref += 1;
-        self.next_ref - 1
-    }
-
-    fn push(&mut self, command: Json) -> usize {
-        self.commands.push(command);
-        self.commands.len() - 1
-    }
-
-    fn grow(&mut self, schema: &'static ModelSchema, owner: u32) -> Vec<Branch> {
-        let mut branches = Vec::new();
-        for field in schema.fields {
-            let own_class = || part_class(schema.class, field.property);
-            let (kind, class, relation, child) = match field.role {
-                FieldRole::Embedding { .. } if schema.kind != ObjectKind::Descriptor => {
-                    let (relation, class) = descriptors(schema, field);
-                    (ObjectKind::Descriptor, class.into_owned(), relation, None)
-                }
-                FieldRole::Media { kind, .. } if kind != schema.kind => {
-                    (kind, own_class(), Relation::Connection(field.property), None)
-                }
-                FieldRole::Children { relation, model, .. } => {
-                    let child = model.get();
-                    (child.kind, child.class.to_owned(), relation, Some(child))
-                }
-                _ => continue,
-            };
-            let part = child.filter(|_| relation == Relation::Part);
-            let typed = child.is_none_or(ModelSchema::is_typed);
-            // Parts are also known by where they lie.
-            let mut body = match part {
-                Some(part) => fetched(part.kind, PROPERTIES),
-                None => unique_ids(),
-            };
-            let near = connected(owner, relation, &class, false, Dialect::Classic);
-            body.insert("is_connected_to".to_owned(), near);
-            body.insert("group_by_source".to_owned(), true.into());
-            let set = match field.role {
-                FieldRole::Embedding { set, .. } => Some(set),
-                _ => child.and_then(ModelSchema::own_vector).map(|(_, set)| set),
-            };
-            if let Some(set) = set {
-                body.insert("set".to_owned(), set.name.into());
-            }
-            if kind == ObjectKind::Entity {
-                body.insert("with_class".to_owned(), class.into());
-            } else if typed {
-                let own = Constraint::equal(USER_TYPE, class).to_json(Dialect::Classic);
-                body.insert("constraints".to_owned(), own);
-            }
-            let reference = part.map(|_| self.reference());
-            if let Some(reference) = reference {
-                body.insert("_ref".to_owned(), reference.into());
-            }
-            let command = self.push(find(kind, body));
-            let edges = match field.role {
-                FieldRole::Children { model, .. } => relation.class(model.get().class),
-                FieldRole::Embedding { class: Some(class), .. } => relation.class(class),
-                _ => None,
-            };
-            let edges = edges.map(|class| self.edges(class, relation, owner));
-            let is_child = matches!(field.role, FieldRole::Children { .. });
-            let owned = !is_child || part.is_some();
-            let inner = match (part, reference) {
-                (Some(part), Some(reference)) => self.grow(part, reference),
-                _ => Vec::new(),
-            };
-            branches.push(Branch { kind, command, edges, owned, branches: inner });
-        }
-        branches
-    }
-
-    fn edges(&mut self, class: &'static str, relation: Relation, owner: u32) -> OwnedEdges {
-        let reversed = matches!(relation, Relation::Reversed(_));
-        let field = match relation {
-            Relation::ByField { field, .. } => Some(field),
-            _ => None,
-        };
-        let mut body = unique_ids();
-        body.insert("with_class".to_owned(), class.into());
-        body.insert(if reversed { "dst" } else { "src" }.to_owned(), owner.into());
-        let list = ["_src", "_dst", EDGE_ID, SOURCE_FIELD];
-        body.insert("results".to_owned(), json!({ "list": list }));
-        let command = self.push(json!({ "FindConnection": body }));
-        OwnedEdges { class, command, reversed, field }
-    }
-}
-
-impl Branch {
-    /// Adds what belongs to one object.
-    fn collect(
-        &self,
-        answers: &[Json],
-        owner: &str,
-        owned: &mut Vec<Owned>,
-        edges: &mut Vec<(&'static str, String)>,
-    ) -> Result<(), DbError> {
-        let answer = Answer::at(answers, self.command)?;
-        let group = answer.get("entities").and_then(|groups| groups.get(owner));
-        let objects = group.and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
-        let ids: Vec<&str> = objects.iter().filter_map(unique_id).collect();
-        if let Some(OwnedEdges { class, command, reversed, field }) = self.edges {
-            let (near, far) = if reversed { ("_dst", "_src") } else { ("_src", "_dst") };
-            for connection in connections(&Answer::at(answers, command)?) {
-                let text = |key: &str| connection.get(key).and_then(Json::as_str);
-                let own =
-                    text(near) == Some(owner) && text(far).is_some_and(|id| ids.contains(&id));
-                // Others may have made some of the same class.
-                let ours = match field {
-                    Some(field) => text(SOURCE_FIELD).is_some_and(|f| is_of_field(f, field)),
-                    None => text(EDGE_ID).is_some(),
-                };
-                if let (true, Some(id)) = (own && ours, text("_uniqueid")) {
-                    edges.push((class, id.to_owned()));
-                }
-            }
-        }
-        for object in objects.iter().filter(|_| self.owned) {
-            let Some(id) = unique_id(object) else { continue };
-            owned.push(Owned {
-                kind: self.kind,
-                unique_id: id.to_owned(),
-                of: owner.to_owned(),
-                properties: object.as_object().cloned().unwrap_or_default(),
-            });
-            for branch in &self.branches {
-                branch.collect(answers, id, owned, edges)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The body of a Find that asks for unique ids alone.
-pub(super) fn unique_ids() -> Map<String, Json> {
-    let mut body = Map::new();
-    body.insert("uniqueids".to_owned(), true.into());
-    body
-}
-
-pub(super) fn unique_id(object: &Json) -> Option<&str> {
-    object.get("_uniqueid")?.as_str()
-}
-
-pub(super) fn connections<'a>(answer: &Answer<'a>) -> &'a [Json] {
-    answer.get("connections").and_then(Json::as_array).map_or(&[], Vec::as_slice)
 }

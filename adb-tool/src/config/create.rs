@@ -33,7 +33,7 @@ pub(crate) struct Create {
     #[arg(long, default_value = "localhost")]
     host: String,
     /// Its port [default: 55555; with --use-rest 443, or 80 without TLS].
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Who logs in.
     #[arg(long, default_value = "admin")]

@@ -15,6 +15,10 @@ pub(crate) use key::{assign, key_of, new_token};
 
 /// Servers and how to log in, in the same files as the Python SDK keeps them.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Examples:
+  adb config create dev --host localhost --username admin --password admin --no-interactive
+  adb config ls
+  adb config activate dev")]
 pub(crate) enum Config {
     Ls(Ls),
     Create(create::Create),

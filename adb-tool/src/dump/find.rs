@@ -1,6 +1,6 @@
 //! Asking a database for its objects by their classes and unique ids.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use adb::{Answer, Database, ObjectKind, Request, StoredSchema, ask};
 use anyhow::Context as _;
@@ -15,7 +15,8 @@ pub(super) const SETS: &str = "_DescriptorSet";
 /// Objects of a class, in the order of their ids.
 pub(super) struct Class {
     pub(super) name: String,
-    pub(super) ids: Vec<String>,
+    /// Shared with what tells the class of an id.
+    pub(super) ids: Vec<Arc<str>>,
 }
 
 impl Class {
@@ -61,7 +62,8 @@ pub(super) async fn classes(
             body.insert("limit".to_owned(), IDS.into());
             body.insert("offset".to_owned(), (class.ids.len() as u64).into());
             let found = entities(db, &format!("Find{}", class.suffix()), body).await?.0;
-            let ids: Vec<String> = found.iter().map(id).collect::<anyhow::Result<_>>()?;
+            let ids: Vec<Arc<str>> =
+                found.iter().map(|object| Ok(id(object)?.into())).collect::<anyhow::Result<_>>()?;
             let is_last = (ids.len() as u64) < IDS;
             class.ids.extend(ids);
             if is_last {
@@ -78,10 +80,11 @@ pub(super) async fn classes(
 pub(super) async fn objects(
     db: &dyn Database,
     class: &Class,
-    ids: &[String],
+    ids: &[Arc<str>],
     blobs: bool,
 ) -> anyhow::Result<(Vec<Json>, Vec<Bytes>)> {
-    let mut body = by_ids(ids);
+    let mut body = Map::new();
+    body.insert("constraints".to_owned(), by_ids(ids));
     if !class.name.starts_with('_') {
         body.insert("with_class".to_owned(), class.name.as_str().into());
     }
@@ -91,6 +94,7 @@ pub(super) async fn objects(
         "_Descriptor" => &["labels"],
         "_DescriptorSet" => &["dimensions", "engines", "metrics"],
         "_Frame" | "_Clip" => &["labels"],
+        "_Image" | "_Video" | "_Blob" => &["urls"],
         _ => &[],
     };
     for flag in flags.iter().chain(&["uniqueids"]).chain(blobs.then_some(&"blobs")) {
@@ -113,30 +117,27 @@ pub(super) async fn edges(
     db: &dyn Database,
     connection: &str,
     of: &Class,
-    ids: &[String],
+    ids: &[Arc<str>],
     side: &str,
 ) -> anyhow::Result<Vec<(String, String)>> {
-    let mut ends = by_ids(ids);
-    ends.insert("_ref".to_owned(), 1.into());
     let request = Request::json(&json!([
-        {format!("Find{}", of.suffix()): ends},
+        {format!("Find{}", of.suffix()): {"constraints": by_ids(ids), "_ref": 1}},
         {"FindConnection": {
             "with_class": connection, side: 1, "results": {"list": ["_src", "_dst"]},
         }},
     ]));
     let (answers, _) = ask(db, request).await?;
-    let found = Answer::at(&answers, 1)?.get("connections").and_then(Json::as_array).cloned();
     let ends = |edge: &Json| {
         Some((edge.get("_src")?.as_str()?.to_owned(), edge.get("_dst")?.as_str()?.to_owned()))
     };
-    Ok(found.unwrap_or_default().iter().filter_map(ends).collect())
+    Ok(Answer::at(&answers, 1)?.connections().iter().filter_map(ends).collect())
 }
 
 /// What the objects of a class lie in, by their ids.
 pub(super) async fn containers(
     db: &dyn Database,
     class: &Class,
-    ids: &[String],
+    ids: &[Arc<str>],
 ) -> anyhow::Result<HashMap<String, String>> {
     let connection = match class.name.as_str() {
         "_Frame" => "_FrameToVideo",
@@ -148,10 +149,10 @@ pub(super) async fn containers(
     Ok(edges(db, connection, class, ids, "src").await?.into_iter().collect())
 }
 
-fn by_ids(ids: &[String]) -> Map<String, Json> {
-    let mut body = Map::new();
-    body.insert("constraints".to_owned(), json!({"_uniqueid": ["in", ids]}));
-    body
+/// The constraint that objects are these.
+pub(super) fn by_ids(ids: &[Arc<str>]) -> Json {
+    let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
+    json!({"_uniqueid": ["in", ids]})
 }
 
 async fn entities(

@@ -4,6 +4,8 @@
 
 mod find;
 mod read;
+mod select;
+mod stored;
 mod write;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-pub(crate) use read::Dump;
+pub(crate) use read::{Dump, DumpRows};
 pub(crate) use write::write;
 
 /// The version of the form that this code writes and reads.
@@ -21,6 +23,13 @@ pub(crate) const HEAD: &str = "export.json";
 /// The property by which what came from an export is found again. It keeps a second run from adding
 /// anything, and is left out when its object is exported in turn.
 pub(crate) const MARK: &str = "adb_export";
+/// The property by which an object keeps the address that its blob was fetched from: the database it
+/// came from had that as `_url`, which goes in with no blob. Of an object that is exported in turn it
+/// becomes the row's address again.
+pub(crate) const ADDRESS: &str = "adb_url";
+
+/// Objects in one request without their blobs.
+const WITHOUT: usize = 500;
 
 /// Files of rows, in the order of need: each is in before the next begins.
 pub(crate) const STAGES: [&str; 6] =
@@ -71,6 +80,9 @@ pub(crate) struct Row {
     /// Its blob, below the directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<String>,
+    /// Where the database had fetched its blob from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) vector: Option<Vec<f32>>,
 }

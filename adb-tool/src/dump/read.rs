@@ -11,12 +11,16 @@ use adb::{
     MediaSource,
     ensure::PropertyIndex,
     graph::row_identity,
-    loaders::{CommandRow, CommandSource, Error, ErrorKind, MediaRoot, RowPlace, SourceRow},
+    loaders::{
+        CommandRow, CommandSource, Error, ErrorKind, LetterFile, MediaRoot, RowPlace, SourceRow,
+        letters::RowsAre,
+    },
 };
 use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::{HEAD, Head, MARK, Row, STAGES, VERSION};
+use super::{ADDRESS, HEAD, Head, MARK, Other, Row, STAGES, VERSION};
 
 /// A directory that an export wrote.
 pub(crate) struct Dump {
@@ -24,12 +28,15 @@ pub(crate) struct Dump {
     head: Head,
 }
 
-/// The rows of one of its files.
+/// The rows of one of its files, or those of them that failed.
 pub(crate) struct DumpRows {
+    /// Where files that rows name lie.
     root: PathBuf,
-    stage: &'static str,
+    stage: String,
     export: String,
     indexes: Vec<PropertyIndex>,
+    /// Where rows come from, if not from the export itself.
+    letters: Option<LetterFile>,
 }
 
 impl Dump {
@@ -49,11 +56,6 @@ impl Dump {
         Ok(Self { root: root.to_owned(), head })
     }
 
-    /// How many rows there are.
-    pub(crate) fn rows(&self) -> u64 {
-        self.head.rows.values().sum()
-    }
-
     /// Its files that have rows, in the order of need.
     pub(crate) fn stages(&self) -> Vec<DumpRows> {
         let has_rows = |stage: &&&str| self.head.rows.get(**stage).is_some_and(|rows| *rows > 0);
@@ -70,45 +72,86 @@ impl Dump {
             true => PropertyIndex::of_connection(&index.class, &index.property),
             false => PropertyIndex::of_entity(&index.class, &index.property),
         }));
-        DumpRows { root: self.root.clone(), stage, export: head.id.clone(), indexes }
+        DumpRows {
+            root: self.root.clone(),
+            stage: stage.to_owned(),
+            export: head.id.clone(),
+            indexes,
+            letters: None,
+        }
     }
 }
 
+/// What a dead-letter file says of rows of an export.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    export: String,
+    stage: String,
+}
+
 impl DumpRows {
+    /// What its rows are called in a dead-letter file.
+    pub(crate) const FORMAT: &str = "adb_export";
+
+    /// Rows that failed. Indexes were made before the first of them.
+    pub(crate) fn of_letters(letters: LetterFile) -> anyhow::Result<Self> {
+        let header = letters.header();
+        let kept = match &header.rows {
+            RowsAre::Format { with, .. } => Kept::deserialize(with).ok(),
+            _ => None,
+        };
+        let Kept { export, stage } = kept.with_context(|| {
+            let path = letters.path().display();
+            format!("{path}: its first line does not say of which export its rows are; put back what stood there")
+        })?;
+        let root = PathBuf::from(&header.media_root);
+        Ok(Self { root, stage, export, indexes: Vec::new(), letters: Some(letters) })
+    }
+
+    /// The file that rows come from.
     pub(crate) fn path(&self) -> PathBuf {
-        self.root.join(format!("{}.jsonl", self.stage))
+        match &self.letters {
+            Some(letters) => letters.path().to_owned(),
+            None => self.root.join(format!("{}.jsonl", self.stage)),
+        }
     }
 
     fn mark(&self, id: &str) -> String {
         format!("{}/{id}", self.export)
     }
 
-    /// The commands that add a row's object: what it needs is found by its mark.
+    /// The commands that add a row's object: what it needs is found by its mark, and must be there.
     fn commands(&self, text: &str) -> Result<CommandRow, String> {
         let row: Row = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        let mut commands = Vec::new();
+        let mut needs: Vec<&Other> = Vec::new();
         let mut with = row.with;
         for (parameter, other) in &row.refs {
-            let reference = commands.len() + 1;
-            commands.push(json!({"FindEntity": {
-                "with_class": other.class, "_ref": reference, "unique": true,
-                "constraints": {MARK: ["==", self.mark(&other.id)]},
-            }}));
-            with.insert(parameter.clone(), reference.into());
+            needs.push(other);
+            with.insert(parameter.clone(), needs.len().into());
         }
-        if let Some(first) = row.of.first() {
-            let reference = commands.len() + 1;
+        if let [of] = row.of.as_slice() {
+            needs.push(&of.other);
+        }
+        let mut commands: Vec<Json> =
+            (1..).zip(&needs).map(|(reference, other)| self.find(other, reference)).collect();
+        if row.of.len() > 1 {
             let marks: Vec<String> = row.of.iter().map(|of| self.mark(&of.other.id)).collect();
             commands.push(json!({"FindEntity": {
-                "with_class": first.other.class, "_ref": reference,
+                "with_class": row.of[0].other.class, "_ref": commands.len() + 1,
                 "constraints": {MARK: ["in", marks]},
             }}));
+        }
+        if let Some(first) = row.of.first() {
             let direction = if first.begins_there { "in" } else { "out" };
-            with.insert("connect".to_owned(), json!({"ref": reference, "direction": direction}));
+            let connect = json!({"ref": commands.len(), "direction": direction});
+            with.insert("connect".to_owned(), connect);
         }
         let mark = self.mark(&row.id);
         let properties = with.entry("properties").or_insert_with(|| json!({}));
         properties[MARK] = mark.as_str().into();
+        if let Some(url) = row.url {
+            properties[ADDRESS] = url.into();
+        }
         // The name of a set guards it.
         if row.add != "AddDescriptorSet" {
             with.insert("if_not_found".to_owned(), json!({MARK: ["==", mark]}));
@@ -119,7 +162,28 @@ impl DumpRows {
             let bytes: Vec<u8> = vector.iter().flat_map(|x| x.to_le_bytes()).collect();
             MediaSource::Bytes(bytes.into())
         });
-        CommandRow::new(commands, file.into_iter().chain(vector).collect())
+        let mut commands = CommandRow::new(commands, file.into_iter().chain(vector).collect())?;
+        for (at, other) in needs.into_iter().enumerate() {
+            commands.must_find(at, wanted(other));
+        }
+        if row.of.len() < 2 {
+            return Ok(commands);
+        }
+        // One that is wanting among several would refuse nothing: first it is asked for each.
+        let finds = (1..).zip(&row.of).map(|(reference, of)| self.find(&of.other, reference));
+        let mut before = CommandRow::new(finds.collect(), Vec::new())?;
+        for (at, of) in row.of.iter().enumerate() {
+            before.must_find(at, wanted(&of.other));
+        }
+        Ok(commands.after(before))
+    }
+
+    /// The search for an object that came from the same export.
+    fn find(&self, other: &Other, reference: usize) -> Json {
+        json!({"FindEntity": {
+            "with_class": other.class, "_ref": reference, "unique": true,
+            "constraints": {MARK: ["==", self.mark(&other.id)]},
+        }})
     }
 }
 
@@ -147,13 +211,26 @@ impl CommandSource for DumpRows {
     }
 
     fn name(&self) -> String {
-        self.stage.to_owned()
+        self.stage.clone()
+    }
+
+    fn rows_are(&self) -> RowsAre {
+        let with = json!(Kept { export: self.export.clone(), stage: self.stage.clone() });
+        RowsAre::Format { name: Self::FORMAT.to_owned(), with }
     }
 
     fn read(
         self,
         each: &mut dyn FnMut(SourceRow<CommandRow>, u64) -> ControlFlow<()>,
     ) -> Result<(), Error> {
+        if let Some(letters) = &self.letters {
+            return letters.read(|letter, bytes| {
+                let value = letter.row_text().and_then(|text| self.commands(text)).map(Some);
+                let raw = letter.row_text().unwrap_or_default().to_owned();
+                let row = SourceRow::new(letter.at(), letter.identity, raw);
+                each(SourceRow { value, ..row }, bytes)
+            });
+        }
         let path = self.path();
         let file = File::open(&path).map_err(|source| unread(&path, source))?;
         let name: std::sync::Arc<str> = path.display().to_string().into();
@@ -175,6 +252,11 @@ impl CommandSource for DumpRows {
         }
         Ok(())
     }
+}
+
+/// An object that a row needs, for who reads that it is not there.
+fn wanted(Other { class, id }: &Other) -> String {
+    format!("the object {id} of `{class}`, which the row needs,")
 }
 
 fn unread(path: &Path, source: std::io::Error) -> Error {

@@ -1,10 +1,11 @@
 //! Writing a database, or what a query finds of it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
     io::{BufWriter, Write as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use adb::{Answer, Database, Request, StoredSchema, ask, components, uuid::Uuid};
@@ -15,13 +16,14 @@ use serde_json::{Map, Value as Json, json};
 use crate::export;
 
 use super::{
-    HEAD, Head, Index, MARK, Of, Other, Row, STAGES, VERSION,
-    find::{self, Class, SETS},
+    ADDRESS, HEAD, Head, Index, MARK, Of, Other, Row, STAGES, VERSION, WITHOUT,
+    find::{self, Class},
+    select,
+    stored::{put_parameters, put_properties},
 };
 
 /// Objects in one request; their blobs are in memory at the same time.
 const WITH_BLOBS: usize = 32;
-const WITHOUT: usize = 500;
 
 /// What was written.
 pub(crate) struct Written {
@@ -39,7 +41,8 @@ pub(crate) async fn write(
     let schema = StoredSchema::fetch(db).await?;
     let mut classes = find::classes(db, &schema).await?;
     if let Some(query) = query {
-        keep(db, &mut classes, found(db, query).await?).await?;
+        let found = select::found(db, query).await?;
+        select::keep(db, &mut classes, found).await?;
     }
     let mut dump = Writer::new(to, classes)?;
     for at in 0..dump.classes.len() {
@@ -54,54 +57,11 @@ pub(crate) async fn write(
     dump.finish(&schema)
 }
 
-/// The ids of what Find commands find.
-async fn found(db: &dyn Database, query: &Json) -> anyhow::Result<HashSet<String>> {
-    let commands = query.as_array().context("a query is an array of Find commands")?;
-    let mut asked = Vec::new();
-    for command in commands {
-        let one = command.as_object().filter(|object| object.len() == 1);
-        let (name, body) = one
-            .and_then(|object| object.iter().next())
-            .filter(|(name, _)| name.starts_with("Find"))
-            .with_context(|| {
-                format!("a query is an array of Find commands; this is none: {command}")
-            })?;
-        let mut body = body.as_object().cloned().unwrap_or_default();
-        body.remove("blobs");
-        body.insert("uniqueids".to_owned(), true.into());
-        asked.push(json!({ name.as_str(): body }));
-    }
-    let (answers, _) = ask(db, Request::json(&Json::Array(asked))).await?;
-    let mut ids = Vec::new();
-    find::ids_in(&Json::Array(answers), &mut ids);
-    Ok(ids.into_iter().collect())
-}
-
-/// Leaves the objects of a selection, with what they lie in and the sets that they are in.
-async fn keep(
-    db: &dyn Database,
-    classes: &mut Vec<Class>,
-    mut selected: HashSet<String>,
-) -> anyhow::Result<()> {
-    // What lies in something comes later in the order of need, so one way back finds all.
-    for class in classes.iter_mut().rev() {
-        if class.name != SETS {
-            class.ids.retain(|id| selected.contains(id));
-        }
-        for ids in class.ids.chunks(WITHOUT) {
-            selected.extend(find::containers(db, class, ids).await?.into_values());
-        }
-    }
-    let has_vectors = classes.iter().any(|c| c.name == "_Descriptor" && !c.ids.is_empty());
-    classes.retain(|class| !class.ids.is_empty() && (has_vectors || class.name != SETS));
-    Ok(())
-}
-
 struct Writer {
     root: PathBuf,
-    classes: Vec<Class>,
+    classes: Arc<[Class]>,
     /// The place of an object's class among them.
-    class_of: HashMap<String, u16>,
+    class_of: HashMap<Arc<str>, u16>,
     stages: Vec<BufWriter<File>>,
     rows: BTreeMap<String, u64>,
     connections: BTreeSet<String>,
@@ -123,7 +83,7 @@ impl Writer {
         }
         Ok(Self {
             root: root.to_owned(),
-            classes,
+            classes: classes.into(),
             class_of,
             stages,
             rows: BTreeMap::new(),
@@ -147,17 +107,15 @@ impl Writer {
 
     async fn objects(&mut self, db: &dyn Database, at: usize) -> anyhow::Result<()> {
         let blobs = ["_Image", "_Video", "_Blob", "_Descriptor"];
-        let class = &self.classes[at];
+        let classes = self.classes.clone();
+        let class = &classes[at];
         let blobs = blobs.contains(&class.name.as_str());
-        let size = if blobs { WITH_BLOBS } else { WITHOUT };
-        let chunks: Vec<Vec<String>> = class.ids.chunks(size).map(<[String]>::to_vec).collect();
-        for ids in chunks {
-            let class = &self.classes[at];
-            let (objects, content) = find::objects(db, class, &ids, blobs).await?;
-            let containers = find::containers(db, class, &ids).await?;
-            let of = self.described(db, at, &ids).await?;
+        for ids in class.ids.chunks(if blobs { WITH_BLOBS } else { WITHOUT }) {
+            let (objects, content) = find::objects(db, class, ids, blobs).await?;
+            let containers = find::containers(db, class, ids).await?;
+            let of = self.described(db, class, ids).await?;
             for object in &objects {
-                self.object(at, object, &content, &containers, &of)?;
+                self.object(class, object, &content, &containers, &of)?;
             }
         }
         Ok(())
@@ -167,11 +125,10 @@ impl Writer {
     async fn described(
         &self,
         db: &dyn Database,
-        at: usize,
-        ids: &[String],
+        class: &Class,
+        ids: &[Arc<str>],
     ) -> anyhow::Result<HashMap<String, Vec<Of>>> {
         let mut of: HashMap<String, Vec<Of>> = HashMap::new();
-        let class = &self.classes[at];
         if class.name != "_Descriptor" {
             return Ok(of);
         }
@@ -188,14 +145,13 @@ impl Writer {
 
     fn object(
         &mut self,
-        at: usize,
+        class: &Class,
         object: &Json,
         content: &[Bytes],
         containers: &HashMap<String, String>,
         of: &HashMap<String, Vec<Of>>,
     ) -> anyhow::Result<()> {
         let id = find::id(object)?;
-        let class = &self.classes[at];
         let (stage, add) = (class.stage(), format!("Add{}", class.suffix()));
         let mut with = Map::new();
         if !class.name.starts_with('_') {
@@ -229,7 +185,9 @@ impl Writer {
             }
             _ => {}
         }
-        self.row(stage, &Row { id, add, with, refs, of, file, vector })
+        let url = ["_url", ADDRESS].into_iter().find_map(|key| object.get(key)?.as_str());
+        let url = url.map(str::to_owned);
+        self.row(stage, &Row { id, add, with, refs, of, file, url, vector })
     }
 
     fn file(&mut self, id: &str, blob: &[u8]) -> anyhow::Result<String> {
@@ -251,20 +209,18 @@ impl Writer {
         name: &str,
         at: usize,
     ) -> anyhow::Result<()> {
-        let chunks: Vec<Vec<String>> =
-            self.classes[at].ids.chunks(WITHOUT).map(<[String]>::to_vec).collect();
-        for ids in chunks {
-            let find = format!("Find{}", self.classes[at].suffix());
+        let classes = self.classes.clone();
+        let class = &classes[at];
+        for ids in class.ids.chunks(WITHOUT) {
             let request = Request::json(&json!([
-                {find: {"constraints": {"_uniqueid": ["in", ids]}, "_ref": 1}},
+                {format!("Find{}", class.suffix()): {"constraints": find::by_ids(ids), "_ref": 1}},
                 {"FindConnection": {
                     "with_class": name, "src": 1, "uniqueids": true,
                     "results": {"all_properties": true, "list": ["_src", "_dst"]},
                 }},
             ]));
             let (answers, _) = ask(db, request).await?;
-            let found = Answer::at(&answers, 1)?.get("connections").and_then(Json::as_array);
-            for connection in found.into_iter().flatten() {
+            for connection in Answer::at(&answers, 1)?.connections() {
                 let end = |key: &str| {
                     let id = connection.get(key).and_then(Json::as_str).unwrap_or_default();
                     self.other(id)
@@ -281,6 +237,7 @@ impl Writer {
                     refs: [("src".to_owned(), src), ("dst".to_owned(), dst)].into(),
                     of: Vec::new(),
                     file: None,
+                    url: None,
                     vector: None,
                 };
                 self.row(STAGES.len() - 1, &row)?;
@@ -332,79 +289,4 @@ impl Writer {
 
 fn copied(of: &Of) -> Of {
     Of { other: of.other.clone(), begins_there: of.begins_there }
-}
-
-/// What a command that adds such an object takes beside properties: where it lies, its label.
-fn put_parameters(class: &str, object: &Json, with: &mut Map<String, Json>) {
-    let mut put = |parameter: &str, system: &str| {
-        let value = object.get(system).filter(|value| !value.is_null());
-        if let Some(value) = value {
-            with.insert(parameter.to_owned(), value.clone());
-        }
-        value.is_some()
-    };
-    match class {
-        SETS => {
-            put("name", "_name");
-            put("dimensions", "_dimensions");
-            put("engine", "_engines");
-            put("metric", "_metrics");
-        }
-        "_BoundingBox" => {
-            put("rectangle", "_coordinates");
-        }
-        "_Polygon" => {
-            put("polygons", "_vertices");
-        }
-        "_Descriptor" => {
-            put("set", "_set_name");
-        }
-        "_Clip" => {
-            let _ = put("frame_number_range", "_frame_number_range")
-                || put("time_offset_range", "_time_offset_range")
-                || put("time_fraction_range", "_time_fraction_range");
-        }
-        "_Frame" => {
-            let _ = put("frame_number", "_frame_number")
-                || put("time_offset", "_time_offset")
-                || put("time_fraction", "_time_fraction");
-        }
-        _ => {}
-    }
-    // Databases show an object without a label so.
-    let label = object.get("_label").and_then(Json::as_str).filter(|label| *label != "None");
-    if let Some(label) = label {
-        with.insert("label".to_owned(), label.into());
-    }
-}
-
-/// Properties that are a user's; adb's own among them, but for the mark of an export before.
-fn put_properties(object: &Json, with: &mut Map<String, Json>) {
-    let all = object.as_object().into_iter().flatten();
-    let own: Map<String, Json> = all
-        .filter(|(key, value)| !key.starts_with('_') && *key != MARK && !value.is_null())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if !own.is_empty() {
-        with.insert("properties".to_owned(), Json::Object(own));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_command_takes_is_no_property() {
-        let object = json!({
-            "_uniqueid": "1.0.2", "_label": "None", "name": "dal", "none": null,
-            "_coordinates": {"x": 1, "y": 2, "width": 3, "height": 4}, "adb_export": "x/1.0.1",
-        });
-        let mut with = Map::new();
-        put_parameters("_BoundingBox", &object, &mut with);
-        put_properties(&object, &mut with);
-        let rectangle = &object["_coordinates"];
-        let wanted = json!({"rectangle": rectangle, "properties": {"name": "dal"}});
-        assert_eq!(Json::Object(with), wanted);
-    }
 }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use adb::embedders::{Device, Vectors};
-use anyhow::ensure;
-
 use serde_json::json;
 
-/// Print the vectors of pictures and texts, a JSON object on each line
+use crate::{exit::usage, numbers::at_least_one};
+
+/// Print the vectors of pictures and texts, a JSON object on each line.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   adb embedders embed clip-vit-b-32 --text \"a lentil dish\"")]
@@ -23,19 +23,21 @@ pub(crate) struct Embed {
     #[arg(long, default_value_t)]
     device: Device,
     /// Batches that are computed at the same time [default: what was tuned].
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     sessions: Option<usize>,
     /// Threads of each [default: what was tuned].
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     threads: Option<usize>,
     /// Inputs in a batch [default: what was tuned].
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     batch: Option<usize>,
 }
 
 impl Embed {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        ensure!(!self.files.is_empty() || !self.texts.is_empty(), "name files, or give --text");
+        if self.files.is_empty() && self.texts.is_empty() {
+            usage!("there is nothing to embed: name files, or give --text");
+        }
         let mut embedder = super::chooser()?.open(&self.name)?.device(self.device);
         if let Some(sessions) = self.sessions {
             embedder = embedder.sessions(sessions);

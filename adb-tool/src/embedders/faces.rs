@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use adb::embedders::{Face, MAX_DECODED_BYTES, decode};
-use anyhow::{Context as _, ensure};
-
+use anyhow::Context as _;
 use serde_json::json;
 
-/// Print the faces in pictures, the largest first, a JSON object for each picture
+use crate::exit::usage;
+
+/// Print the faces in pictures, the largest first, a JSON object for each picture.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   adb embedders faces people.jpg --embedder facenet-128")]
@@ -21,7 +22,9 @@ pub(crate) struct Faces {
 
 impl Faces {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        ensure!(!self.files.is_empty(), "name files");
+        if self.files.is_empty() {
+            usage!("there is nothing to look at: name files");
+        }
         let detector = super::chooser()?.open(&self.embedder)?.detector()?;
         for file in &self.files {
             let place = || file.display().to_string();

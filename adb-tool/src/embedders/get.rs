@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use adb::embedders::{Cache, Origin, Preset};
 use anyhow::{Context as _, ensure};
 
-/// Bring a preset's bundle into the cache, or mend it there
+/// Bring a preset's bundle into the cache, or mend it there.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   adb embedders get clip-vit-b-32")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use adb::embedders::{Cache, Draft, Known};
 
-/// Describe the ONNX files in a directory: write a first bundle.json, and say what to check
+/// Describe the ONNX files in a directory: write a first bundle.json, and say what to check.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   adb embedders init ./my-model --name my-model")]

@@ -6,7 +6,7 @@ use adb::embedders::{Cache, Manifest, Origin, Preset};
 
 use comfy_table::{Table, presets};
 
-/// List the presets and the bundles in the cache
+/// List the presets and the bundles in the cache.
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   adb embedders ls")]

@@ -14,6 +14,9 @@ use crate::exit::Exit;
 /// NAME is the name of a preset or of a bundle in the cache (ADB_CACHE_DIR), or the directory of a
 /// bundle.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Examples:
+  adb embedders ls
+  adb embedders embed clip-vit-b-32 --text \"a lentil dish\"")]
 pub(crate) enum Embedders {
     Ls(ls::Ls),
     #[command(visible_alias = "fetch")]

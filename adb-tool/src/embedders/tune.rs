@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use adb::embedders::{self, Cache, Device, TuneOptions, Tuning};
-use anyhow::ensure;
 
-/// Measure which sessions, threads and batches are fastest here, and remember them
+use crate::numbers::{at_least_one, seconds};
+
+/// Measure which sessions, threads and batches are fastest here, and remember them.
 ///
 /// Takes half a minute for each side on a few cores; nothing else should compute meanwhile. What is
 /// found holds for this bundle, processor, library and device, and is used from then on.
@@ -19,13 +20,13 @@ pub(crate) struct Tune {
     #[arg(long, default_value_t)]
     device: Device,
     /// Seconds for each combination.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
     /// Batches to try.
-    #[arg(long, value_delimiter = ',', value_name = "N,...")]
+    #[arg(long, value_delimiter = ',', value_name = "N,...", value_parser = at_least_one)]
     batches: Option<Vec<usize>>,
     /// Numbers of sessions to try, each with the threads that the cores have room for.
-    #[arg(long, value_delimiter = ',', value_name = "N,...")]
+    #[arg(long, value_delimiter = ',', value_name = "N,...", value_parser = at_least_one)]
     sessions: Option<Vec<usize>>,
     /// Measure the side that reads images alone.
     #[arg(long, conflicts_with = "texts")]
@@ -37,7 +38,6 @@ pub(crate) struct Tune {
 
 impl Tune {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        ensure!((0.0..=3600.0).contains(&self.seconds), "--seconds wants 0 to 3600");
         let bundle = super::chooser()?.bundle(&self.name)?;
         let cache = Cache::from_env()?;
         let mut options = TuneOptions::default();

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use adb::loaders::{CommandObjects, Stop};
 
-use super::{
-    how::{How, load},
-    objects::Changes,
-};
+use super::by_model::ByModel;
 use crate::exit::Exit;
 
 /// Bring the rows in that a program prints as JSON Lines, as a model document says.
@@ -23,15 +20,12 @@ pub(crate) struct FromCommand {
     /// The command line.
     command: String,
     #[command(flatten)]
-    changes: Changes,
-    #[command(flatten)]
-    how: How,
+    by: ByModel,
 }
 
 impl FromCommand {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let How { model, vectors, running } = self.how;
         let rows = CommandObjects::new(self.command).stop_on(Stop::on_ctrl_c());
-        self.changes.ingest(rows, Path::new("command"), load(&model)?, vectors, running).await
+        self.by.ingest(rows, Path::new("command")).await
     }
 }

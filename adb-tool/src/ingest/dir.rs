@@ -4,13 +4,8 @@ use std::path::{Path, PathBuf};
 
 use adb::loaders::{DirObjects, ListedObjects, Listing};
 
-use super::{
-    how::{Running, Vectors},
-    objects::{Changes, pair},
-    plain::Plain,
-    sdk::misused,
-};
-use crate::exit::Exit;
+use super::{by_model::ByModelOrPlain, objects::pair};
+use crate::exit::{Exit, usage};
 
 /// Bring the files of a folder in, of a bucket or of a web server, each as an object.
 ///
@@ -51,13 +46,7 @@ pub(crate) struct FromDir {
     #[arg(long, value_name = "FILE", help_heading = "The rows")]
     manifest: Option<PathBuf>,
     #[command(flatten)]
-    changes: Changes,
-    #[command(flatten)]
-    plain: Plain,
-    #[command(flatten)]
-    vectors: Vectors,
-    #[command(flatten)]
-    running: Running,
+    by: ByModelOrPlain,
 }
 
 impl FromDir {
@@ -92,19 +81,19 @@ impl FromDir {
             files = files.manifest(manifest);
         }
         let observed = |model| files.observed(model);
-        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
-        self.changes.ingest(files, &self.folder, model, self.vectors, self.running).await
+        let model = self.by.model(observed).await?;
+        self.by.ingest(files, &self.folder, model).await
     }
 
     async fn of_listing(self, address: String) -> anyhow::Result<Exit> {
         let options =
             [("--text-as", self.text_as.is_some()), ("--manifest", self.manifest.is_some())];
         if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
-            misused(format!(
+            usage!(
                 "{option} is for folders of this machine: of what is listed at an address nothing is read but the files themselves; leave it out, or copy the files"
-            ));
+            );
         }
-        let mut files = ListedObjects::new(&address, self.running.media.options());
+        let mut files = ListedObjects::new(&address, self.by.running.media.options());
         for pattern in self.glob {
             files = files.glob(pattern)?;
         }
@@ -118,9 +107,9 @@ impl FromDir {
             files = files.table(table, join);
         }
         let observed = |model| files.observed(model);
-        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
+        let model = self.by.model(observed).await?;
         // It names a file, and what follows a question mark may be a signature.
         let beside = address.split(['?', '#']).next().unwrap_or_default();
-        self.changes.ingest(files, Path::new(beside), model, self.vectors, self.running).await
+        self.by.ingest(files, Path::new(beside), model).await
     }
 }

@@ -10,11 +10,8 @@ use adb::{
     },
 };
 
-use super::{
-    sdk::misused,
-    transformers::{Asked, Name},
-};
-use crate::exit::Exit;
+use super::transformers::{Asked, Name};
+use crate::exit::{Exit, usage};
 
 /// Make vectors of the images that a table names, and write them to files instead of a database.
 ///
@@ -38,21 +35,25 @@ pub(crate) struct EmbeddingCsv {
     #[arg(long, value_name = "PATH", hide = true)]
     user_transformer: Vec<String>,
     /// So many rows; -1 means all.
-    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(-1..))]
     sample_count: i64,
+    /// Write over files that are there.
+    #[arg(long)]
+    replace: bool,
 }
 
 impl EmbeddingCsv {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         if let Some(path) = self.user_transformer.first() {
-            misused(format!(
+            usage!(
                 "--user-transformer {path}: transformers in Python are not run; make an ONNX bundle of the model (`adb embedders init`) and name it: `--transformer clip_pytorch_embeddings=DIRECTORY`"
-            ));
+            );
         }
         let embeds = |asked: &&Asked| matches!(asked.name, Name::Clip | Name::Facenet);
         let Some(asked) = self.transformer.iter().rfind(embeds) else {
-            misused(
-                "vectors need an embedder: --transformer clip_pytorch_embeddings or facenet_pytorch_embeddings",
+            usage!(
+                "vectors need an embedder: --transformer clip_pytorch_embeddings or facenet_pytorch_embeddings"
             );
         };
         let mut source = SdkCsv::open_as(&self.input_file, IngestType::Image)?;
@@ -68,6 +69,12 @@ impl EmbeddingCsv {
             set: self.set_name.clone(),
             faces: asked.name == Name::Facenet,
         };
+        if let Some(there) = files.there().first().filter(|_| !self.replace) {
+            usage!(
+                "{}: it is there already, perhaps of another set or table; --replace writes over it and the files that belong to it, or go to another directory",
+                there.display()
+            );
+        }
         let made = tokio::task::spawn_blocking(move || files.make(source, &embedder)).await??;
         Ok(tell(&made, &self.input_file))
     }
@@ -77,11 +84,11 @@ fn tell(made: &Embedded, input: &Path) -> Exit {
     for failure in made.failures.iter().take(20) {
         eprintln!("failed: {failure}");
     }
-    println!("{} vectors made, {} images failed", made.vectors, made.failures.len());
+    println!("vectors made: {}, images failed: {}", made.vectors, made.failures.len());
     let tables: Vec<String> =
         made.files.iter().take(3).map(|file| file.display().to_string()).collect();
     println!(
-        "to bring them in:\n  adb ingest from-csv {} --transformer image_properties\n  adb ingest from-csv {}",
+        "to bring them in, here into my.adb:\n  adb ingest from-csv {} --transformer image_properties --db my.adb\n  adb ingest from-csv {} --db my.adb",
         input.display(),
         tables.join(" ")
     );

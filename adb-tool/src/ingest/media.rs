@@ -19,7 +19,7 @@ pub(crate) struct Media {
     #[arg(long)]
     allow_private: bool,
     /// The largest picture, video or other file.
-    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20)]
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 20, value_parser = clap::value_parser!(u64).range(1..))]
     max_media_bytes: u64,
     /// Downloads at once.
     #[arg(long, value_name = "N", default_value = "64")]

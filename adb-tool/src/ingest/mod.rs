@@ -1,11 +1,12 @@
 //! `adb ingest`: rows of files into a database.
 
 mod again;
+mod by_model;
 mod command;
 mod dir;
+mod dry;
 mod embedding_csv;
 mod export;
-mod how;
 mod media;
 mod objects;
 mod of_python;
@@ -13,14 +14,21 @@ mod parquet;
 mod plain;
 mod retry;
 mod rows;
+mod running;
 mod sdk;
 mod transformers;
+mod vectors;
 mod webdataset;
 
 use crate::exit::Exit;
 
 /// Bring rows into a database.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Examples:
+  adb ingest from-json examples/data/cookbook/dishes.json \\
+      --model examples/data/cookbook/dish.model.json --db my.adb
+  adb ingest from-dir photos --class Photo --db my.adb
+  adb ingest from-csv dishes.adb.csv --db my.adb")]
 pub(crate) enum Ingest {
     FromCsv(rows::FromCsv),
     FromJson(rows::FromJson),

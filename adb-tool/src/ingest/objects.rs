@@ -7,7 +7,7 @@ use adb::{
     loaders::{ObjectSource, Stop, shards},
 };
 
-use super::how::{Running, Vectors};
+use super::{running::Running, vectors::Vectors};
 use crate::exit::Exit;
 
 /// What may be done to rows before a model reads them.

@@ -5,9 +5,8 @@ use std::path::Path;
 use adb::loaders::ParquetObjects;
 
 use super::{
-    how::{Running, Vectors},
-    objects::{Changes, files, name, pair},
-    plain::Plain,
+    by_model::ByModelOrPlain,
+    objects::{files, name, pair},
 };
 use crate::exit::Exit;
 
@@ -27,13 +26,7 @@ pub(crate) struct FromParquet {
     #[arg(long, value_name = "COLUMN=FIELD", value_parser = pair, help_heading = "The rows")]
     map: Vec<(String, String)>,
     #[command(flatten)]
-    changes: Changes,
-    #[command(flatten)]
-    plain: Plain,
-    #[command(flatten)]
-    vectors: Vectors,
-    #[command(flatten)]
-    running: Running,
+    by: ByModelOrPlain,
 }
 
 impl FromParquet {
@@ -50,8 +43,8 @@ impl FromParquet {
             seen = Some(rows);
             Ok(model)
         };
-        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
+        let model = self.by.model(observed).await?;
         let rows = seen.unwrap_or(rows);
-        self.changes.ingest(rows, Path::new(&first), model, self.vectors, self.running).await
+        self.by.ingest(rows, Path::new(&first), model).await
     }
 }

@@ -10,8 +10,8 @@ use adb::{
 };
 use clap::ValueEnum;
 
-use super::how::{Running, Vectors, load};
-use crate::embedders::chooser;
+use super::{running::Running, vectors::Vectors};
+use crate::{embedders::chooser, model};
 
 /// What the objects are to be, where no document says it.
 #[derive(Debug, Clone, clap::Args)]
@@ -57,7 +57,7 @@ impl Plain {
         observed: impl FnOnce(PlainModel) -> Result<PlainModel, adb::loaders::Error>,
     ) -> anyhow::Result<LoadedModel> {
         if let Some(path) = &self.model {
-            return load(path);
+            return model::load(path);
         }
         let mut model = PlainModel::new(match self.kind {
             Kind::Image => ObjectKind::Image,

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use adb::loaders::{LetterFile, SdkCsv, letters::RowsAre};
+use adb::loaders::{LetterFile, SdkCsv, Stop, letters::RowsAre};
 use anyhow::bail;
 
-use super::{
-    how::{Running, Vectors},
-    sdk::{Sdk, misused},
+use super::{dry, export, running::Running, sdk::Sdk, vectors::Vectors};
+use crate::{
+    dump::DumpRows,
+    exit::{Exit, usage},
 };
-use crate::exit::Exit;
 
 /// Take rows that failed again, from the dead-letter file in which they were kept.
 ///
@@ -30,16 +30,15 @@ pub(crate) struct Retry {
 impl Retry {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         if !self.vectors.vectors.is_empty() {
-            misused(
-                "--vectors: rows that failed have kept the vectors that they had; leave it out",
-            );
+            usage!("--vectors: rows that failed have kept the vectors that they had; leave it out");
         }
         let letters = LetterFile::open(&self.file)?;
         let header = letters.header().clone();
-        if matches!(header.rows, RowsAre::Format { .. })
-            && let Some(source) = SdkCsv::of_letters(LetterFile::open(&self.file)?)?
-        {
-            return Sdk::retry(source, &self.file, &header.options, &self.running).await;
+        let running = &self.running;
+        if matches!(header.rows, RowsAre::Format { .. }) && !running.part.selection().is_all() {
+            usage!(
+                "a part of failed rows can be taken where a model reads them; leave --limit, --offset, --sample and --shard out, and all are taken"
+            );
         }
         match header.rows {
             RowsAre::Model(document) => {
@@ -52,6 +51,22 @@ impl Retry {
                         vectors.of_model(ingest, db, model).await
                     })
                     .await
+            }
+            RowsAre::Format { name, .. } if name == SdkCsv::FORMAT => {
+                let source = SdkCsv::of_letters(letters)?;
+                match running.dry_run {
+                    true => dry::of_commands([source]),
+                    false => Sdk::retry(source, &self.file, &header.options, running).await,
+                }
+            }
+            RowsAre::Format { name, .. } if name == DumpRows::FORMAT => {
+                let rows = DumpRows::of_letters(letters)?;
+                match running.dry_run {
+                    true => dry::of_commands([rows]),
+                    false => {
+                        export::bring(rows, running.db.open()?, Stop::on_ctrl_c(), running).await
+                    }
+                }
             }
             RowsAre::Format { name, .. } => bail!(
                 "{}: its rows are of the format `{name}`, which this adb does not know; use the program that wrote it",

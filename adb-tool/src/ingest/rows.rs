@@ -5,11 +5,17 @@ use std::path::{Path, PathBuf};
 use adb::loaders::{CsvObjects, JsonObjects};
 
 use super::{
-    how::{How, Running, Vectors, load},
+    again::Existing,
+    by_model::ByModel,
     objects::{Changes, pair},
-    sdk::{Sdk, misused},
+    running::Running,
+    sdk::Sdk,
+    vectors::Vectors,
 };
-use crate::exit::Exit;
+use crate::{
+    exit::{Exit, usage},
+    model,
+};
 
 /// Bring the rows of a CSV file in, as a model document says; or without one, the files of the
 /// Python SDK.
@@ -18,9 +24,9 @@ use crate::exit::Exit;
   adb ingest from-csv dishes.csv --model dish.model.json --db my.adb
   adb ingest from-csv dishes.adb.csv ingredients.adb.csv dish_ingredients.adb.csv --db my.adb")]
 pub(crate) struct FromCsv {
-    /// The rows; `-` is standard input. Packed with gzip or Zstandard is well. Pictures are named
-    /// relative to this file. Without a model: one file of the Python SDK, or several, which go in
-    /// by need.
+    /// The rows; with a model, `-` is standard input. Packed with gzip or Zstandard is well. Pictures
+    /// are named relative to this file. Without a model: one file of the Python SDK, or several,
+    /// which go in by need.
     #[arg(required = true, value_name = "FILE")]
     rows: Vec<PathBuf>,
     /// The model document: what `Document::of(Dish::SCHEMA)` is as JSON.
@@ -55,9 +61,7 @@ pub(crate) struct FromJson {
     /// is well. Pictures are named relative to this file.
     rows: PathBuf,
     #[command(flatten)]
-    changes: Changes,
-    #[command(flatten)]
-    how: How,
+    by: ByModel,
 }
 
 impl FromCsv {
@@ -70,17 +74,20 @@ impl FromCsv {
                 ("--embedder", self.vectors.embedder.is_some()),
                 ("--no-embedder", self.vectors.no_embedder),
                 ("--vectors", !self.vectors.vectors.is_empty()),
+                ("--strict", self.running.strict),
+                ("--on-existing", self.running.again.on_existing != Existing::Keep),
+                ("--mirror", self.running.again.mirror),
             ];
             if let Some((option, _)) = options.into_iter().find(|(_, given)| *given) {
-                misused(format!(
+                usage!(
                     "{option} is for rows of a model: give --model, or take a file of the Python SDK without it"
-                ));
+                );
             }
             return self.sdk.ingest(&self.rows, &self.running).await;
         };
         let [file] = self.rows.as_slice() else {
-            misused(
-                "one model reads one file; several files are those of the Python SDK, without --model",
+            usage!(
+                "one model reads one file; several files are those of the Python SDK, without --model"
             );
         };
         let mut rows = CsvObjects::open(file)?.list_separator(self.list_separator);
@@ -90,16 +97,16 @@ impl FromCsv {
         if let Some(delimiter) = self.delimiter {
             rows = rows.delimiter(delimiter);
         }
-        let model = load(&model)?;
+        let model = model::load(&model)?;
         self.changes.ingest(rows, named(file), model, self.vectors, self.running).await
     }
 }
 
 impl FromJson {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let How { model, vectors, running } = self.how;
         let rows = JsonObjects::open(&self.rows)?;
-        self.changes.ingest(rows, named(&self.rows), load(&model)?, vectors, running).await
+        let from = named(&self.rows).to_owned();
+        self.by.ingest(rows, &from).await
     }
 }
 

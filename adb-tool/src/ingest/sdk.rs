@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    io::{self, Write as _},
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,10 +18,15 @@ use anyhow::Context as _;
 use serde_json::{Value as Json, json};
 
 use super::{
-    how::Running,
+    dry,
+    running::Running,
     transformers::{self, Asked, Chosen},
 };
-use crate::exit::Exit;
+use crate::{
+    exit::{Exit, usage},
+    numbers::at_least_one,
+    out,
+};
 
 /// Options for the files of the Python SDK.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -40,14 +44,15 @@ pub(crate) struct Sdk {
     /// Not supported: a program that changes rows is given by `--transform-cmd`.
     #[arg(long, value_name = "PATH", hide = true)]
     user_transformer: Vec<String>,
-    /// Rows in one request.
-    #[arg(long, value_name = "N")]
+    /// Rows in one request: what `--batch` says for others.
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "batch")]
     batchsize: Option<usize>,
-    /// Requests under way at once.
-    #[arg(long, value_name = "N")]
+    /// Requests under way at once: what `--writers` says for others.
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "writers")]
     num_workers: Option<usize>,
     /// So many rows of each file; -1 means all.
-    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = -1, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(i64).range(-1..))]
     sample_count: i64,
     /// Files named in rows are looked for beside the table, which is so without this option.
     #[arg(long, overrides_with = "no_blobs_relative_to_csv")]
@@ -82,39 +87,45 @@ pub(crate) struct Sdk {
     no_check_image: bool,
 }
 
-/// Says what is wrong with the command line, and ends the program with 2.
-pub(super) fn misused(message: impl std::fmt::Display) -> ! {
-    clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{message}\n")).exit()
-}
-
 impl Sdk {
     /// Brings files in, in the order of need.
     pub(super) async fn ingest(self, files: &[PathBuf], running: &Running) -> anyhow::Result<Exit> {
         if let Some(path) = self.user_transformer.first() {
-            misused(format!(
+            usage!(
                 "--user-transformer {path}: transformers in Python are not run; let any program change the rows by `--transform-cmd COMMAND`"
-            ));
+            );
         }
         if self.use_dask {
-            eprintln!(
-                "note: --use-dask has no effect: rows are read as a stream, and all processors are used"
+            out::notice(
+                "note: --use-dask has no effect: rows are read as a stream, and all processors are used",
             );
         }
         if running.part.sample.is_some() {
-            misused("--sample is for rows of a model; take --sample-count, --limit or --shard");
+            usage!("--sample is for rows of a model; take --sample-count, --limit or --shard");
         }
         if running.dead_letters.is_some() && files.len() > 1 {
-            misused(
-                "--dead-letters names one file, and each table has its own: leave it out, or bring the tables in one by one",
+            usage!(
+                "--dead-letters names one file, and each table has its own: leave it out, or bring the tables in one by one"
+            );
+        }
+        // A pipe would be empty after the first reading, which looks for what kind of table it is.
+        let is_pipe = |path: &&PathBuf| {
+            path.as_os_str() == "-" || path.metadata().is_ok_and(|meta| !meta.is_file())
+        };
+        if let Some(path) = files.iter().find(is_pipe) {
+            usage!(
+                "{}: it is no file, and a table of the Python SDK is read more than once: save it as one first, or give --model",
+                path.display()
             );
         }
         let sources = self.open(files, running)?;
+        self.look_at_part(&sources, running)?;
         if self.debug {
             sources.into_iter().try_for_each(write_samples)?;
             return Ok(Exit::Well);
         }
         if running.dry_run {
-            return dry(sources);
+            return dry::of_commands(sources);
         }
         let db = running.db.open()?;
         // Before the first row: where an embedder is wanting, nothing is made.
@@ -163,8 +174,8 @@ impl Sdk {
         running: &Running,
     ) -> anyhow::Result<Exit> {
         let mut options = running.options();
-        options.rows_per_request = self.batchsize.unwrap_or(options.rows_per_request).max(1);
-        options.writers = self.num_workers.unwrap_or(options.writers).max(1);
+        options.rows_per_request = self.batchsize.unwrap_or(options.rows_per_request);
+        options.writers = self.num_workers.unwrap_or(options.writers);
         let transformer: Vec<&str> = self.transformer.iter().map(Asked::text).collect();
         let letters = running.dead_letters(from).options(json!({ "transformer": transformer }));
         let mut ingest =
@@ -203,11 +214,39 @@ impl Sdk {
         for column in &self.as_text {
             let there = sources.iter_mut().fold(false, |there, s| s.as_text(column) | there);
             if !there {
-                misused(format!("--as-text {column}: no file has a column of that name"));
+                usage!("--as-text {column}: no file has a column of that name");
             }
         }
         sources.sort_by_key(SdkCsv::kind);
         Ok(sources)
+    }
+
+    /// A part of the rows that look something up may not go in together with a part of those that
+    /// add it: what one row needs may be in another share.
+    fn look_at_part(&self, sources: &[SdkCsv], running: &Running) -> anyhow::Result<()> {
+        let part = running.part.selection();
+        if part.is_all() && self.sample_count < 0 {
+            return Ok(());
+        }
+        let needs = |source: &&SdkCsv| sources.iter().any(|other| source.needs(other));
+        let (last, first): (Vec<&SdkCsv>, Vec<&SdkCsv>) = sources.iter().partition(needs);
+        if last.is_empty() {
+            return Ok(());
+        }
+        let names = |sources: &[&SdkCsv]| {
+            let names = sources.iter().map(|source| source.path().display().to_string());
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let (first, last) = (names(&first), names(&last));
+        if part.shard.is_some() {
+            usage!(
+                "--shard: rows of {last} look up what {first} adds, and that may be in another share: bring in {first} first, by all shares, then {last}"
+            );
+        }
+        out::notice(format_args!(
+            "note: rows of {last} look up what {first} adds, and of both only a part is taken: those whose counterpart is in neither this part nor the database fail"
+        ));
+        Ok(())
     }
 
     fn set_up(&self, mut source: SdkCsv, running: &Running) -> SdkCsv {
@@ -225,47 +264,6 @@ impl Sdk {
             Err(_) => source,
         }
     }
-}
-
-/// Prints what each row would become.
-fn dry(sources: Vec<SdkCsv>) -> anyhow::Result<Exit> {
-    let (mut rows, mut failed) = (0, 0);
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut written = Ok(());
-    for source in sources {
-        source.read(&mut |row, _| {
-            rows += 1;
-            match row.value {
-                Ok(Some(commands)) => {
-                    let mut line =
-                        json!({"file": &*row.at.file, "row": row.at.row, "line": row.at.line});
-                    let mut steps = commands.to_json(Dialect::default());
-                    line["commands"] = steps.remove(0).into();
-                    if !steps.is_empty() {
-                        line["then"] = steps.into();
-                    }
-                    line["blobs"] = commands.origins().into();
-                    written = writeln!(out, "{line}");
-                }
-                Ok(None) => {}
-                Err(reason) => {
-                    failed += 1;
-                    eprintln!("failed: {}: {reason}", row.at);
-                }
-            }
-            match written {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })?;
-    }
-    match written.and_then(|()| out.flush()) {
-        // Who reads has seen enough: `| head`.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Well),
-        written => written?,
-    }
-    eprintln!("{rows} rows read, {failed} would fail; nothing was written");
-    Ok(if failed == 0 { Exit::Well } else { Exit::RowsFailed })
 }
 
 /// What the SDK's `--debug` leaves behind.

@@ -4,13 +4,15 @@ use std::{fmt, path::Path, str::FromStr, sync::Arc};
 
 use adb::{
     Database, EmbedderIdentity, Engine, Metric, SetSpec,
-    embedders::{Bundle, Chooser, OnDownload, OnnxEmbedder},
+    embedders::{Bundle, Chooser, OnnxEmbedder},
     loaders::{
         self, ImageDescriptors, SdkCsv,
         sdk::transform::{CommonProperties, ImageProperties},
     },
 };
 use anyhow::Context as _;
+
+use crate::{embedders::chooser, out};
 
 /// A transformer, and the embedder that it is asked to take.
 #[derive(Debug, Clone)]
@@ -91,7 +93,7 @@ impl Asked {
     /// The bundle that it asks for. Nothing stands in for it: vectors of another would be put into
     /// its set.
     pub(crate) async fn bundle(&self) -> anyhow::Result<(Chooser, Bundle)> {
-        let chooser = Chooser::from_env()?.on_download(OnDownload::shown());
+        let chooser = chooser()?;
         let asked = self.embedder().unwrap_or_default().to_owned();
         let bundle = tokio::task::spawn_blocking({
             let (chooser, asked) = (chooser.clone(), asked.clone());
@@ -128,8 +130,8 @@ pub(crate) async fn choose(asked: &[Asked], db: &dyn Database) -> anyhow::Result
         let (chooser, bundle) = asked.bundle().await?;
         let set = set_of(bundle.identity());
         let chosen = chooser.choose(db, &set, Some(embedder)).await?;
-        chosen.notices.iter().for_each(|notice| eprintln!("{notice}"));
-        eprintln!("{}: descriptors go into the set `{}`", asked.name, set.name);
+        chosen.notices.iter().for_each(out::notice);
+        out::notice(format_args!("{}: descriptors go into the set `{}`", asked.name, set.name));
         all.push(Chosen { name: asked.name, descriptors: Some((set, chosen.embedder)) });
     }
     Ok(all)
@@ -145,8 +147,7 @@ fn set_of(bundle: &EmbedderIdentity) -> SetSpec {
         "facenet-512" => "facenet_pytorch_embeddings",
         other => other,
     };
-    // Sets' names are those of declarations: they live as long as the program.
-    let mut set = SetSpec::named(name.to_owned().leak());
+    let mut set = SetSpec::named(name);
     set.dimensions = bundle.dimensions;
     (set.metric, set.engine) = (Metric::Cosine, Engine::Hnsw);
     set

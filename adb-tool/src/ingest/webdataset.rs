@@ -5,9 +5,8 @@ use std::path::Path;
 use adb::loaders::TarObjects;
 
 use super::{
-    how::{Running, Vectors},
-    objects::{Changes, files, name, pair},
-    plain::Plain,
+    by_model::ByModelOrPlain,
+    objects::{files, name, pair},
 };
 use crate::exit::Exit;
 
@@ -28,13 +27,7 @@ pub(crate) struct FromWebdataset {
     #[arg(long, value_name = "FOUND=FIELD", value_parser = pair, help_heading = "The rows")]
     map: Vec<(String, String)>,
     #[command(flatten)]
-    changes: Changes,
-    #[command(flatten)]
-    plain: Plain,
-    #[command(flatten)]
-    vectors: Vectors,
-    #[command(flatten)]
-    running: Running,
+    by: ByModelOrPlain,
 }
 
 impl FromWebdataset {
@@ -46,7 +39,7 @@ impl FromWebdataset {
             rows = rows.map(found, key);
         }
         let observed = |model| rows.observed(model);
-        let model = self.plain.model(&self.vectors, &self.running, observed).await?;
-        self.changes.ingest(rows, Path::new(&first), model, self.vectors, self.running).await
+        let model = self.by.model(observed).await?;
+        self.by.ingest(rows, Path::new(&first), model).await
     }
 }

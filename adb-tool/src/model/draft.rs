@@ -102,11 +102,20 @@ impl Draft {
             untyped: false,
             content_id: false,
         });
-        let id = id.or_else(|| identity(seen));
+        let id = id.or_else(|| match place {
+            0 => identity(seen),
+            // The same object often stands in several rows; a name says which.
+            _ => identity(seen).or_else(|| name_of_objects(seen)),
+        });
         if id.is_none() {
+            let repeats = name_of_objects(seen)
+                .map(|key| format!(" (`{key}` is in every row, and repeats)"))
+                .unwrap_or_default();
             self.notes.push(format!(
-                "`{name}`: no key has another value in every row, so a row is known by its place \
-                 in the file and a changed row is another object; name one with --id if there is one"
+                "`{name}`: no key has another value in every row{repeats}, so a row is known by \
+                 its place in the file and a changed row is another object; if a key identifies \
+                 one all the same, name it with --id; if several do together, give each of them \
+                 the role `id` in the model"
             ));
         }
         let own = own_picture(seen, &name);
@@ -117,12 +126,29 @@ impl Draft {
                 field.push('_');
             }
             let is_id = id == Some(column.key.as_str());
+            let mut property = words::property(&column.key);
+            let is_taken = |property: &String| {
+                *property != column.key
+                    && (seen.columns.iter().any(|other| other.key == *property)
+                        || fields.iter().any(|known| known.property == *property))
+            };
+            while is_taken(&property) {
+                property.push('_');
+            }
+            if property != column.key {
+                self.notes.push(format!(
+                    "`{name}.{field}`: what rows call `{}` is stored as `{property}`, a name that \
+                     the database takes",
+                    column.key
+                ));
+            }
             let role = self.role(&name, &field, seen, column, is_id);
             fields.push(Field {
                 name: field,
                 key: column.key.clone(),
                 within: None,
-                property: column.key.clone(),
+                of_optional: false,
+                property,
                 doc: String::new(),
                 was: Vec::new(),
                 role,
@@ -151,7 +177,7 @@ impl Draft {
         let from = fields.iter().find(|field| field.key == picture.key);
         let Some(from) = from.map(|field| field.name.clone()) else { return };
         let mut field = "look".to_owned();
-        while fields.iter().any(|known| known.name == field || known.key == field) {
+        while fields.iter().any(|f| [&f.name, &f.key, &f.property].contains(&&field)) {
             field.push('_');
         }
         let set = format!("{}_pictures", words::field(model));
@@ -170,6 +196,7 @@ impl Draft {
             name: field.clone(),
             key: field.clone(),
             within: None,
+            of_optional: false,
             property: field,
             doc: String::new(),
             was: Vec::new(),
@@ -307,20 +334,22 @@ fn identity(seen: &Seen) -> Option<&str> {
         seen.columns.iter().filter(may).map(|column| column.key.as_str()).collect();
     let called =
         |is: fn(&str) -> bool| candidates.iter().copied().find(|key| is(&key.to_lowercase()));
-    let found = called(|key| key == "id")
+    called(|key| key == "id" || key == "_id")
         .or_else(|| called(|key| key == "uuid" || key == "guid" || key == "key"))
-        .or_else(|| called(|key| key.ends_with("_id") || key.ends_with("id")))
+        // What begins with `_` is mostly another database's own.
+        .or_else(|| called(|key| key.ends_with("id") && !key.starts_with('_')))
         .or_else(|| called(|key| key == "name"))
-        .or_else(|| candidates.first().copied());
-    // Objects within rows are often the same in several rows; a name says which.
-    found.or_else(|| {
-        let names = seen.columns.iter().find(|column| {
-            column.present == seen.rows
-                && matches!(column.key.to_lowercase().as_str(), "id" | "name" | "uuid")
-                && (column.ints == column.present || column.texts == column.present)
-        });
-        names.map(|column| column.key.as_str())
-    })
+        .or_else(|| candidates.first().copied())
+}
+
+/// The key that is called like an identity and there in every object, though its values repeat.
+fn name_of_objects(seen: &Seen) -> Option<&str> {
+    let names = seen.columns.iter().find(|column| {
+        column.present == seen.rows
+            && matches!(column.key.to_lowercase().as_str(), "id" | "name" | "uuid")
+            && (column.ints == column.present || column.texts == column.present)
+    });
+    names.map(|column| column.key.as_str())
 }
 
 /// The only column of pictures.

@@ -2,21 +2,20 @@
 
 use std::{
     collections::HashSet,
-    fs::File,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, Cursor, Read as _},
     ops::ControlFlow,
     path::Path,
 };
 
 use adb::{
     Date, ModelSchema, ValueType,
-    loaders::{ObjectSource as _, ObjectText, ParquetObjects},
+    loaders::{JsonObjects, ObjectSource, ObjectText, ParquetObjects, unpacked_text},
 };
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
-use crate::exit::usage;
+use crate::exit::{Usage, usage};
 
 /// Objects within objects that are looked at.
 const MAX_DEPTH: usize = 8;
@@ -180,75 +179,109 @@ impl Seen {
     }
 }
 
-/// Looks at the first rows of a file.
-pub(super) fn rows(path: &Path, sample: usize) -> anyhow::Result<Seen> {
-    let place = || path.display().to_string();
-    let ending = ending(&path.to_string_lossy());
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// A table: CSV, or with tabs.
+    Csv,
+    /// An array of objects, or JSON Lines.
+    Json,
+    /// Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// What the name of a file says.
+    fn of(path: &Path) -> Result<Self, Usage> {
+        const KNOWN: &str = "`.csv`, `.tsv`, `.json`, `.jsonl` and `.parquet`";
+        let place = path.display();
+        if is_stdin(path) {
+            return Err(Usage(
+                "-: what comes on standard input? say it: --format csv, or --format json"
+                    .to_owned(),
+            ));
+        }
+        match ending(&unpacked_name(path)).as_str() {
+            "csv" | "tsv" | "tab" => Ok(Self::Csv),
+            "json" | "jsonl" | "ndjson" => Ok(Self::Json),
+            "parquet" => Ok(Self::Parquet),
+            "" => Err(Usage(format!(
+                "{place}: what is in it? {KNOWN} can be looked at, packed (`.gz`, `.zst`) as well; \
+                 --format says it of a file that is called otherwise"
+            ))),
+            other => Err(Usage(format!(
+                "{place}: files of `.{other}` are not looked at; {KNOWN} are, packed (`.gz`, \
+                 `.zst`) as well; --format says it of a file that is called otherwise"
+            ))),
+        }
+    }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The name of what is in a packed file.
+fn unpacked_name(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    let is_packed = |ending: &str| matches!(ending, "gz" | "zst");
+    match name.rsplit_once('.') {
+        Some((inner, last)) if is_packed(&last.to_ascii_lowercase()) => inner.to_owned(),
+        _ => name.into_owned(),
+    }
+}
+
+/// Looks at the first rows of a file, or of standard input.
+pub(super) fn rows(path: &Path, format: Option<Format>, sample: usize) -> anyhow::Result<Seen> {
+    let format = match format {
+        Some(format) => format,
+        None => Format::of(path)?,
+    };
     let mut seen = Seen::default();
-    match ending.as_str() {
-        "csv" | "tsv" => {
-            let delimiter = if ending == "tsv" { b'\t' } else { b',' };
-            let mut reader = csv::ReaderBuilder::new()
-                .delimiter(delimiter)
-                .flexible(true)
-                .from_path(path)
-                .with_context(place)?;
-            let header = reader.headers().with_context(place)?.clone();
-            for record in reader.records().take(sample) {
-                let record = record.with_context(place)?;
-                let cells = header.iter().zip(&record);
-                let row = cells.map(|(key, cell)| (key.to_owned(), cell_value(cell))).collect();
-                seen.add(&row, 0);
-            }
+    match format {
+        Format::Csv => table(path, sample, &mut seen)?,
+        Format::Json => objects(JsonObjects::open(path)?, sample, &mut seen)?,
+        Format::Parquet if is_stdin(path) => {
+            usage!("-: Parquet is not read from standard input; name the file");
         }
-        "jsonl" | "ndjson" => {
-            let file = BufReader::new(File::open(path).with_context(place)?);
-            for (number, line) in (1..).zip(file.lines()) {
-                let line = line.with_context(place)?;
-                if line.trim().is_empty() {
-                    continue;
-                }
-                if seen.rows == sample {
-                    break;
-                }
-                let row: Json = serde_json::from_str(&line)
-                    .with_context(|| format!("{}:{number}", path.display()))?;
-                let Json::Object(row) = row else {
-                    bail!("{}:{number}: a row is an object", path.display());
-                };
-                seen.add(&row, 0);
-            }
-        }
-        "json" => {
-            let text = std::fs::read_to_string(path).with_context(place)?;
-            let rows: Json = serde_json::from_str(&text).with_context(place)?;
-            let Json::Array(rows) = rows else {
-                bail!("{}: an array of objects is wanted", path.display());
-            };
-            for row in rows.iter().take(sample) {
-                let Json::Object(row) = row else {
-                    bail!("{}: row {} is no object", path.display(), seen.rows + 1);
-                };
-                seen.add(row, 0);
-            }
-        }
-        "parquet" => parquet(path, sample, &mut seen)?,
-        "" => usage!(
-            "{}: what is in it? `.csv`, `.tsv`, `.json`, `.jsonl` and `.parquet` can be looked at",
-            path.display()
-        ),
-        other => usage!(
-            "{}: files of `.{other}` are not looked at; `.csv`, `.tsv`, `.json`, `.jsonl` and `.parquet` are",
-            path.display()
-        ),
+        Format::Parquet => parquet(path, sample, &mut seen)?,
     }
     Ok(seen)
 }
 
-/// Looks at the rows of a Parquet file, and at what it says of columns that have no value in them.
-fn parquet(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
-    let rows = ParquetObjects::open(vec![path.to_owned()])?;
-    let columns = rows.columns()?;
+/// Looks at the rows of a table.
+fn table(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
+    let place = || path.display().to_string();
+    let mut text = unpacked_text(path)?;
+    let mut header = Vec::new();
+    text.by_ref().take(1 << 20).read_until(b'\n', &mut header).with_context(place)?;
+    let delimiter = match ending(&unpacked_name(path)).as_str() {
+        "tsv" | "tab" => b'\t',
+        _ => delimiter(&header),
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .from_reader(Cursor::new(header).chain(text));
+    let header = reader.headers().with_context(place)?.clone();
+    for record in reader.records().take(sample) {
+        let record = record.with_context(place)?;
+        let cells = header.iter().zip(&record);
+        let row = cells.map(|(key, cell)| (key.to_owned(), cell_value(cell))).collect();
+        seen.add(&row, 0);
+    }
+    Ok(())
+}
+
+/// What stands between a header's cells: the candidate that is there most often.
+fn delimiter(header: &[u8]) -> u8 {
+    let count = |byte: &u8| header.iter().filter(|found| *found == byte).count();
+    // Of several the last, so a comma if there is nothing to tell them apart.
+    [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
+}
+
+/// Looks at the rows of a source that gives objects.
+fn objects(rows: impl ObjectSource, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
     let mut fault = None;
     rows.read(&ModelSchema::BARE, &mut |row, _| {
         if seen.rows >= sample {
@@ -272,9 +305,17 @@ fn parquet(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
             }
         }
     })?;
-    if let Some(fault) = fault {
-        bail!(fault);
+    match fault {
+        Some(fault) => bail!(fault),
+        None => Ok(()),
     }
+}
+
+/// Looks at the rows of a Parquet file, and at what it says of columns that have no value in them.
+fn parquet(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
+    let rows = ParquetObjects::open(vec![path.to_owned()])?;
+    let columns = rows.columns()?;
+    objects(rows, sample, seen)?;
     for (name, declared) in columns {
         let at = seen.columns.iter().position(|column| column.key == name).unwrap_or_else(|| {
             seen.columns.push(Column::new(&name));

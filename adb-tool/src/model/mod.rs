@@ -5,19 +5,25 @@ mod look;
 mod rust;
 mod words;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use adb::document::Document;
+use adb::document::{Document, LoadedModel};
 use anyhow::Context as _;
 
 use crate::{
-    check::model,
     exit::{Exit, usage},
+    numbers::at_least_one,
     out,
 };
 
 /// Model documents: what rows are, without compiling.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Examples:
+  adb model new examples/data/cookbook/dishes.json > dish.model.json
+  adb model show dish.model.json")]
 pub(crate) enum Model {
     New(New),
     Show(Show),
@@ -31,16 +37,25 @@ pub(crate) enum Model {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   adb model new examples/data/cookbook/dishes.json -o dish.model.json --embedder clip-vit-b-16
-  adb model new examples/data/cookbook/dishes.json --rust")]
+  adb model new examples/data/cookbook/dishes.json --rust
+  gzip -c examples/data/cookbook/dishes.json | adb model new - --format json --class Dish")]
 pub(crate) struct New {
-    /// The rows: `.csv`, `.tsv`, `.json` (an array), `.jsonl` or `.parquet`.
+    /// The rows: `.csv`, `.tsv`, `.json`, `.jsonl` or `.parquet`; packed with gzip or Zstandard is
+    /// well, but of Parquet. `-` is standard input, with --format.
     rows: PathBuf,
+    /// What the rows are written in [default: what the file's name says]. `json` is an array or
+    /// JSON Lines.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<look::Format>,
     /// Print a Rust struct instead of a document.
     #[arg(long)]
     rust: bool,
     /// Write to this file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write over a file that is there.
+    #[arg(long, requires = "output")]
+    replace: bool,
     /// The class of the rows [default: the file's name].
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
@@ -51,7 +66,7 @@ pub(crate) struct New {
     #[arg(long, value_name = "NAME")]
     embedder: Option<String>,
     /// Rows to look at.
-    #[arg(long = "rows", value_name = "N", default_value_t = 10_000)]
+    #[arg(long = "rows", value_name = "N", default_value_t = 10_000, value_parser = at_least_one)]
     sample: usize,
 }
 
@@ -71,6 +86,14 @@ pub(crate) struct Show {
     rust: bool,
 }
 
+/// Reads a model document, ready for use.
+pub(crate) fn load(path: &Path) -> anyhow::Result<LoadedModel> {
+    let load = || -> anyhow::Result<LoadedModel> {
+        Ok(Document::parse(&fs::read_to_string(path)?)?.load()?)
+    };
+    load().with_context(|| path.display().to_string())
+}
+
 impl Model {
     pub(crate) fn run(self) -> anyhow::Result<Exit> {
         match self {
@@ -82,7 +105,10 @@ impl Model {
 
 impl New {
     fn run(self) -> anyhow::Result<Exit> {
-        let seen = look::rows(&self.rows, self.sample)?;
+        if let Some(path) = self.output.as_ref().filter(|path| !self.replace && path.exists()) {
+            usage!("{}: it is there already; --replace writes over it", path.display());
+        }
+        let seen = look::rows(&self.rows, self.format, self.sample)?;
         if seen.rows == 0 {
             usage!("{}: there is no row to look at", self.rows.display());
         }
@@ -113,7 +139,7 @@ impl New {
 
 impl Show {
     fn run(self) -> anyhow::Result<Exit> {
-        let document = model(&self.model)?.document();
+        let document = load(&self.model)?.document();
         match (self.json_schema, self.rust) {
             (true, _) => println!("{}", serde_json::to_string_pretty(&document.to_json_schema())?),
             (_, true) => out::bytes(rust::text(document, &Default::default()).as_bytes()),

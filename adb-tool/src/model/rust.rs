@@ -97,6 +97,12 @@ fn structure(
     if model.untyped {
         said.push("untyped".into());
     }
+    let has_id = model.fields.iter().any(|field| matches!(field.role, Role::Id { .. }));
+    match (model.content_id, has_id) {
+        (true, _) => said.push("content_id".into()),
+        (false, false) => said.push("row_id".into()),
+        (false, true) => {}
+    }
     if !said.is_empty() {
         let _ = writeln!(text, "#[adb({})]", said.join(", "));
     }
@@ -155,7 +161,7 @@ fn member(
                 let face = match face {
                     NoFace::Skip => "LargestOrSkip",
                     NoFace::Whole => "LargestOrWhole",
-                    _ => "Largest",
+                    _ => "LargestOrFail",
                 };
                 format!("face = {face}")
             }));
@@ -167,7 +173,7 @@ fn member(
             match relation {
                 RelationDocument::Connection(class) => said.push(format!("connect = {class:?}")),
                 RelationDocument::Reversed(class) => {
-                    said.push(format!("connect = {class:?}, reversed"));
+                    said.push(format!("connect(class = {class:?}, direction = in)"));
                 }
                 _ => {}
             }
@@ -178,6 +184,13 @@ fn member(
             }
         }
     };
+    let has_property = matches!(
+        field.role,
+        Role::Id { .. } | Role::Property { .. } | Role::Media { .. } | Role::Embedding { .. }
+    );
+    if has_property && field.property != field.key {
+        said.push(format!("rename = {:?}", field.property));
+    }
     if !said.is_empty() {
         let _ = writeln!(text, "    #[adb({})]", said.join(", "));
     }

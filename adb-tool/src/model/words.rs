@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use adb::graph::{EDGE_ID, USER_TYPE};
+
 /// `dish_photos.json` holds objects of the class `DishPhoto`.
 pub(super) fn class_of_file(path: &Path) -> String {
     let stem = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
@@ -67,6 +69,24 @@ pub(super) fn field(key: &str) -> String {
     name
 }
 
+/// The property's name in the database: the key itself where that can be one.
+///
+/// The database keeps names that begin with `_` for itself and takes none beyond 64 bytes; some
+/// others are adb's own.
+pub(super) fn property(key: &str) -> String {
+    let mut name: String =
+        key.trim_start_matches('_').chars().filter(|c| !c.is_control()).collect();
+    if name.is_empty() {
+        name = field(key);
+    }
+    // A place for what makes it another name.
+    name.truncate(name.floor_char_boundary(60));
+    if [USER_TYPE, EDGE_ID].contains(&name.as_str()) || name.starts_with("adb_") {
+        name.insert_str(0, "row_");
+    }
+    name
+}
+
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
     "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -92,6 +112,23 @@ mod tests {
         ] {
             assert_eq!(class_of_file(Path::new(file)), wanted);
         }
+    }
+
+    #[test]
+    fn properties_are_names_that_the_database_takes() {
+        for (key, wanted) in [
+            ("Dish name", "Dish name"),
+            ("_id", "id"),
+            ("__v", "v"),
+            ("_", "f_"),
+            ("", "f"),
+            ("a\tb", "ab"),
+            ("user_type", "row_user_type"),
+            ("_adb_id", "row_adb_id"),
+        ] {
+            assert_eq!(property(key), wanted);
+        }
+        assert_eq!(property(&"é".repeat(40)), "é".repeat(30));
     }
 
     #[test]

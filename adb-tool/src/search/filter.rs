@@ -1,9 +1,9 @@
 //! `--where`: a constraint that fits what is in the database.
 
-use adb::{Constraint, StoredSchema, Value, ValueType, query::Described};
+use adb::{Constraint, StoredSchema, Value, ValueType, nearest_name, query::Described};
 use anyhow::bail;
 
-use crate::{exit::Usage, names::nearest_name};
+use crate::exit::Usage;
 
 /// Reads a filter and leaves only the classes that have a property of it.
 pub(super) fn read(

@@ -1,20 +1,23 @@
 //! `adb search`: what is near to a text, a picture or a vector.
 
 mod filter;
+mod protocol;
 mod query;
 mod sheet;
 mod shown;
+mod sixel;
 mod thumbnails;
 
 use std::path::PathBuf;
 
-use adb::{Database, StoredSchema, ensure::FoundSet, query::NearestAny};
+use adb::{Database, StoredSchema, ensure::FoundSet, nearest_name, query::NearestAny};
 use anyhow::{Context as _, bail};
+
+use protocol::Thumbnails;
 
 use crate::{
     database::Db,
     exit::{Exit, usage},
-    names::nearest_name,
 };
 
 /// Find what looks or reads most like a text or a picture.
@@ -69,9 +72,9 @@ pub(crate) struct Search {
     /// Write a page with the pictures that were found: one file, with nothing beside it.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Show no pictures in the terminal.
-    #[arg(long)]
-    no_thumbnails: bool,
+    /// How pictures are shown in the terminal.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Thumbnails::Auto, conflicts_with = "json")]
+    thumbnails: Thumbnails,
 }
 
 impl Search {
@@ -88,13 +91,14 @@ impl Search {
             let read = filter::read(text, &schema, &mut among)?;
             constraint = Some(read);
         }
+        shown::check(&self.show, &schema)?;
         let vector = self.vector(&*db, set).await?;
-        let terminal = thumbnails::Terminal::here().filter(|_| !self.no_thumbnails && !self.json);
+        let protocol = if self.json { None } else { self.thumbnails.protocol() };
         let mut search = NearestAny::new(set.clone(), self.k as usize, among);
         if let Some(constraint) = constraint {
             search = search.filter(constraint);
         }
-        if self.html.is_some() || terminal.is_some() {
+        if self.html.is_some() || protocol.is_some() {
             search = search.with_pictures();
         }
         let hits = search.fetch(&*db, &vector).await?;
@@ -104,8 +108,8 @@ impl Search {
         } else if hits.is_empty() {
             println!("nothing was found");
         } else {
-            match terminal {
-                Some(terminal) => thumbnails::print(terminal, &table),
+            match protocol {
+                Some(protocol) => thumbnails::print(protocol, &table),
                 None => println!("{}", table.text()),
             }
         }

@@ -24,6 +24,9 @@ pub(super) async fn embedder(
              give one to search with (--vector FILE)",
             set.name
         ),
+        (None, _) if set.is_vacant => {
+            bail!("the set `{}` is empty: the run that made it put nothing in", set.name)
+        }
         (None, None) => usage!(
             "the set `{}` does not say which embedder filled it: name it (--embedder NAME), find it \
              out (`adb audit {} --db …`), or write it down for good (`adb claim`)",
@@ -32,7 +35,7 @@ pub(super) async fn embedder(
         ),
         _ => {}
     }
-    let mut spec = SetSpec::named(set.name.clone().leak());
+    let mut spec = SetSpec::named(&set.name);
     spec.dimensions = set.dimensions;
     let chooser = Chooser::from_env()?.on_download(OnDownload::shown());
     let chosen = chooser.choose_to_search(db, &spec, asked).await?;

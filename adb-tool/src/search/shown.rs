@@ -1,13 +1,36 @@
 //! What was found, as a table and as JSON.
 
-use adb::{Metric, ObjectKind, Value, query::AnyHit};
+use std::collections::BTreeSet;
+
+use adb::{Metric, ObjectKind, StoredSchema, Value, loaders::runs, nearest_name, query::AnyHit};
 use comfy_table::{Table, presets};
 use serde_json::{Map, Value as Json, json};
+
+use crate::exit::usage;
 
 /// Properties that a table has unless told.
 const COLUMNS: usize = 6;
 /// Characters of a property that a table shows.
 const WIDTH: usize = 48;
+
+/// Refuses names that no object has.
+pub(super) fn check(asked: &[String], schema: &StoredSchema) -> anyhow::Result<()> {
+    let classes = || schema.classes.iter().filter(|class| class.name != runs::CLASS);
+    let names = || classes().flat_map(|class| &class.properties).map(|p| p.name.as_str());
+    for name in asked {
+        if !names().any(|there| there == name) {
+            let near = nearest_name(name, names());
+            let near = near.map(|near| format!(" (is it `{near}`?)")).unwrap_or_default();
+            let there: BTreeSet<&str> = names().filter(|name| is_for_people(name)).collect();
+            let there: Vec<&str> = there.into_iter().collect();
+            usage!(
+                "--show: no object has the property `{name}`{near}; there are {}",
+                there.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Hits with the properties that are shown of them.
 pub(super) struct Shown<'h> {

@@ -61,6 +61,14 @@ pub(crate) struct Access {
 }
 
 impl Access {
+    /// Whether the accounts are there, if none are to be made.
+    pub(super) fn look(&self, state: &Path) -> anyhow::Result<()> {
+        if !self.no_auth && !self.init {
+            Accounts::open(state, self.sessions.into())?;
+        }
+        Ok(())
+    }
+
     /// Opens the accounts, or makes them; answers the password that was made.
     pub(super) fn open(
         &self,

@@ -21,7 +21,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     requests: u32,
     /// Seconds that a connection may be silent. The Python SDK keeps connections silent for minutes.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(1..))]
     idle: u32,
     /// Seconds that the hello and TLS may take, and each megabyte of a message.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]

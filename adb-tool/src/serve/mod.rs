@@ -11,7 +11,7 @@ mod welcome;
 
 use std::{io::Write as _, net::SocketAddr};
 
-use adb::server::Server;
+use adb::{protocol::secrecy::ExposeSecret as _, server::Server};
 
 use crate::exit::Exit;
 use signals::{Asked, Signals};
@@ -73,9 +73,15 @@ impl Serve {
             return command.run();
         }
         let state = self.accounts.state.directory(&self.source.name())?;
-        // Before accounts are made: a mistyped directory must not leave any.
-        let db = self.recording.around(self.source.open(&self.limits)?)?;
+        // Nobody who can't be let in anyway gets a database; and a mistyped directory no accounts.
+        self.accounts.look(&state)?;
+        let db = self.source.open(&self.limits, &self.options).await?;
+        let db = self.recording.around(db)?;
         let (access, password) = self.accounts.open(&state)?;
+        if let Some(password) = password {
+            // At once: what goes wrong from here on leaves the account, and nobody keeps this.
+            say(&format!("password of admin: {}", password.expose_secret()));
+        }
         let (options, certificate) = self.options.with(access, &state, self.limits.into())?;
         let tls = options.tls.is_some();
         let server = Server::bind(db, options).await?;
@@ -84,7 +90,6 @@ impl Serve {
             rest: server.rest_address()?,
             tls,
             certificate,
-            password,
             accounts: !self.accounts.no_auth,
         };
         // Who reads that it listens may ask it to stop at once.

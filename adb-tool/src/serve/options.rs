@@ -1,6 +1,7 @@
 //! Where a server listens, and what its connections are made of.
 
 use std::{
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -35,6 +36,17 @@ pub(crate) struct Listening {
     /// Let clients of ApertureDB's protocol go without TLS, on this machine.
     #[arg(long)]
     allow_plain: bool,
+}
+
+/// The command that whoever is refused the database is told of.
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("adb serve")?;
+        match self.listen.port() {
+            0 => Ok(()),
+            _ => write!(f, " --listen {}", self.listen),
+        }
+    }
 }
 
 impl Listening {

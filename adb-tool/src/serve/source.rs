@@ -9,7 +9,7 @@ use adb::{
     remote::{Options, Remote},
 };
 
-use super::limits::Limits;
+use super::{limits::Limits, options::Listening};
 
 /// What is served.
 #[derive(clap::Args)]
@@ -38,7 +38,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    pub(super) fn open(&self, limits: &Limits) -> anyhow::Result<Arc<dyn Database>> {
+    /// A database of its own is held from now on: clients are not to learn that another process writes.
+    pub(super) async fn open(
+        &self,
+        limits: &Limits,
+        listening: &Listening,
+    ) -> anyhow::Result<Arc<dyn Database>> {
         if let Some(address) = &self.upstream {
             return upstream(address, limits);
         }
@@ -47,7 +52,9 @@ impl Source {
             let fetcher = HttpFetcher::new().private_hosts(self.fetch_allow.iter().cloned());
             options = options.fetcher(Arc::new(fetcher));
         }
-        Ok(Arc::new(options.open(self.name())?))
+        let engine = options.open(self.name())?;
+        engine.hold(listening.to_string()).await?;
+        Ok(Arc::new(engine))
     }
 
     /// What the accounts are kept beside.

@@ -6,8 +6,6 @@ use std::{
     path::PathBuf,
 };
 
-use adb::protocol::secrecy::{ExposeSecret as _, SecretString};
-
 use super::say;
 
 /// What somebody who wants to connect must know.
@@ -17,17 +15,12 @@ pub(super) struct Served {
     pub tls: bool,
     /// The certificate that the server made itself.
     pub certificate: Option<PathBuf>,
-    /// The password of `admin`, if it was made just now.
-    pub password: Option<SecretString>,
     pub accounts: bool,
 }
 
 impl Served {
     /// Lines for scripts on standard output; how to connect, for people, on a terminal.
     pub(super) fn tell(&self) {
-        if let Some(password) = &self.password {
-            say(&format!("password of admin: {}", password.expose_secret()));
-        }
         if let Some(certificate) = &self.certificate {
             say(&format!("certificate: {}", certificate.display()));
         }
@@ -78,19 +71,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_to_connect_names_what_is_needed_and_no_secret() {
+    fn how_to_connect_names_what_is_needed() {
         let mut served = Served {
             address: "0.0.0.0:4000".parse().unwrap(),
             rest: None,
             tls: false,
             certificate: None,
-            password: Some("hunter2-hunter2".into()),
             accounts: true,
         };
         let plain = served.how();
         assert!(plain.contains("--host localhost --port 4000") && plain.contains("--no-use-ssl"));
         assert!(plain.contains("adb://admin:PASSWORD@localhost:4000?tls=off"));
-        assert!(!plain.contains("hunter2"));
         served.tls = true;
         assert!(!served.how().contains("ssl") && !served.how().contains("tls="));
         served.certificate = Some("/s/certificate.pem".into());

@@ -26,8 +26,8 @@ pub(crate) struct GenerateImages {
     #[arg(short, long, default_value = "%%", value_name = "PATTERN")]
     output: String,
     /// Digits of the number, filled with zeros.
-    #[arg(short, long, default_value_t = 0)]
-    zerofill: usize,
+    #[arg(short, long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=20))]
+    zerofill: u8,
     /// What they are.
     #[arg(short = 't', long, value_enum, default_value = "png")]
     imagetype: ImageType,
@@ -70,7 +70,7 @@ impl GenerateImages {
         };
         let mut paths = String::new();
         for number in 1..=self.count {
-            let zerofill = self.zerofill.min(20);
+            let zerofill = usize::from(self.zerofill);
             let mut name = self.output.replace("%%", &format!("{number:0zerofill$}"));
             if !name.to_ascii_lowercase().ends_with(&format!(".{ending}")) {
                 name = format!("{name}.{ending}");

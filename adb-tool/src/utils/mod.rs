@@ -13,6 +13,9 @@ use crate::{database::Db, exit::Exit};
 
 /// What the Python SDK's command line has under that name.
 #[derive(Subcommand)]
+#[command(after_help = "Examples:
+  adb utils execute summary --db my.adb
+  adb utils visualize-schema --format dot --db my.adb")]
 pub(crate) enum Utils {
     Execute(execute::Execute),
     Log(Log),

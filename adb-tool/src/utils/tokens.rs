@@ -11,12 +11,16 @@ use crate::{
 
 /// Keys: a server, and a token of a user, in one word.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Example:
+  adb utils keys generate anna --db config:dev")]
 pub(crate) enum Keys {
     Generate(GenerateKey),
 }
 
 /// API tokens of a server's users.
 #[derive(clap::Subcommand)]
+#[command(after_help = "Example:
+  adb utils tokens list anna --db config:dev")]
 pub(crate) enum Tokens {
     List(ListTokens),
     Generate(GenerateToken),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs};
 use adb::{Database as _, Request, Response};
 use serde_json::{Value as Json, json};
 
-use crate::place::Place;
+use crate::place::{Place, said as said_by};
 
 const STAGES: [&str; 6] = ["sets", "objects", "parts", "regions", "descriptors", "connections"];
 
@@ -23,7 +23,7 @@ fn ask(place: &Place, db: &str, commands: &Json, blobs: Vec<Vec<u8>>) -> Vec<Jso
 }
 
 /// One of everything that can be stored.
-fn all_kinds(place: &Place) {
+pub(crate) fn all_kinds(place: &Place, db: &str) {
     let picture = fs::read(place.file("examples/data/cookbook/images/pizza.png")).unwrap();
     let vector = |x: f32| [x, 0.1, -2.5].iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
     let commands = json!([
@@ -54,12 +54,12 @@ fn all_kinds(place: &Place) {
     ]);
     let blobs =
         vec![picture, b"no film".to_vec(), b"\0\x01 bytes".to_vec(), vector(1.0), vector(0.3)];
-    ask(place, "all.adb", &commands, blobs);
+    ask(place, db, &commands, blobs);
 }
 
 /// What an export says, with each object named by all that it is instead of by its id: two databases
 /// are one graph if these are equal.
-fn graph(place: &Place, dir: &str) -> Vec<String> {
+pub(crate) fn graph(place: &Place, dir: &str) -> Vec<String> {
     let mut named: HashMap<String, String> = HashMap::new();
     let mut all = Vec::new();
     for stage in STAGES {
@@ -110,7 +110,7 @@ fn there_and_back(place: &Place, db: &str) -> Vec<String> {
 #[test]
 fn all_kinds_of_objects_come_out_and_go_in_again() {
     let place = Place::with_sample();
-    all_kinds(&place);
+    all_kinds(&place, "all.adb");
     let graph = there_and_back(&place, "all.adb");
     // A set, four objects and a blob, two parts, two regions, two descriptors, six connections.
     assert_eq!(graph.len(), 1 + 5 + 2 + 2 + 2 + 6, "{graph:#?}");
@@ -159,10 +159,95 @@ fn a_database_that_was_ingested_goes_on_elsewhere() {
     assert!(said.contains("22 rows read = 0 added + 22 existed"), "{said}");
 }
 
+/// A picture that can't be read costs what hangs on it as well; all of it is taken again, file by
+/// file, once it can.
+#[test]
+fn rows_of_an_export_that_failed_are_taken_again() {
+    let place = Place::with_sample();
+    all_kinds(&place, "all.adb");
+    place.prints(&["export", "out", "--db", "all.adb"]);
+    let objects = place.read("out/objects.jsonl");
+    let image: Json = objects
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .find(|row: &Json| row["add"] == "AddImage")
+        .unwrap();
+    let file = place.file("out").join(image["file"].as_str().unwrap());
+    fs::rename(&file, place.file("away")).unwrap();
+    let said = place.fails(3, &["ingest", "from-export", "out", "--db", "copy.adb"]);
+    // The picture; a box and a polygon in it; a descriptor of it; two connections to it, one to the
+    // box.
+    for (rows, failed) in [(5, 1), (2, 2), (2, 1), (6, 3)] {
+        let report = format!("{rows} rows read = {} added", rows - failed);
+        assert!(said.contains(&report) && said.contains(&format!(" {failed} failed")), "{said}");
+    }
+    let wanting = format!("the object {} of `_Image`", image["id"].as_str().unwrap());
+    assert!(said.contains(&wanting), "{said}");
+
+    let letters = |stage: &str| format!("out/{stage}.jsonl.dead-letters.jsonl");
+    let retry = |stage: &str| place.adb(&["ingest", "retry", &letters(stage), "--db", "copy.adb"]);
+    let dry = ["ingest", "retry", &letters("connections"), "--dry-run"];
+    assert_eq!(place.prints(&dry).matches("AddConnection").count(), 3);
+    assert_eq!(retry("objects").status.code(), Some(3), "the file is away still");
+    fs::rename(place.file("away"), &file).unwrap();
+    for stage in ["objects", "regions", "descriptors", "connections"] {
+        let output = retry(stage);
+        assert!(output.status.success(), "{}", said_by(&output));
+    }
+    place.prints(&["export", "again", "--db", "copy.adb"]);
+    assert_eq!(graph(&place, "again"), graph(&place, "out"));
+
+    let both = ["--dead-letters", "letters.jsonl", "--db", "copy.adb"];
+    let said = place.fails(2, &[&["ingest", "from-export", "out"], &both[..]].concat());
+    assert!(said.contains("--dead-letters"), "{said}");
+}
+
+/// Without one of the objects that it is of, it would never get that connection.
+#[test]
+fn a_descriptor_of_several_objects_goes_in_whole_or_not_at_all() {
+    let place = Place::with_sample();
+    let picture = fs::read(place.file("examples/data/cookbook/images/pizza.png")).unwrap();
+    let vector = 1_f32.to_le_bytes().to_vec();
+    let add = json!([
+        {"AddDescriptorSet": {"name": "looks", "dimensions": 1}},
+        {"AddImage": {"properties": {"n": 1}}},
+        {"AddImage": {"properties": {"n": 2}}},
+    ]);
+    ask(&place, "two.adb", &add, vec![picture.clone(), picture]);
+    let describe = json!([
+        {"FindImage": {"_ref": 1}},
+        {"AddDescriptor": {"set": "looks", "connect": {"ref": 1}}},
+    ]);
+    ask(&place, "two.adb", &describe, vec![vector]);
+    place.prints(&["export", "out", "--db", "two.adb"]);
+    let objects = place.read("out/objects.jsonl");
+    let second: Json = serde_json::from_str(objects.lines().last().unwrap()).unwrap();
+    let file = place.file("out").join(second["file"].as_str().unwrap());
+    fs::rename(&file, place.file("away")).unwrap();
+    place.fails(3, &["ingest", "from-export", "out", "--db", "copy.adb"]);
+    let counts = json!([
+        {"FindDescriptor": {"set": "looks", "_ref": 1, "results": {"count": true}}},
+        {"FindImage": {"is_connected_to": {"ref": 1}, "results": {"count": true}}},
+    ]);
+    let count = || {
+        let answers = ask(&place, "copy.adb", &counts, Vec::new());
+        [&answers[0]["FindDescriptor"], &answers[1]["FindImage"]].map(|of| of["count"].clone())
+    };
+    assert_eq!(count(), [json!(0), json!(0)]);
+    fs::rename(place.file("away"), &file).unwrap();
+    for stage in ["objects", "descriptors"] {
+        let letters = format!("out/{stage}.jsonl.dead-letters.jsonl");
+        place.prints(&["ingest", "retry", &letters, "--db", "copy.adb"]);
+    }
+    assert_eq!(count(), [json!(1), json!(2)]);
+    let said = place.prints(&["ingest", "from-export", "out", "--db", "copy.adb"]);
+    assert!(said.contains("1 row read = 0 added + 1 existed"), "{said}");
+}
+
 #[test]
 fn what_a_query_finds_comes_with_what_it_lies_in() {
     let place = Place::with_sample();
-    all_kinds(&place);
+    all_kinds(&place, "all.adb");
     let query = json!([
         {"FindEntity": {"with_class": "Cook", "constraints": {"name": ["==", "Ada"]}}},
         {"FindBoundingBox": {"with_label": "olive", "blobs": true}},

@@ -8,6 +8,8 @@ use std::{
     sync::mpsc,
 };
 
+use crate::place::said;
+
 /// The program with an empty home, so that nothing of this machine's gets in.
 fn program(cache: &Path, arguments: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_adb"));
@@ -24,10 +26,6 @@ fn program(cache: &Path, arguments: &[&str]) -> Command {
 
 fn run(cache: &Path, arguments: &[&str]) -> Output {
     program(cache, arguments).env("ADB_OFFLINE", "1").current_dir(cache).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
 #[test]
@@ -53,8 +51,6 @@ fn what_can_t_be_had_says_why() {
     for (arguments, words) in [
         (&["fetch", "clip-vit-b-32"][..], "ADB_OFFLINE is set"),
         (&["embed", "clip-vit-b-32", "--text", "naan"], "ADB_OFFLINE is set"),
-        (&["embed", "clip-vit-b-32"], "give --text"),
-        (&["faces"], "name files"),
         (&["faces", "x.jpg"], "facenet.py"),
         (&["fetch", "clip"], "the embedder `clip` is not in"),
         (&["fetch", "minilm-l6-384"], "run `python3 tools/models/minilm.py`"),
@@ -63,6 +59,15 @@ fn what_can_t_be_had_says_why() {
     ] {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+        assert!(said(&output).contains(words), "wanted `{words}` in: {}", said(&output));
+    }
+    for (arguments, words) in [
+        (&["embed", "clip-vit-b-32"][..], "give --text"),
+        (&["faces"], "name files"),
+        (&["tune", "clip-vit-b-32", "--seconds", "4000"], "3600 at most"),
+    ] {
+        let output = run(cache.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(said(&output).contains(words), "wanted `{words}` in: {}", said(&output));
     }
 }

@@ -8,6 +8,8 @@ use adb::{
 };
 use serde_json::Value as Json;
 
+#[cfg(unix)]
+use crate::shell::Shell;
 use crate::{
     blocks::{Block, Runner, blocks, commands, pages, read},
     place::{Place, said},
@@ -16,6 +18,7 @@ use crate::{
 /// Pages whose commands run, each in a place of its own, by the tests below.
 const WITH_COMMANDS: &[&str] = &[
     "README.md",
+    "docs/aperturedb.md",
     "docs/cli.md",
     "docs/csv-formats.md",
     "docs/embedders.md",
@@ -136,7 +139,7 @@ fn every_example_of_help_runs() {
             if !examples.iter().any(|command| command.contains("config create dev")) {
                 own.prints(&["config", "create", "dev", "--no-interactive"]);
             }
-            let shell = crate::shell::Shell::new(own);
+            let shell = Shell::new(own);
             if first == "serve" {
                 // With accounts, which its subcommands are about.
                 shell.run(&["adb serve --db my.adb --init".to_owned()]);
@@ -151,10 +154,10 @@ fn every_example_of_help_runs() {
 
 /// All commands of a page, one after the other in one place.
 #[cfg(unix)]
-fn run_page(page: &str, place: Place) {
+fn run_page(page: &str, place: Place, shell: fn(Place) -> Shell) {
     assert!(WITH_COMMANDS.contains(&page), "{page} is missing in the list");
     crate::stock::stock(&place);
-    let shell = crate::shell::Shell::new(place);
+    let shell = shell(place);
     let mut number = 0;
     for block in of_page(page) {
         if block.runner() == Ok(Runner::Shell) {
@@ -168,10 +171,10 @@ fn run_page(page: &str, place: Place) {
 
 #[cfg(unix)]
 macro_rules! pages {
-    ($($test:ident: $page:literal in $place:expr;)*) => {
+    ($($test:ident: $page:literal in $place:expr, $shell:path;)*) => {
         $(#[test]
         fn $test() {
-            run_page($page, $place);
+            run_page($page, $place, $shell);
         })*
 
         #[test]
@@ -183,20 +186,21 @@ macro_rules! pages {
 
 #[cfg(unix)]
 pages! {
-    readme: "README.md" in Place::with_sample();
-    cli: "docs/cli.md" in Place::with_dishes();
-    csv_formats: "docs/csv-formats.md" in Place::with_sample();
-    embedders: "docs/embedders.md" in Place::with_dishes();
-    getting_started: "docs/getting-started.md" in Place::with_sample();
-    ingestion: "docs/ingestion.md" in Place::with_sample();
-    server: "docs/server.md" in with_a_certificate();
-    traces: "docs/traces.md" in with_a_trace();
+    readme: "README.md" in Place::with_sample(), Shell::new;
+    aperturedb: "docs/aperturedb.md" in Place::with_sample(), Shell::with_server;
+    cli: "docs/cli.md" in Place::with_sample(), Shell::new;
+    csv_formats: "docs/csv-formats.md" in Place::with_sample(), Shell::new;
+    embedders: "docs/embedders.md" in Place::with_dishes(), Shell::new;
+    getting_started: "docs/getting-started.md" in Place::with_sample(), Shell::new;
+    ingestion: "docs/ingestion.md" in Place::with_sample(), Shell::new;
+    server: "docs/server.md" in with_a_certificate(), Shell::new;
+    traces: "docs/traces.md" in with_a_trace(), Shell::new;
 }
 
 /// A certificate and its key under the names that the page gives them.
 #[cfg(unix)]
 fn with_a_certificate() -> Place {
-    let shell = crate::shell::Shell::new(Place::with_sample());
+    let shell = Shell::new(Place::with_sample());
     shell.run(&["adb serve --db tls.adb --init --tls-self-signed".to_owned()]);
     for (from, to) in [("certificate.pem", "chain.pem"), ("key.pem", "key.pem")] {
         std::fs::copy(shell.place.file("tls.adb.server").join(from), shell.place.file(to)).unwrap();

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::place::{ADB, Place};
+use crate::place::{ADB, Place, said};
 
 #[test]
 fn it_names_itself() {
@@ -29,6 +29,131 @@ fn wrong_words_are_usage_errors() {
     }
     let said = place.fails(2, &["--install-completion"]);
     assert!(said.contains("adb completions SHELL"), "{said}");
+}
+
+#[test]
+fn what_all_commands_have_stands_at_the_end_of_their_help() {
+    let place = Place::empty();
+    for arguments in [&["schema"][..], &["ingest", "from-dir"], &["search"], &["config", "ls"]] {
+        let help = place.prints(&[arguments, &["--help"]].concat());
+        let (own, global) = help.split_once("\nGlobal options:\n").unwrap();
+        for option in ["--verbose", "--quiet", "--log-format", "--help", "--db <DB>"] {
+            assert!(!own.contains(&format!("{option}\n")), "{arguments:?}, {option}: {help}");
+        }
+        assert!(global.contains("-h, --help"), "{help}");
+    }
+    let said = place.fails(2, &["ingest", "from-generator", "--help"]);
+    assert!(said.contains("modules of Python are not run"), "{said}");
+    place.prints(&["man", "man1"]);
+    assert!(place.file("man1/adb-ingest-from-dir.1").exists());
+    assert!(!place.file("man1/adb-ingest-from-generator.1").exists());
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let place = Place::with_dishes();
+    let with = |arguments: &[&str]| {
+        let mut command = place.command(ADB);
+        let output = command.args(arguments).env("ADB_DB", "").env("ADB_LOG_FORMAT", "").output();
+        said(&output.unwrap())
+    };
+    assert!(with(&["schema", "--db", "my.adb"]).contains("dish_photos"));
+    assert!(with(&["schema"]).contains("no database is named"));
+    assert!(with(&["serve", "--no-auth"]).contains("--db <DIR>"));
+    // Given as an option it is a mistake.
+    place.fails(2, &["schema", "--db", ""]);
+}
+
+/// What fails before its first write makes no database.
+#[test]
+fn a_command_that_fails_leaves_no_empty_database() {
+    let place = Place::with_sample();
+    let dishes = ["ingest", "from-json", "examples/data/cookbook/dishes.json", "--model"];
+    let model = "examples/data/cookbook/dish.model.json";
+    let other = place.read(model).replace("tiny-clip", "clip-vit-b-32");
+    place.write("other.json", &other);
+    let said = place.fails(1, &[&dishes[..], &["other.json", "--db", "new.adb"]].concat());
+    assert!(said.contains("`clip-vit-b-32` can't be had"), "{said}");
+    assert!(said.contains("of 24 components there are here `tiny-clip`"), "{said}");
+    let asked = ["--db", "new.adb", "--embedder", "clip-vit-b-32"];
+    let said = place.fails(1, &[&dishes[..], &[model], &asked].concat());
+    assert!(said.contains("`clip-vit-b-32` can't be had"), "{said}");
+    assert!(said.contains("here are `tiny-clip`"), "{said}");
+    place.write("table.csv", "EntityClass,name\nDish,dal\n");
+    let said = place.fails(
+        1,
+        &[
+            "ingest",
+            "from-csv",
+            "table.csv",
+            "--transformer",
+            "clip_pytorch_embeddings",
+            "--db",
+            "new.adb",
+        ],
+    );
+    assert!(said.contains("clip-vit-b-16"), "{said}");
+    assert!(!place.file("new.adb").exists(), "nothing was written");
+
+    let said = place.fails(1, &["schema", "--db", "confg:lab"]);
+    assert!(said.contains("is no address"), "{said}");
+    place.fails(1, &["ingest", "from-csv", "table.csv", "--db", "confg:lab"]);
+    assert!(!place.file("confg:lab").exists());
+    place.prints(&["ingest", "from-csv", "table.csv", "--db", "new.adb"]);
+    assert!(place.prints(&["schema", "--db", "new.adb"]).contains("Dish"));
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_usage_errors() {
+    let place = Place::empty();
+    place.write("t.csv", "EntityClass,name\nDish,dal\n");
+    let csv =
+        |more: &[&'static str]| [&["ingest", "from-csv", "t.csv", "--db", "x"], more].concat();
+    let of = |words: &'static str, more: &[&'static str]| {
+        words.split(' ').chain(more.iter().copied()).collect::<Vec<_>>()
+    };
+    for arguments in [
+        csv(&["--batchsize", "0"]),
+        csv(&["--num-workers", "0"]),
+        csv(&["--sample-count", "-2"]),
+        csv(&["--batchsize", "5", "--batch", "5"]),
+        csv(&["--num-workers", "2", "--writers", "2"]),
+        csv(&["--batch", "0"]),
+        csv(&["--writers", "0"]),
+        csv(&["--memory", "0"]),
+        csv(&["--memory", "99999999999999999"]),
+        csv(&["--downloads", "0"]),
+        csv(&["--per-host", "0"]),
+        csv(&["--max-media-bytes", "0"]),
+        csv(&["--limit", "-1"]),
+        csv(&["--shard", "0/4"]),
+        of("ingest generate-embedding-csv-from-image-csv t.csv s --sample-count", &["-2"]),
+        of("search x --db x -k", &["0"]),
+        of("model new t.csv --rows", &["0"]),
+        of("audit s --db x --sample", &["0"]),
+        of("claim s --embedder e --db x --sample", &["0"]),
+        of("embedders embed e --text x --sessions", &["0"]),
+        of("embedders embed e --text x --threads", &["0"]),
+        of("embedders embed e --text x --batch", &["0"]),
+        of("embedders tune e --seconds", &["0"]),
+        of("embedders tune e --seconds", &["-1"]),
+        of("embedders tune e --seconds", &["NaN"]),
+        of("embedders tune e --batches", &["1,0"]),
+        of("embedders tune e --sessions", &["0"]),
+        of("config create x --no-interactive --port", &["0"]),
+        of("utils generate-images -c", &["0"]),
+        of("utils generate-images -z", &["21"]),
+        of("serve --no-auth --db x --idle", &["0"]),
+        of("serve --no-auth --db x --requests", &["0"]),
+        of("serve --no-auth --db x --session", &["0"]),
+    ] {
+        let said = place.fails(2, &arguments);
+        assert!(said.starts_with("error: ") && said.contains("--help"), "{arguments:?}: {said}");
+    }
+    assert!(!place.file("x").exists());
+    // What the Python SDK says for `all`, and for none.
+    assert!(place.prints(&csv(&["--sample-count", "-1", "--batchsize", "1"])).contains("1 added"));
+    assert!(place.prints(&csv(&["--sample-count", "0"])).contains("0 rows read"));
 }
 
 #[test]

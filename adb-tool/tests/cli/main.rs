@@ -12,6 +12,8 @@ mod embedders;
 mod examples;
 mod export;
 mod frame;
+#[path = "../../../adb-loaders/tests/local_web/mod.rs"]
+mod local_web;
 mod model;
 mod place;
 mod schema;

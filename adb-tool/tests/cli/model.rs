@@ -57,7 +57,11 @@ fn csv_and_json_lines_and_what_is_odd() {
     assert_eq!(field(person, "photo")["role"], "media");
     assert_eq!(field(person, "photo")["optional"], true);
     assert_eq!(field(person, "note")["optional"], true);
-    place.prints(&["model", "new", "people.csv", "-o", "person.json", "--class", "Person"]);
+    let draft = ["model", "new", "people.csv", "-o", "person.json", "--class", "Person"];
+    place.prints(&draft);
+    let said = place.fails(2, &draft);
+    assert!(said.contains("--replace"), "{said}");
+    place.prints(&[&draft[..], &["--replace"]].concat());
     place.write("a.jpg", "");
 
     let vector: Vec<f64> = (0..16).map(f64::from).collect();
@@ -84,7 +88,7 @@ fn csv_and_json_lines_and_what_is_odd() {
     place.write("text.txt", "");
     for (code, file, words) in [
         (2, "empty.jsonl", "no row"),
-        (1, "list.json", "row 1 is no object"),
+        (1, "list.json", "row 1 (line 1): a row is an object"),
         (2, "text.txt", ".txt"),
         (1, "nowhere.csv", "nowhere.csv"),
     ] {
@@ -93,6 +97,114 @@ fn csv_and_json_lines_and_what_is_odd() {
     }
     let said = place.fails(2, &["model", "new", "people.csv", "--id", "code2"]);
     assert!(said.contains("no such key"), "{said}");
+}
+
+#[test]
+fn what_stands_between_cells_is_seen_and_rows_without_an_id_are_known_by_their_place() {
+    let place = Place::empty();
+    place.write("rows.csv", "dish;price\n\"a,b,c\";1\n\"a,b,c\";2,5\n\"a,b,c\";1\n");
+    let model = &place.json(&["model", "new", "rows.csv"])["models"][0];
+    assert_eq!(model["fields"].as_array().unwrap().len(), 2, "{model}");
+    let rust = place.prints(&["model", "new", "rows.csv", "--rust"]);
+    assert!(rust.contains("#[adb(row_id)]\nstruct Row"), "{rust}");
+}
+
+#[test]
+fn keys_that_the_database_takes_for_no_property_get_another_name() {
+    let place = Place::empty();
+    place.write(
+        "dishes.jsonl",
+        "{\"_id\": \"a1\", \"id\": 7, \"_uniqueid\": \"1.0\", \"user_type\": \"x\"}\n\
+         {\"_id\": \"a2\", \"id\": 7, \"_uniqueid\": \"2.0\", \"user_type\": \"x\"}\n",
+    );
+    let output = place.adb(&["model", "new", "dishes.jsonl", "-o", "m.json"]);
+    let said = crate::place::said(&output);
+    let document: Json = serde_json::from_str(&place.read("m.json")).unwrap();
+    let fields = document["models"][0]["fields"].as_array().unwrap();
+    let stored = |key: &str| {
+        let field = fields.iter().find(|field| field["key"] == key).unwrap();
+        (field["property"].as_str().unwrap(), field["role"].as_str().unwrap())
+    };
+    assert_eq!(stored("_id"), ("id_", "id"));
+    assert_eq!(stored("id"), ("id", "property"));
+    assert_eq!(stored("_uniqueid"), ("uniqueid", "property"));
+    assert_eq!(stored("user_type"), ("row_user_type", "property"));
+    assert!(said.contains("what rows call `_id` is stored as `id_`"), "{said}");
+    let report = place.prints(&[
+        "ingest",
+        "from-json",
+        "dishes.jsonl",
+        "--model",
+        "m.json",
+        "--db",
+        "my.adb",
+    ]);
+    assert!(report.contains("2 rows read = 2 added"), "{report}");
+    let rust = place.prints(&["model", "show", "m.json", "--rust"]);
+    assert!(
+        rust.contains("#[adb(id, rename = \"id_\")]\n    #[serde(rename = \"_id\")]"),
+        "{rust}"
+    );
+
+    // A document that says otherwise is refused before the first row.
+    place.write("m.json", &place.read("m.json").replace("\"row_user_type\"", "\"_type\""));
+    let said = place.fails(1, &["model", "show", "m.json"]);
+    assert!(said.contains("`_type`") && said.contains("begin with `_`"), "{said}");
+}
+
+#[test]
+fn a_name_that_repeats_identifies_no_row() {
+    let place = Place::empty();
+    place.write("dishes.csv", "name,price\ndal,1\ndal,2\nrice,2\n");
+    let output = place.adb(&["model", "new", "dishes.csv"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let document: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let roles: Vec<&Json> =
+        document["models"][0]["fields"].as_array().unwrap().iter().map(|f| &f["role"]).collect();
+    assert_eq!(roles, ["property", "property"]);
+    assert!(said.contains("`name` is in every row, and repeats"), "{said}");
+    assert!(said.contains("--id") && said.contains("role `id`"), "{said}");
+    let named = place.json(&["model", "new", "dishes.csv", "--id", "name"]);
+    assert_eq!(named["models"][0]["fields"][0]["role"], "id");
+}
+
+#[test]
+fn packed_rows_and_standard_input_are_looked_at() {
+    use std::{io::Write as _, process::Stdio};
+
+    let place = Place::with_sample();
+    let packed = |name: &str, text: &str| {
+        let file = std::fs::File::create(place.file(name)).unwrap();
+        let mut packed = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        packed.finish().unwrap();
+    };
+    let dishes = place.read(DISHES);
+    packed("dishes.json.gz", &dishes);
+    packed("prices.tsv.gz", "dish\tprice\ndal\t3\n");
+    let plain = place.json(&["model", "new", DISHES]);
+    assert_eq!(place.json(&["model", "new", "dishes.json.gz"]), plain);
+    let prices = place.json(&["model", "new", "prices.tsv.gz"]);
+    assert_eq!(prices["models"][0]["fields"][1]["property"], "price");
+
+    let piped = |arguments: &[&str]| {
+        let mut command = place.command(crate::place::ADB);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().unwrap();
+        // It may have no use for it.
+        let _ = running.stdin.take().unwrap().write_all(dishes.as_bytes());
+        running.wait_with_output().unwrap()
+    };
+    let output = piped(&["model", "new", "-", "--format", "json", "--class", "Dish"]);
+    assert_eq!(serde_json::from_slice::<Json>(&output.stdout).unwrap(), plain);
+    for (arguments, words) in [
+        (&["model", "new", "-"][..], "--format"),
+        (&["model", "new", "-", "--format", "parquet"], "standard input"),
+    ] {
+        let output = piped(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(crate::place::said(&output).contains(words), "{}", crate::place::said(&output));
+    }
 }
 
 #[test]
@@ -129,6 +241,23 @@ fn the_drafted_struct_compiles_and_says_what_the_document_says() {
     assert_eq!(stored, rust, "UPDATE_GOLDEN=1 cargo test -p adb-tool writes it anew");
     let document = place.json(&draft);
     assert_eq!(serde_json::to_value(drafted::document()).unwrap(), document);
+}
+
+/// What `adb model show --rust` writes of this model's document, to the letter.
+mod shown {
+    #![allow(dead_code, reason = "only what it says is asked for")]
+    include!("shown.rs");
+    pub(super) fn document() -> adb::document::Document {
+        adb::document::Document::of(<Person as DataModel>::SCHEMA)
+    }
+}
+
+#[test]
+fn a_struct_is_shown_as_it_was_written() {
+    let place = Place::empty();
+    place.write("person.model.json", &serde_json::to_string(&shown::document()).unwrap());
+    let rust = place.prints(&["model", "show", "person.model.json", "--rust"]);
+    assert_eq!(rust, include_str!("shown.rs"));
 }
 
 /// Rows as data sets of pictures have them: a struct of bytes and path, and a column without values.

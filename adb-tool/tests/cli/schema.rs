@@ -33,9 +33,14 @@ fn what_is_in_a_database() {
     assert_eq!((&set["metrics"], &set["engines"]), (&json!(["CS"]), &json!(["HNSW"])));
 
     let text = place.prints(&["schema", "--db", "my.adb"]);
-    for words in ["dish_photos", "tiny-clip", "HasIngredient: _Image → Ingredient", "Datetime"] {
-        // Dates are those of the run.
+    for words in ["dish_photos", "tiny-clip", "HasIngredient: _Image → Ingredient"] {
         assert!(text.contains(words), "{words}: {text}");
+    }
+    // What adb keeps of runs is no one's data.
+    assert!(!text.contains("AdbRun") && !text.contains("adb_row"), "{text}");
+    let all = place.prints(&["schema", "--db", "my.adb", "--all"]);
+    for words in ["AdbRun", "Datetime", "adb_row", "_DescriptorSet"] {
+        assert!(all.contains(words), "{words}: {all}");
     }
     let mermaid = place.prints(&["schema", "--db", "my.adb", "--mermaid"]);
     assert!(mermaid.starts_with("erDiagram\n"), "{mermaid}");
@@ -60,6 +65,7 @@ fn a_model_beside_a_database() {
     place.write("changed.json", &model.to_string());
     let said = place.fails(1, &["check", "changed.json", "--db", "my.adb"]);
     assert!(said.contains("`_Image.location` has no index yet"), "{said}");
+    assert!(said.contains("`adb migrate`"), "a way that the command line has: {said}");
     let plan = place.prints(&["check", "changed.json", "--db", "my.adb", "--plan"]);
     assert!(plan.contains("`Dish.caption` becomes `Dish.subtitle` (22 have it)"), "{plan}");
     let done = place.prints(&["migrate", "changed.json", "--db", "my.adb"]);

@@ -103,6 +103,14 @@ const TREE: &[(&str, Comes)] = &[
         Works,
     ),
     (
+        "ingest generate-embedding-csv-from-image-csv dishes.adb.csv others --transformer clip_pytorch_embeddings=tiny-clip",
+        Names("--replace"),
+    ),
+    (
+        "ingest generate-embedding-csv-from-image-csv dishes.adb.csv others --transformer clip_pytorch_embeddings=tiny-clip --replace",
+        Works,
+    ),
+    (
         "ingest generate-embedding-csv-from-image-csv dishes.adb.csv looks --transformer clip_pytorch_embeddings",
         NeedsWeights("clip_pytorch_embeddings=starter-512"),
     ),

@@ -116,7 +116,7 @@ fn faults_say_what_was_meant() {
         (1, with(&["--image", "nowhere.png"]), "nowhere.png"),
         (1, with(&["--vector", "examples/data/cookbook/dishes.json"]), "a JSON array of numbers"),
         (1, vec!["search", "--db", "my.adb", "--set", "dish_photo", "x"], "is it `dish_photos`?"),
-        (1, vec!["search", "--db", "nowhere.adb", "x"], "there is no database here"),
+        (1, vec!["search", "--db", "nowhere.adb", "x"], "there is no database at nowhere.adb"),
         (2, vec!["search", "x"], "adb config create"),
         (2, vec!["search", "x", "--db", "ftp://h"], "`ftp://` is not known"),
     ] {
@@ -143,6 +143,31 @@ fn what_only_reads_works_while_another_process_writes() {
     assert!(doctor.contains("is writing to it"), "{doctor}");
     let said = place.fails(1, &["utils", "execute", "remove_all", "--force", "--db", "my.adb"]);
     assert!(said.contains("is writing to this database"), "{said}");
+}
+
+#[test]
+fn properties_that_nothing_has_are_not_shown_in_silence() {
+    let place = Place::with_dishes();
+    let said = place.fails(2, &["search", "curry", "--db", "my.adb", "--show", "name,cusine"]);
+    assert!(said.contains("the property `cusine` (is it `cuisine`?); there are "), "{said}");
+    assert!(said.contains("caption") && !said.contains("adb_run"), "{said}");
+    place.prints(&["search", "curry", "--db", "my.adb", "--show", "location,adb_run"]);
+}
+
+#[test]
+fn a_set_in_which_a_failed_run_put_nothing_takes_any_embedder() {
+    let place = Place::with_sample();
+    let model = "examples/data/cookbook/dish.model.json";
+    let rows = "examples/data/cookbook/dishes.json";
+    let ingest = ["ingest", "from-json", rows, "--model", model, "--db", "my.adb"];
+    let said = place.fails(3, &[&ingest[..], &["--no-embedder"]].concat());
+    assert!(said.contains("22 failed"), "{said}");
+    assert!(place.prints(&["schema", "--db", "my.adb"]).contains("nobody yet"));
+    assert_eq!(place.prints(&["runs", "--db", "my.adb"]), "");
+    let said = place.fails(1, &["search", "curry", "--db", "my.adb"]);
+    assert!(said.contains("`dish_photos` is empty"), "{said}");
+    assert!(place.prints(&ingest).contains("22 added"));
+    assert!(place.prints(&["schema", "--db", "my.adb"]).contains("tiny-clip"));
 }
 
 #[test]
@@ -175,4 +200,19 @@ fn vectors_that_were_given_are_searched_with_vectors() {
     assert_eq!(found[0]["properties"]["dish_id"], 3);
     let output = place.adb(&["search", "--db", "given.adb", "--vector", "third.json", "-q"]);
     assert!(output.stderr.is_empty(), "{}", said(&output));
+}
+
+#[test]
+fn pictures_come_as_the_terminal_is_said_to_understand_them() {
+    let place = Place::with_dishes();
+    let thumbnails =
+        |how| place.prints(&[&SEARCH, &["curry", "-k", "3", "--thumbnails", how][..]].concat());
+    for (how, beginning) in
+        [("sixel", "\x1bP0;1q\"1;1;160;"), ("kitty", "\x1b_Ga=T"), ("iterm", "\x1b]1337;")]
+    {
+        let text = thumbnails(how);
+        assert_eq!(text.matches(beginning).count(), 3, "{how}: {}", text.escape_debug());
+        assert!(text.contains("\n1. Dish  similarity "), "{how}");
+    }
+    assert!(!thumbnails("off").contains('\x1b'));
 }

@@ -8,6 +8,8 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     common::Served,
+    dump,
+    local_web::{Web, ok},
     place::{ADB, Place, said},
 };
 
@@ -21,7 +23,7 @@ struct Live {
 
 impl Live {
     fn start(place: Place) -> Self {
-        let more = ["--init", "--rest", "127.0.0.1:0"];
+        let more = ["--init", "--rest", "127.0.0.1:0", "--fetch-allow", "127.0.0.1"];
         let server = Served::start_by(place.command(ADB), &more);
         Self { place, server }
     }
@@ -117,6 +119,36 @@ fn a_server_and_its_directory_answer_the_same() {
     }
 }
 
+/// A whole database through a server, and into another one: also what a server alone fetches.
+#[test]
+fn a_whole_database_goes_from_one_server_to_another() {
+    let place = Place::with_sample();
+    let picture = fs::read(place.file("examples/data/cookbook/images/pizza.png")).unwrap();
+    let web = Web::start(move |_| ok(picture.clone()));
+    dump::all_kinds(&place, "my.adb");
+    let live = Live::start(place);
+    let place = &live.place;
+    let url = format!("http://{}/pizza.png", web.address);
+    place.write("add.json", &json!([{"AddImage": {"url": url}}]).to_string());
+    let added = place.json(&["transact", "from-json-file", "add.json", "--db", &live.framed()]);
+    assert_eq!(added[0]["AddImage"]["status"], 0, "{added}");
+
+    place.prints(&["export", "directory", "--db", "my.adb"]);
+    let graph = dump::graph(place, "directory");
+    assert_eq!(graph.iter().filter(|row| row.contains(&url)).count(), 1, "{graph:#?}");
+    for (to, db) in [("framed", live.framed()), ("rest", live.rest())] {
+        place.prints(&["export", to, "--db", &db]);
+        assert_eq!(dump::graph(place, to), graph, "{to}");
+    }
+
+    let other = Live::start(Place::empty());
+    let from = place.file("framed");
+    let from = ["ingest", "from-export", from.to_str().unwrap(), "--db"];
+    other.place.prints(&[&from[..], &[&other.framed()]].concat());
+    other.place.prints(&["export", "again", "--db", &other.rest()]);
+    assert_eq!(dump::graph(&other.place, "again"), graph);
+}
+
 #[test]
 fn what_changes_a_database_goes_through_its_server() {
     let live = Live::start(Place::with_dishes());
@@ -126,7 +158,8 @@ fn what_changes_a_database_goes_through_its_server() {
     let add = ["transact", "from-json-file", "add.json", "--blob", "payload", "--db", &address];
     assert_eq!(place.json(&add)[0]["AddBlob"]["status"], 0);
     let said = place.fails(1, &["utils", "execute", "remove_all", "--force", "--db", "my.adb"]);
-    assert!(said.contains("is writing to this database"), "{said}");
+    assert!(said.contains("(adb serve) holds this database"), "{said}");
+    assert!(said.contains("adb://"), "{said}");
     place.write("find.json", r#"[{"FindBlob": {"blobs": true}}]"#);
     let find = ["transact", "from-json-file", "find.json", "--blobs-to", "blobs", "--db"];
     place.prints(&[&find[..], &[&live.rest()]].concat());

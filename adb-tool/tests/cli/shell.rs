@@ -6,7 +6,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::place::{ADB, Place, said};
+use crate::{
+    common::Served,
+    place::{ADB, Place, said},
+};
 
 /// What can't run in a test as it stands, and why.
 const NOT_RUN: &[(&str, &str)] = &[
@@ -33,6 +36,7 @@ const A_RUN: &str = "20261126-231501042-k3f9x";
 pub(crate) struct Shell {
     pub(crate) place: Place,
     path: String,
+    server: Option<Served>,
 }
 
 impl Shell {
@@ -41,7 +45,13 @@ impl Shell {
         fs::create_dir(&programs).unwrap();
         std::os::unix::fs::symlink(ADB, programs.join("adb")).unwrap();
         let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-        Self { place, path }
+        Self { place, path, server: None }
+    }
+
+    /// With a server at the host that pages speak of.
+    pub(crate) fn with_server(place: Place) -> Self {
+        let server = Served::start_by(place.command(ADB), &["--init"]);
+        Self { server: Some(server), ..Self::new(place) }
     }
 
     /// Runs commands one after the other; says which it leaves out, and why.
@@ -58,6 +68,7 @@ impl Shell {
             // The tests' own embedder has the name of none that is known.
             let command = command
                 .replace("clip-vit-b-32", "tiny-clip")
+                .replace("embed clip-vit-b-16", "embed tiny-clip")
                 .replace("clip-vit-b-16", "tiny-clip:24")
                 .replace("starter-512", "tiny-clip")
                 // Without one it would be CLIP, which a hub has.
@@ -70,6 +81,14 @@ impl Shell {
             let command = match command.contains(A_RUN) {
                 true => command.replace(A_RUN, &self.a_run()),
                 false => command,
+            };
+            let command = match &self.server {
+                Some(server) => {
+                    let port = server.address.rsplit(':').next().unwrap_or_default();
+                    let here = format!("--host 127.0.0.1 --port {port} --no-use-ssl");
+                    command.replace("--host db.example.com", &here)
+                }
+                None => command,
             };
             match command.starts_with("adb serve ") && !command.starts_with("adb serve user ") {
                 true => self.serve(&command),
@@ -84,7 +103,8 @@ impl Shell {
     fn command(&self, line: &str) -> Command {
         let mut command = self.place.command("sh");
         command.args(["-ec", line]).env("PATH", &self.path);
-        command.env("PASSWORD", "Kitchen-Window-7!");
+        let password = self.server.as_ref().map_or("Kitchen-Window-7!", Served::password);
+        command.env("PASSWORD", password);
         command
     }
 

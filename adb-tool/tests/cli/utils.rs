@@ -1,8 +1,23 @@
 //! `adb utils` and `adb transact`
 
+use std::{io::Write as _, process::Stdio};
+
 use serde_json::Value as Json;
 
-use crate::place::Place;
+use crate::place::{ADB, Place};
+
+#[test]
+fn a_transaction_comes_from_a_pipe() {
+    let place = Place::with_dishes();
+    let mut command = place.command(ADB);
+    command.args(["transact", "from-json-file", "-", "--db", "my.adb"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let request = br#"[{"FindImage": {"results": {"count": true}}}]"#;
+    child.stdin.take().unwrap().write_all(request).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let answer: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer[0]["FindImage"]["count"], 22);
+}
 
 #[test]
 fn transactions_go_as_they_are() {
@@ -104,7 +119,7 @@ fn the_schema_is_drawn() {
     draw("mmd");
     assert!(place.read("schema.mmd").starts_with("erDiagram"));
     let output = place
-        .command(crate::place::ADB)
+        .command(ADB)
         .args(["utils", "visualize-schema", "--db", "my.adb"])
         .env("PATH", place.path())
         .output()

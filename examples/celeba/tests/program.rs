@@ -1,28 +1,17 @@
 //! The program as a user meets it, on a data set that it makes itself.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+#[path = "../../program.rs"]
+mod program;
+
+use std::{fs, path::Path, process::Output};
 
 use serde_json::Value as Json;
 
-/// Runs the program with an empty cache and no hub.
-fn celeba(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_celeba"))
-        .args(args)
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_OFFLINE", "1")
-        .env_remove("ORT_DYLIB_PATH")
-        .output()
-        .unwrap()
-}
+use program::said;
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+fn celeba(dir: &Path, arguments: &[&str]) -> Output {
+    program::command(env!("CARGO_BIN_EXE_celeba"), dir).args(arguments).output().unwrap()
 }
 
 fn well(dir: &Path, args: &[&str]) -> String {

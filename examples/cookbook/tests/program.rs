@@ -1,26 +1,15 @@
 //! The program as a user meets it, up to where it needs an embedder: that part runs in `.ci/demo`.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output},
-};
+#[path = "../../program.rs"]
+mod program;
 
-/// Runs the program with an empty cache and no hub.
+use std::{fs, path::Path, process::Output};
+
+use program::said;
+
 fn cookbook(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cookbook"))
-        .args(arguments)
-        .current_dir(dir)
-        .env("ADB_CACHE_DIR", dir.join("cache"))
-        .env("ADB_OFFLINE", "1")
-        .env_remove("ORT_DYLIB_PATH")
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+    program::command(env!("CARGO_BIN_EXE_cookbook"), dir).args(arguments).output().unwrap()
 }
 
 #[test]

@@ -3,37 +3,18 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use adb::{
-    BoxFuture, DbError, EmbedError, EmbedderIdentity, PreparedImage, Request, Response, ask,
+    BoxFuture, DbError, Request, Response, ask,
     loaders::{Ingest, JsonSource, OnExisting, Options, Report},
     prelude::*,
 };
+pub(crate) use adb_tests::counting::{Counting, Looks, Meanings};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-
-pub(crate) struct Tiny;
-impl adb::EmbedderSpec for Tiny {
-    const NAME: &'static str = "tiny";
-    const DIMENSIONS: usize = 4;
-}
-impl adb::Produces<Embedding<4>> for Tiny {}
-impl adb::Accepts<Image> for Tiny {}
-impl adb::Accepts<String> for Tiny {}
-
-#[derive(DescriptorSet)]
-#[adb(name = "looks", embedder = Tiny, metric = L2, engine = Flat)]
-pub(crate) struct Looks;
-
-#[derive(DescriptorSet)]
-#[adb(name = "meanings", embedder = Tiny, metric = L2, engine = Flat)]
-pub(crate) struct Meanings;
 
 #[derive(Debug, Clone, PartialEq, DataModel, Deserialize)]
 #[adb(image)]
@@ -65,58 +46,6 @@ pub(crate) struct Plate {
 pub(crate) struct Ingredient {
     #[adb(id)]
     pub(crate) name: String,
-}
-
-/// Counts what it embeds. A vector says of which picture, or text, it is.
-pub(crate) struct Counting {
-    identity: EmbedderIdentity,
-    images: AtomicUsize,
-    texts: AtomicUsize,
-    before: Option<Box<dyn Fn(usize) + Send + Sync>>,
-}
-
-impl Counting {
-    pub(crate) fn new() -> Self {
-        let identity = EmbedderIdentity {
-            name: "tiny".into(),
-            hash: "0123456789abcdef0123".into(),
-            dimensions: 4,
-            images: true,
-            texts: true,
-        };
-        Self { identity, images: AtomicUsize::new(0), texts: AtomicUsize::new(0), before: None }
-    }
-
-    /// Is told before each batch how many it holds.
-    pub(crate) fn before(mut self, before: impl Fn(usize) + Send + Sync + 'static) -> Self {
-        self.before = Some(Box::new(before));
-        self
-    }
-
-    /// Pictures and texts since the last call.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        (self.images.swap(0, Ordering::Relaxed), self.texts.swap(0, Ordering::Relaxed))
-    }
-}
-
-impl Embedder for Counting {
-    fn identity(&self) -> &EmbedderIdentity {
-        &self.identity
-    }
-    fn prepare_image(&self, bytes: &[u8], r: Option<Rect>) -> Result<PreparedImage, EmbedError> {
-        let (x, y) = r.map_or((-1.0, -1.0), |r| (r.x as f32, r.y as f32));
-        let last = f32::from(*bytes.last().unwrap());
-        Ok(PreparedImage(Box::new([last, x, y, 1.0])))
-    }
-    fn embed_images(&self, images: &[PreparedImage]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.before.iter().for_each(|before| before(images.len()));
-        self.images.fetch_add(images.len(), Ordering::Relaxed);
-        Ok(images.iter().map(|i| i.0.to_vec()).collect())
-    }
-    fn embed_texts(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EmbedError> {
-        self.texts.fetch_add(texts.len(), Ordering::Relaxed);
-        Ok(texts.iter().map(|t| vec![t.len() as f32, 0.0, 0.0, 2.0]).collect())
-    }
 }
 
 /// A database that keeps the requests that change something.

@@ -1,6 +1,7 @@
 //! Runs that are taken back.
 
 use adb::{
+    ensure::inspect_set,
     loaders::{OnExisting, runs},
     prelude::*,
 };
@@ -106,6 +107,105 @@ async fn an_object_that_somebody_refers_to_stays_whole() {
     let dishes = world.dishes().await;
     assert_eq!((dishes.len(), dishes[0].id, dishes[0].ingredients.len()), (1, 2, 2));
     assert!(dishes[0].look.as_slice().is_some() && dishes[0].plates[0].look.as_slice().is_some());
+}
+
+/// A box goes with its image, and a vector with what it is of: so these stay, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_part_hangs_on_stays_with_it() {
+    for part in [
+        json!({"FindBoundingBox": {"_ref": 2, "is_connected_to": {"ref": 1}}}),
+        json!({"FindDescriptor": {"_ref": 2, "set": "meanings", "is_connected_to": {"ref": 1}}}),
+    ] {
+        let world = World::new(4);
+        let run = world.ingest(Keep).await.run.unwrap();
+        world
+            .act(json!([
+                {"FindImage": {"_ref": 1, "constraints": {"id": ["==", 2]}}},
+                &part,
+                {"AddEntity": {"_ref": 3, "class": "Menu", "properties": {"title": "today"}}},
+                {"AddConnection": {"class": "Offers", "src": 3, "dst": 2}},
+            ]))
+            .await;
+        let undone = runs::undo(&*world.db, &run).await.unwrap();
+        assert_eq!(undone.kept, 7, "{part}: {undone}");
+        assert_eq!(world.count("FindConnection", json!({"with_class": "Offers"})).await, 1);
+        let dishes = world.dishes().await;
+        assert_eq!((dishes.len(), dishes[0].id, dishes[0].plates.len()), (1, 2, 1), "{part}");
+    }
+}
+
+/// A region that somebody drew would go with the image.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_in_which_others_have_put_a_region_stays() {
+    let world = World::new(4);
+    let run = world.ingest(Keep).await.run.unwrap();
+    world
+        .act(json!([
+            {"FindImage": {"_ref": 1, "constraints": {"id": ["==", 2]}}},
+            {"AddBoundingBox": {"image_ref": 1, "label": "by hand",
+                "rectangle": {"x": 1, "y": 1, "width": 2, "height": 2}}},
+        ]))
+        .await;
+    let undone = runs::undo(&*world.db, &run).await.unwrap();
+    assert_eq!(undone.kept, 7, "{undone}");
+    assert_eq!(world.count("FindBoundingBox", json!({"with_label": "by hand"})).await, 1);
+    assert_eq!(world.count("FindImage", json!({})).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_which_everything_stays_is_not_undone() {
+    let world = World::new(1);
+    let run = world.ingest(Keep).await.run.unwrap();
+    let line = || async { runs::run(&*world.db, &run).await.unwrap().to_string() };
+    let refer = |constraints: serde_json::Value| {
+        json!([
+            {"FindImage": {"_ref": 1, "constraints": constraints}},
+            {"AddEntity": {"_ref": 3, "class": "Menu", "properties": {"title": "today"}}},
+            {"AddConnection": {"class": "Offers", "src": 3, "dst": 1}},
+        ])
+    };
+    world.act(refer(json!({"id": ["==", 0]}))).await;
+    let undone = runs::undo(&*world.db, &run).await.unwrap();
+    assert_eq!((undone.objects, undone.connections, undone.kept), (0, 0, 7), "{undone}");
+    assert!(undone.to_string().contains("is not undone: 7 objects stay"), "{undone}");
+    assert!(
+        line().await.ends_with("(not undone: all of its objects stay, since others refer to them)")
+    );
+    // Once nobody refers to them, it can be.
+    world.act(json!([{"DeleteEntity": {"with_class": "Menu"}}])).await;
+    let undone = runs::undo(&*world.db, &run).await.unwrap();
+    assert_eq!((undone.objects, undone.kept), (7, 0), "{undone}");
+    assert!(line().await.ends_with(" (undone)"), "{}", line().await);
+
+    let world = World::new(4);
+    let run = world.ingest(Keep).await.run.unwrap();
+    world.act(refer(json!({"id": ["==", 2]}))).await;
+    runs::undo(&*world.db, &run).await.unwrap();
+    let known = runs::run(&*world.db, &run).await.unwrap();
+    assert!(
+        known.to_string().ends_with("(undone, but for 7 objects that others refer to)"),
+        "{known}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_only_failed_leaves_nothing() {
+    let world = World::new(3);
+    // A property that has a number takes no text.
+    let five = json!({"class": "Ingredient", "properties": {"name": 5}});
+    world.act(json!([{ "AddEntity": five }])).await;
+    let report = world.ingest(Keep).await;
+    assert_eq!((report.failed, report.run.as_deref()), (3, None), "{report}");
+    assert!(world.db.writes().iter().flatten().any(|command| command == "DeleteEntity"));
+    assert_eq!(runs::runs(&*world.db).await.unwrap(), []);
+    // Nor do its sets belong to anybody.
+    let set = inspect_set(&*world.db, "looks").await.unwrap().unwrap();
+    assert!(set.is_vacant && set.filled_by.is_none(), "{set:?}");
+    world.act(json!([{"DeleteEntity": {"with_class": "Ingredient"}}])).await;
+    let report = world.ingest(Keep).await;
+    assert_eq!((report.added, report.notices.len()), (3, 0), "{report}");
+    let set = inspect_set(&*world.db, "looks").await.unwrap().unwrap();
+    assert!(!set.is_vacant && set.filled_by.is_some(), "{set:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

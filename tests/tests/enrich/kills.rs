@@ -17,12 +17,9 @@ use adb::{
 };
 use serde_json::json;
 
-use super::{
-    common::{
-        Hash, Hashes, Looks, Photo, WIDTH, add_photos, answers, assert_one_each, enrich, open,
-        options, run, vectors,
-    },
-    served::{Remote, serve},
+use super::common::{
+    Hash, Hashes, Looks, Photo, WIDTH, add_photos, answers, assert_one_each, enrich, open, options,
+    run, vectors,
 };
 
 const DATABASE: &str = "ADB_ENRICH_DATABASE";
@@ -75,15 +72,12 @@ impl ChildMaker for Corners {
 #[ignore = "run by the other tests, in a process of its own"]
 fn child() {
     let database = std::env::var(DATABASE).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let db: Arc<dyn Database> = match database.parse() {
-            Ok(address) => Arc::new(Remote(address)),
-            Err(_) => open(Path::new(&database)),
+        let db = match database.contains("://") {
+            true => adb::connect(&database).unwrap(),
+            false => open(Path::new(&database)),
         };
         let slowly = |name| {
             Hashes::named(name).before(|_| {
@@ -202,7 +196,9 @@ async fn two_processes_at_once_make_one_each() {
     let dir = tempfile::tempdir().unwrap();
     let db = open(&dir.path().join("db"));
     add_photos(&*db, &(1..=PHOTOS).collect::<Vec<_>>(), 100).await;
-    let address = serve(db.clone()).to_string();
+    let server = adb_served::options(&dir.path().join("server"));
+    let server = adb_served::Running::start(db.clone(), server).await;
+    let address = server.url();
     for task in ["enrich", "reembed"] {
         let mut processes = [spawn(&address, task), spawn(&address, task)];
         let mut batches = Vec::new();
@@ -218,4 +214,5 @@ async fn two_processes_at_once_make_one_each() {
     assert_one_each(&*db, "looks", PHOTOS as usize).await;
     assert_one_each(&*db, "looks_2", PHOTOS as usize).await;
     spots_are_whole(&*db).await;
+    server.stop().await;
 }

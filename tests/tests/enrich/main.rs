@@ -14,4 +14,3 @@ mod identity;
 mod kills;
 mod model;
 mod reembed;
-mod served;

@@ -277,3 +277,85 @@ async fn pictures_of_entities_come_change_and_go() {
     assert_eq!(expected[0], Outcome::Added);
     assert!(expected[1..].iter().all(|o| *o == Outcome::Updated));
 }
+
+#[derive(Debug, Clone, PartialEq, DataModel)]
+struct Track {
+    #[adb(id)]
+    id: u64,
+    title: String,
+    #[adb(embed(set = Looks))]
+    sound: Embedding<4>,
+}
+
+#[tokio::test]
+async fn a_vector_of_ones_own_is_read_before_its_value_is_changed() {
+    let (_dir, db, _) = database().await;
+    let track = Track { id: 1, title: "a".into(), sound: [0.5; 4].into() };
+    track.upsert().write(&db).await.unwrap();
+    db.writes();
+
+    let mut bare = Track::find().fetch(&db).await.unwrap().pop().unwrap();
+    bare.title = "b".into();
+    let error = bare.upsert().write(&db).await.unwrap_err().to_string();
+    for part in ["Track.sound", "`looks`", "with_vectors()"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    assert!(db.writes().is_empty());
+
+    let mut whole = Track::find().with_vectors().fetch(&db).await.unwrap().pop().unwrap();
+    whole.title = "b".into();
+    let done = whole.upsert().write(&db).await.unwrap();
+    assert_eq!(done.outcome, Outcome::Updated);
+    assert!(!done.differences.iter().any(|d| matches!(d, Difference::Vector { .. })));
+}
+
+#[derive(Debug, Clone, PartialEq, DataModel)]
+struct Clip {
+    #[adb(id)]
+    id: u64,
+    title: String,
+    #[adb(embed(set = Looks))]
+    sound: Option<Embedding<4>>,
+}
+
+#[tokio::test]
+async fn a_vector_that_was_not_fetched_is_not_taken_away() {
+    let (_dir, db, _) = database().await;
+    for (id, sound) in [(1, Some([0.5; 4].into())), (2, None)] {
+        Clip { id, title: "a".into(), sound }.upsert().write(&db).await.unwrap();
+    }
+    let read = async || Clip::find().with_vectors().fetch(&db).await.unwrap();
+    let before = read().await;
+    assert_eq!((before[0].sound.is_some(), before[1].sound.is_none()), (true, true));
+    for mut bare in Clip::find().fetch(&db).await.unwrap() {
+        bare.title = "b".into();
+        let error = bare.upsert().write(&db).await.unwrap_err().to_string();
+        assert!(error.contains("Clip.sound") && error.contains("with_vectors()"), "{error}");
+    }
+    assert_eq!(read().await, before);
+    for mut whole in read().await {
+        whole.title = "b".into();
+        whole.upsert().write(&db).await.unwrap();
+    }
+    assert_eq!(read().await[0].sound, before[0].sound);
+    Clip { id: 1, title: "b".into(), sound: None }.upsert().write(&db).await.unwrap();
+    assert!(read().await.iter().all(|clip| clip.sound.is_none()));
+}
+
+#[tokio::test]
+async fn media_that_nobody_has_read_are_refused_with_a_way_on() {
+    let (_dir, db, tiny) = database().await;
+    dish().upsert().embedder(&tiny).write(&db).await.unwrap();
+    let mut elsewhere = dish();
+    elsewhere.photo = Image::path("other.png");
+    let error = elsewhere.upsert().embedder(&tiny).write(&db).await.unwrap_err().to_string();
+    for part in ["`other.png` has not been read", "Image::bytes", "ingestion", "Dish"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+
+    // What shows something else now is made from a picture that was not fetched.
+    let mut moved = Dish::find().fetch(&db).await.unwrap().pop().unwrap();
+    moved.plates[0].area.x += 1;
+    let error = moved.upsert().embedder(&tiny).write(&db).await.unwrap_err().to_string();
+    assert!(error.contains("were not fetched") && error.contains("with_blobs()"), "{error}");
+}

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::Graph;
 use crate::vectors::{
+    batch::scan_batch,
     matrix::Matrix,
     scan::{self, Query, View},
+    threads::for_each,
     top::Top,
 };
 
@@ -121,7 +123,7 @@ impl Graph {
             sample.iter().map(|(_, q)| Query::new(q.metric, q.components)).collect();
         let mut tops: Vec<Top> =
             queries.iter().map(|q| Top::new(q.metric, most_wanted + 1)).collect();
-        scan::scan_batch(&view, &queries, &mut tops);
+        scan_batch(&view, &queries, &mut tops);
         let nearest = |top: Top, own: i64| {
             let found = top.into_sorted().into_iter().filter(|n| n.id != own);
             found.take(most_wanted).collect::<Vec<_>>()
@@ -133,7 +135,7 @@ impl Graph {
         for effort in TRIED.into_iter().filter(|e| *e as usize <= limit) {
             let missed = [const { AtomicUsize::new(0) }; 3];
             let each: Vec<_> = sample.iter().zip(&truth).collect();
-            scan::for_each(each, threads, |((own, query), truth)| {
+            for_each(each, threads, |((own, query), truth)| {
                 let hits = self.search(query.components, effort as usize);
                 for (missed, k) in missed.iter().zip(WANTED) {
                     let k = k.min(truth.len());

@@ -18,6 +18,7 @@ use super::{
     effort::Efforts,
     link::Linking,
     nodes::{self, LOWEST, NONE, Nodes, UPPER},
+    twins::Twins,
 };
 use crate::{
     directory::sync_directory,
@@ -27,7 +28,7 @@ use crate::{
 /// What stands at the end of a saved graph.
 const MAGIC: [u8; 8] = *b"adbgraph";
 /// Grows when an older file can't be read any more.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 const FOOTER: usize = 96;
 
 /// What is known of a saved graph beside its nodes.
@@ -187,8 +188,8 @@ impl Graph {
             return Err("the graph is not the one that its file says".into());
         }
         Ok(Self {
+            linking: Linking::new(footer.top, Twins::among(&all)),
             nodes: RwLock::new(Arc::new(all)),
-            linking: Linking::new(footer.top),
             linked: AtomicU32::new(count),
             last: AtomicI64::new(footer.last),
             scratches: Mutex::default(),

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{
     code::{self, Probe, Width},
     nodes::{self, Nodes, UPPER},
+    twins::Twins,
     walk::Scratch,
 };
 
@@ -20,12 +21,13 @@ pub(super) struct Linking {
     locks: Box<[Mutex<()>]>,
     /// Where searches begin: a node of the highest level.
     top: Mutex<Option<u32>>,
+    pub(super) twins: Twins,
 }
 
 impl Linking {
-    pub(super) fn new(top: Option<u32>) -> Self {
+    pub(super) fn new(top: Option<u32>, twins: Twins) -> Self {
         let locks = std::iter::repeat_with(Mutex::default).take(LOCKS).collect();
-        Self { locks, top: Mutex::new(top) }
+        Self { locks, top: Mutex::new(top), twins }
     }
 
     pub(super) fn top(&self) -> Option<u32> {
@@ -39,7 +41,8 @@ impl Linking {
         }
     }
 
-    /// Gives a node its neighbours, and itself to them.
+    /// Gives a node its neighbours, and itself to them; or, if its code is there already, to that one
+    /// as its twin.
     pub(super) fn link(
         &self,
         nodes: &Nodes,
@@ -51,9 +54,20 @@ impl Linking {
         let level = nodes::level(node);
         let Some(top) = self.top() else { return self.raise(node) };
         let probe = code::probe_of(nodes.code(node), nodes.term(node), width);
+        if level > 0 {
+            // Of the others, the search on the lowest level tells it.
+            let starts = descend(nodes, &probe, top, 0, scratch);
+            nodes.walk(&probe, &starts, 0, STARTS, scratch);
+            if self.twins.join(nodes, node, &scratch.found) {
+                return;
+            }
+        }
         let mut starts = descend(nodes, &probe, top, level, scratch);
         for level in (0..=level.min(nodes::level(top))).rev() {
             nodes.walk(&probe, &starts, level, expansion, scratch);
+            if nodes::level(node) == 0 && self.twins.join(nodes, node, &scratch.found) {
+                return;
+            }
             let found = std::mem::take(&mut scratch.found);
             starts.clear();
             starts.extend(found.iter().take(STARTS).map(|f| f.node));

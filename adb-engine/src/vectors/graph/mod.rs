@@ -15,6 +15,7 @@ mod link;
 mod nodes;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod walk;
 
 use std::sync::{
@@ -29,6 +30,7 @@ use self::{
     effort::Efforts,
     link::Linking,
     nodes::Nodes,
+    twins::Twins,
     walk::Scratch,
 };
 use super::{matrix::Block, metric::Metric};
@@ -63,7 +65,7 @@ impl Graph {
         Self {
             nodes: RwLock::new(Arc::new(Nodes::new(&coder))),
             coder,
-            linking: Linking::new(None),
+            linking: Linking::new(None, Twins::default()),
             linked: AtomicU32::new(0),
             last: AtomicI64::new(0),
             scratches: Mutex::default(),
@@ -133,7 +135,7 @@ impl Graph {
         let probe = self.coder.probe(query);
         let starts = link::descend(&nodes, &probe, top, 0, &mut scratch);
         nodes.walk(&probe, &starts, 0, count, &mut scratch);
-        let ids = scratch.found.iter().map(|f| nodes.id(f.node)).collect();
+        let ids = self.linking.twins.ids(&nodes, &scratch.found, count);
         self.put_back(scratch);
         ids
     }

@@ -5,6 +5,7 @@ use crate::vectors::{
     matrix::Matrix,
     metric::inverse_norm,
     scan::{self, ExactScan, Query, View},
+    threads,
     top::Top,
 };
 
@@ -214,10 +215,50 @@ fn many_link_at_once() {
                 assert!(graph.search(row, 30).len() <= 30);
             }
         });
-        scan::for_each(new.clone().collect(), 4, |node| graph.link(node));
+        threads::for_each(new.clone().collect(), 4, |node| graph.link(node));
         searcher.join().unwrap();
     });
     graph.reached(new.end);
     graph.measure(&matrix, 2);
     assert!(recall(&graph, &matrix, 10, &rows[..100]) >= 0.97);
+}
+
+#[test]
+fn many_equal_vectors_hide_nobody() {
+    let mut noise = Noise(9);
+    let copy: Vec<f32> = noise.row(16);
+    let beside = |noise: &mut Noise, by: f32| -> Vec<f32> {
+        copy.iter().map(|c| c + by * noise.next()).collect()
+    };
+    // Pictures that are there many times, and others that are like them.
+    let rows: Vec<Vec<f32>> = (0..4000)
+        .map(|i| match i {
+            1000..1400 => copy.clone(),
+            1400..1500 => beside(&mut noise, 0.3),
+            2000..2100 => beside(&mut noise, 2.0),
+            _ => noise.row(16),
+        })
+        .collect();
+    let matrix = matrix(&rows);
+    let dir = tempfile::tempdir().unwrap();
+    for metric in [Metric::L2, Metric::Cosine] {
+        let made = graph(&matrix, metric);
+        let hash = made.save(dir.path(), 7).unwrap();
+        let read = Graph::open(dir.path(), 7, hash, metric, 16).unwrap();
+        for graph in [made, read] {
+            let row = |id: &i64| &rows[(*id as usize - 3) / 2];
+            let hidden =
+                |i: &usize| !graph.search(&rows[*i], 64).iter().any(|id| *row(id) == rows[*i]);
+            assert_eq!((1400..1500).filter(hidden).count(), 0, "{metric:?}: beside the copies");
+            let missed = (0..4000).filter(hidden).count();
+            assert!(missed <= 10, "{metric:?}: {missed} of all");
+            let found = graph.search(&copy, 64);
+            assert!(found.len() == 64 && found.iter().all(|id| *row(id) == copy), "{found:?}");
+            let all = graph.search(&copy, 1000);
+            let copies: std::collections::BTreeSet<_> =
+                all.iter().filter(|id| **row(id) == copy).collect();
+            let met = all.iter().filter(|id| **row(id) == copy).count();
+            assert_eq!((copies.len(), met), (400, 400), "{metric:?}: each copy once");
+        }
+    }
 }

@@ -210,9 +210,10 @@ impl fmt::Display for Findings {
                 write!(f, "The set `{}` was made by {best}.", self.set)?;
                 if as_near > 0 {
                     f.write_str(" By these pictures it can't be told from:")?;
-                    for other in &self.nearest[1..=as_near] {
-                        write!(f, " {other};")?;
+                    for (i, other) in self.nearest[1..=as_near].iter().enumerate() {
+                        write!(f, "{} {other}", if i > 0 { ";" } else { "" })?;
                     }
+                    f.write_str(".")?;
                 }
             }
             Verdict::None => write!(

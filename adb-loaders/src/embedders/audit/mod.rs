@@ -94,7 +94,7 @@ impl Audit {
         let found = inspect_set(db, &self.set).await.map_err(ErrorKind::Database)?;
         let found = found.ok_or_else(|| ErrorKind::NoSet { set: self.set.clone() })?;
         let candidates = self.candidates(found.dimensions, cache)?;
-        let mut sample = Sample::spread(db, &found, self.sample).await?;
+        let mut sample = Sample::of(db, &found, self.sample).await?;
 
         // All candidates by a few pictures, then the best by all.
         let few = sample.some(db, FIRST).await?;

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use super::super::{Error, ErrorKind};
+use crate::spread::spread;
 
 /// A stored vector and its picture.
 #[derive(Debug, Clone)]
@@ -14,38 +15,22 @@ pub(super) struct Taken {
     pub(super) region: Option<Rect>,
 }
 
-/// Places in a set, and how far one has come.
+/// Vectors of a set, and how far one has come.
 #[derive(Debug)]
 pub(super) struct Sample {
     set: String,
     dimensions: usize,
-    places: Vec<u64>,
+    ids: Vec<String>,
     next: usize,
     left_out: usize,
 }
 
 impl Sample {
-    /// At most `size` places, spread evenly.
-    pub(super) async fn spread(
-        db: &dyn Database,
-        set: &FoundSet,
-        size: usize,
-    ) -> Result<Self, Error> {
-        let count = match set.count {
-            Some(count) => count,
-            None => count_of(db, &set.name).await.map_err(ErrorKind::Database)?,
-        };
-        let size = (size as u64).min(count);
-        // In the middle of as many equal stretches; with 128 bits no set is too large.
-        let place =
-            |i: u64| ((2 * u128::from(i) + 1) * u128::from(count) / (2 * u128::from(size))) as u64;
-        Ok(Self {
-            set: set.name.clone(),
-            dimensions: set.dimensions,
-            places: (0..size).map(place).collect(),
-            next: 0,
-            left_out: 0,
-        })
+    /// At most `size` vectors, spread evenly.
+    pub(super) async fn of(db: &dyn Database, set: &FoundSet, size: usize) -> Result<Self, Error> {
+        let ids = spread(db, set, size).await.map_err(ErrorKind::Database)?;
+        let (set, dimensions) = (set.name.clone(), set.dimensions);
+        Ok(Self { set, dimensions, ids, next: 0, left_out: 0 })
     }
 
     /// Up to `wanted` of it, spread as well, wherever one has come.
@@ -53,13 +38,13 @@ impl Sample {
         let mut taken = Vec::new();
         // First one of each stretch, then those beside them, so that vectors without a picture
         // don't leave nothing.
-        let stretch = self.places.len().div_ceil(wanted).max(1);
+        let stretch = self.ids.len().div_ceil(wanted).max(1);
         for offset in 0..stretch {
-            for place in self.places.iter().skip(offset).step_by(stretch) {
+            for id in self.ids.iter().skip(offset).step_by(stretch) {
                 if taken.len() == wanted {
                     return Ok(taken);
                 }
-                taken.extend(self.fetch(db, *place).await?);
+                taken.extend(self.fetch(db, id).await?);
             }
         }
         Ok(taken)
@@ -73,9 +58,10 @@ impl Sample {
     ) -> Result<Option<Vec<Taken>>, Error> {
         let mut batch = Vec::new();
         while batch.len() < most {
-            let Some(place) = self.places.get(self.next).copied() else { break };
+            let Some(id) = self.ids.get(self.next) else { break };
+            let fetched = self.fetch(db, id).await?;
             self.next += 1;
-            match self.fetch(db, place).await? {
+            match fetched {
                 Some(taken) => batch.push(taken),
                 None => self.left_out += 1,
             }
@@ -94,12 +80,12 @@ impl Sample {
     }
 
     /// One vector with the image, or the region of an image, that it is connected to.
-    async fn fetch(&self, db: &dyn Database, place: u64) -> Result<Option<Taken>, Error> {
+    async fn fetch(&self, db: &dyn Database, id: &str) -> Result<Option<Taken>, Error> {
         // Two of each would show that it is not for one picture alone.
         let connected = |to: u64| json!({"ref": to});
         let commands = json!([
             {"FindDescriptor": {"_ref": 1, "set": self.set, "blobs": true, "uniqueids": true,
-                "batch": {"batch_size": 1, "batch_id": place}}},
+                "constraints": {"_uniqueid": ["==", id]}}},
             {"FindImage": {"is_connected_to": connected(1), "blobs": true, "uniqueids": true,
                 "results": {"limit": 2}}},
             {"FindBoundingBox": {"_ref": 2, "is_connected_to": connected(1), "coordinates": true,
@@ -143,10 +129,4 @@ fn only(answer: &Answer<'_>, blobs: &[Bytes]) -> Option<Bytes> {
     }
     let start = answer.get("blobs_start").and_then(Json::as_u64)?;
     blobs.get(usize::try_from(start).ok()?).cloned()
-}
-
-async fn count_of(db: &dyn Database, set: &str) -> Result<u64, DbError> {
-    let command = json!([{"FindDescriptor": {"set": set, "results": {"count": true}}}]);
-    let (answers, _) = ask(db, Request::json(&command)).await?;
-    Ok(Answer::at(&answers, 0)?.get("count").and_then(Json::as_u64).unwrap_or(0))
 }

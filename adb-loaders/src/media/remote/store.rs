@@ -94,37 +94,28 @@ impl Stores {
     fn build(&self, cloud: Cloud, bucket: &str) -> Result<Arc<dyn ObjectStore>, MediaErrorKind> {
         // What fails is tried again here, with what the server says of it.
         let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        // The builders are called alike and have no trait in common.
+        macro_rules! built {
+            ($builder:expr) => {{
+                let mut builder = $builder;
+                for (key, value) in &self.settings {
+                    if let Ok(key) = key.to_ascii_lowercase().parse() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                let built = builder
+                    .with_bucket_name(bucket)
+                    .with_http_connector(self.connector.clone())
+                    .with_retry(once)
+                    .build();
+                Ok(Arc::new(built.map_err(|e| setting(&e))?))
+            }};
+        }
         match cloud {
             #[cfg(feature = "s3")]
-            Cloud::S3 => {
-                let mut builder = object_store::aws::AmazonS3Builder::new();
-                for (key, value) in &self.settings {
-                    if let Ok(key) = key.to_ascii_lowercase().parse() {
-                        builder = builder.with_config(key, value);
-                    }
-                }
-                let built = builder
-                    .with_bucket_name(bucket)
-                    .with_http_connector(self.connector.clone())
-                    .with_retry(once)
-                    .build();
-                Ok(Arc::new(built.map_err(|e| setting(&e))?))
-            }
+            Cloud::S3 => built!(object_store::aws::AmazonS3Builder::new()),
             #[cfg(feature = "gs")]
-            Cloud::Gs => {
-                let mut builder = object_store::gcp::GoogleCloudStorageBuilder::new();
-                for (key, value) in &self.settings {
-                    if let Ok(key) = key.to_ascii_lowercase().parse() {
-                        builder = builder.with_config(key, value);
-                    }
-                }
-                let built = builder
-                    .with_bucket_name(bucket)
-                    .with_http_connector(self.connector.clone())
-                    .with_retry(once)
-                    .build();
-                Ok(Arc::new(built.map_err(|e| setting(&e))?))
-            }
+            Cloud::Gs => built!(object_store::gcp::GoogleCloudStorageBuilder::new()),
             #[cfg(not(all(feature = "s3", feature = "gs")))]
             _ => Err(MediaErrorKind::NoFeature(cloud.scheme())),
         }

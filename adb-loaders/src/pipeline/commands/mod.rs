@@ -19,12 +19,16 @@ use adb_model::{
     EmbedderIdentity, ObjectKind,
     ensure::{FilledBy, PropertyIndex, ensure_indexes, ensure_set, inspect_set, unclaimed_notice},
 };
-use async_channel::{Sender, bounded};
 use bytes::Bytes;
 
 use super::{
-    Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, Wanted, embed, embed::Waits,
-    fetch::Fetches, run::ThisRun,
+    Context, Gate, Held, Ingest, Job, Report, Row, Run, Stage, Wanted,
+    belt::{Sender, belt, belt_of},
+    embed,
+    embed::Waits,
+    fetch::Fetches,
+    prepare::Prepared,
+    run::ThisRun,
 };
 use crate::{
     Error, ErrorKind, SourceRow,
@@ -158,11 +162,12 @@ impl Ingest {
         context.tally.notices(source.notices());
         let how = Arc::new(how.ensured(&context, source.indexes()).await?);
 
-        let rows = context.options.rows_per_request.max(1);
-        let (read_tx, read_rx) = bounded::<Item>(rows);
-        let (probed_tx, probed_rx) = run.with_downloads::<Item>(Wanted::All, rows);
-        let (prepared_tx, prepared_rx) = bounded::<Item>(context.batches_ahead());
-        let (ready_tx, ready_rx) = bounded::<Item>(rows);
+        let (read_tx, read_rx) = belt_of(run.look_up_batch());
+        let probed = belt::<Item>(context.options.rows_per_request);
+        let (probed_tx, probed_rx) = run.with_downloads(Wanted::All, probed);
+        let (embed_tx, embed_rx) = run.belt_to_embed();
+        let (ready_tx, ready_rx) = belt_of(run.request(Item::bytes));
+        let prepared = Prepared { embed: embed_tx, write: ready_tx.clone() };
         run.workers.spawn_blocking({
             let context = context.clone();
             move || read(source, &context, &read_tx)
@@ -170,11 +175,11 @@ impl Ingest {
         run.workers.spawn(probe::run(context.clone(), how.clone(), read_rx, probed_tx));
         for _ in 0..context.options.decoders.max(1) {
             let (context, how, media) = (context.clone(), how.clone(), run.media.clone());
-            let (rx, tx) = (probed_rx.clone(), prepared_tx.clone());
+            let (rx, tx) = (probed_rx.clone(), prepared.clone());
             run.workers.spawn_blocking(move || prepare::run(&context, &how, &media, &rx, &tx));
         }
-        drop((probed_rx, prepared_tx));
-        embed::spawn(&mut run.workers, &context, prepared_rx, &ready_tx);
+        drop((probed_rx, prepared));
+        embed::spawn(&mut run.workers, &context, embed_rx, &ready_tx);
         drop(ready_tx);
         for _ in 0..context.options.writers.max(1) {
             run.workers.spawn(write::run(context.clone(), ready_rx.clone()));
@@ -224,9 +229,9 @@ fn read<S: CommandSource>(source: S, context: &Context, to: &Sender<Item>) {
     let mut since = Instant::now();
     let mut broke = false;
     let result = source.read(&mut |row: SourceRow<CommandRow>, bytes| {
-        let SourceRow { at, value, identity, raw, .. } = row;
+        let SourceRow { at, value, identity, raw, media, .. } = row;
         tally.stages.read.add(since.elapsed());
-        let row = Row { at, raw, identity, spent: Duration::ZERO };
+        let row = Row::new(at, raw, identity, !media.is_empty());
         match value {
             Ok(None) => tally.row_left_out(bytes),
             Err(reason) => {

@@ -2,7 +2,6 @@
 //! threads, beside inference.
 
 use adb_model::{EmbedError, Embedder, NoFace, PreparedFace, PreparedImage};
-use async_channel::{Receiver, Sender};
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
@@ -10,7 +9,11 @@ use super::{How, Item};
 use crate::{
     MediaReader,
     commands::{Command, CommandBlob, Comparison, ImageDescriptors},
-    pipeline::{Context, Job, JobInput, prepare::each},
+    pipeline::{
+        Context, Job, JobInput,
+        belt::Receiver,
+        prepare::{Prepared, each},
+    },
     sdk::transform::{IMAGE_SHA256, sha256},
 };
 
@@ -22,7 +25,7 @@ pub(super) fn run(
     how: &How,
     media: &MediaReader,
     from: &Receiver<Item>,
-    to: &Sender<Item>,
+    to: &Prepared<Item>,
 ) {
     each(
         context,

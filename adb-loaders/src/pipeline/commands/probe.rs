@@ -4,12 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use adb_model::{Answer, Request, Response};
-use async_channel::Receiver;
 use serde_json::{Value as Json, json};
 
 use super::{Done, How, Item};
 use crate::{
-    pipeline::{Context, Outlet, Stage, gather},
+    pipeline::{Context, Outlet, Stage, belt::Receiver},
     retry::Unanswered,
 };
 
@@ -19,8 +18,7 @@ pub(super) async fn run(
     from: Receiver<Item>,
     to: Outlet<Item>,
 ) {
-    let most = context.options.rows_per_request.max(1);
-    while let Some(items) = gather(&from, Duration::from_millis(20), |i| i.len() >= most).await {
+    while let Some(items) = from.batch(Duration::from_millis(20)).await {
         let looking = context.tally.stages.look_up.run();
         let there = look_up(&context, &how, &items).await;
         drop(looking);
@@ -70,7 +68,7 @@ async fn look_up(context: &Context, how: &How, items: &[Item]) -> Result<Vec<boo
         Ok(Response::Done { answers, .. }) => {
             let count = |i: usize| {
                 let answer = answers.get(i).and_then(|answer| Answer::open(answer).ok());
-                answer.and_then(|answer| answer.get("count")?.as_u64()).unwrap_or(0)
+                answer.map_or(0, |answer| answer.count())
             };
             let is_there =
                 |mut of: std::ops::Range<usize>| !of.is_empty() && of.all(|i| count(i) > 0);

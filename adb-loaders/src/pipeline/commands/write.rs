@@ -4,13 +4,12 @@
 use std::{ops::Range, sync::Arc};
 
 use adb_model::{Answer, DbError, Request, Response};
-use async_channel::Receiver;
 use serde_json::Value as Json;
 
 use super::{Done, Item};
 use crate::{
-    commands::{Command, Merged, When},
-    pipeline::{Context, Stage, gather},
+    commands::{Command, Merged, Step, When},
+    pipeline::{Context, Stage, belt::Receiver},
     retry::Unanswered,
 };
 
@@ -19,18 +18,27 @@ use crate::{
 const MOST_COMMANDS: usize = 50_000;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
-    let options = &context.options;
-    let full = |items: &[Item]| {
-        items.len() >= options.rows_per_request
-            || items.iter().map(Item::commands).sum::<usize>() >= MOST_COMMANDS
-            || items.iter().map(Item::bytes).sum::<usize>() >= options.bytes_per_request
-    };
-    while let Some(mut items) = gather(&from, options.linger, full).await {
+    while let Some(mut rest) = from.batch(context.options.linger).await {
         let _writing = context.tally.stages.write.run();
-        while !items.is_empty() {
-            items = step(&context, items).await;
+        while !rest.is_empty() {
+            let mut items = first_request(&mut rest);
+            while !items.is_empty() {
+                items = step(&context, items).await;
+            }
         }
     }
+}
+
+/// Takes rows with no more commands than one request may have, unless a single one has them.
+fn first_request(items: &mut Vec<Item>) -> Vec<Item> {
+    let mut commands = 0;
+    let is_last = |item: &Item| {
+        commands += item.commands();
+        commands >= MOST_COMMANDS
+    };
+    let end = items.iter().position(is_last).map_or(items.len(), |last| last + 1);
+    let rest = items.split_off(end);
+    std::mem::replace(items, rest)
 }
 
 impl Item {
@@ -38,7 +46,7 @@ impl Item {
         self.commands.commands().count()
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let media = self.commands.commands().filter_map(|c| c.media()).map(bytes::Bytes::len);
         media.sum::<usize>()
             + self.commands.vectors.iter().flatten().map(bytes::Bytes::len).sum::<usize>()
@@ -66,8 +74,10 @@ impl Item {
     /// Books a row that has come to its end.
     fn book(self, context: &Context) {
         let tally = &context.tally;
-        let first = self.done.first().copied().unwrap_or_default();
-        let later = self.done.iter().skip(1);
+        let adds = |step: &Step| step.commands.iter().any(Command::is_add);
+        let main = self.commands.steps.iter().position(adds).unwrap_or(0);
+        let first = self.done.get(main).copied().unwrap_or_default();
+        let later = self.done.iter().skip(main + 1);
         match first {
             Done { existed: false, .. } => tally.added(),
             _ if first.described || later.into_iter().any(|d| d.added || d.changed > 0) => {

@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, pin::Pin, pin::pin, sync::Arc, time::Duration};
 
 use adb_model::ObjectKind;
-use async_channel::{Receiver, Sender, bounded};
 use tokio::time::timeout;
 
 use super::{Fetches, Wanted};
 use crate::{
     MediaReader,
     media::budget::Budget,
-    pipeline::{Context, Run, failure},
+    pipeline::{
+        Context, Run,
+        belt::{Receiver, Sender, belt},
+        failure,
+    },
 };
 
 /// Places of a pipeline at which rows are fetched, at most. Each has a budget of its own: rows at one
@@ -30,7 +33,7 @@ impl Run {
         // Some of them wait for hosts that want to be left alone.
         let workers = options.downloads.max(1) * 2;
         let budget = Budget::new(options.bytes_in_flight / PLACES);
-        let (into, from) = bounded::<I>(1);
+        let (into, from) = belt::<I>(1);
         for _ in 0..workers {
             let stage = Stage {
                 context: self.context.clone(),
@@ -54,7 +57,7 @@ struct Stage {
 impl Stage {
     async fn run<I: Fetches>(self, from: Receiver<I>, to: Sender<I>) {
         let context = &self.context;
-        while let Ok(mut item) = from.recv().await {
+        while let Some(mut item) = from.recv().await {
             let fetching = context.tally.stages.media.run();
             let fetched = match context.is_broken() {
                 Some(reason) => Err(reason),

@@ -10,11 +10,14 @@ mod download;
 use std::time::Duration;
 
 use adb_model::{MakeInput, MediaSource, ObjectKind};
-use async_channel::{Receiver, SendError, Sender, bounded};
 #[cfg(feature = "http")]
 use bytes::Bytes;
 
-use super::{Item, Run, embed::Waits};
+use super::{
+    Item, Run,
+    belt::{Receiver, Sender, Unsent},
+    embed::Waits,
+};
 #[cfg(feature = "http")]
 use crate::media::budget::Held;
 
@@ -86,23 +89,22 @@ impl<I: Fetches> Outlet<I> {
         }
     }
 
-    pub(super) async fn send(&self, item: I) -> Result<(), SendError<I>> {
+    pub(super) async fn send(&self, item: I) -> Result<(), Unsent<I>> {
         self.way(&item).send(item).await
     }
 
-    pub(super) fn send_blocking(&self, item: I) -> Result<(), SendError<I>> {
+    pub(super) fn send_blocking(&self, item: I) -> Result<(), Unsent<I>> {
         self.way(&item).send_blocking(item)
     }
 }
 
 impl Run {
-    /// A channel with downloads before its end.
+    /// A belt with downloads before its end.
     pub(super) fn with_downloads<I: Fetches>(
         &mut self,
         wanted: Wanted,
-        room: usize,
+        (direct, out): (Sender<I>, Receiver<I>),
     ) -> (Outlet<I>, Receiver<I>) {
-        let (direct, out) = bounded::<I>(room);
         let outlet = Outlet { by_downloads: self.downloads(wanted, &direct), direct };
         (outlet, out)
     }

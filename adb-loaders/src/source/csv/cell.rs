@@ -7,21 +7,10 @@ use serde_json::Value as Json;
 /// says what was expected. Nothing is an absent value.
 pub(super) fn value(field: Option<&FieldSchema>, cell: &str) -> Option<Json> {
     let text = || Json::String(cell.to_owned());
-    let value_type = match field.map(|f| &f.role) {
-        Some(FieldRole::Id(value_type)) => *value_type,
-        Some(FieldRole::Property { value_type, optional, .. }) => {
-            if cell.is_empty() && !optional && *value_type == ValueType::String {
-                return Some(text());
-            }
-            *value_type
-        }
-        Some(FieldRole::Media { .. } | FieldRole::Label { .. }) | None => ValueType::String,
-        Some(_) => ValueType::Json,
-    };
     if cell.is_empty() {
-        return None;
+        return is_kept_empty(field).then(text);
     }
-    Some(match value_type {
+    Some(match type_of(field) {
         ValueType::Int => integer(cell.trim()).unwrap_or_else(text),
         // What is no number in JSON (`inf`) stays text, and is refused as such.
         ValueType::Float => cell
@@ -38,6 +27,36 @@ pub(super) fn value(field: Option<&FieldSchema>, cell: &str) -> Option<Json> {
         ValueType::Json => json(cell),
         // Texts and dates.
         _ => text(),
+    })
+}
+
+/// Appends what [`value`] makes of a cell as JSON; answers whether it makes anything of it.
+pub(super) fn write(field: Option<&FieldSchema>, cell: &str, out: &mut Vec<u8>) -> bool {
+    let is_there = !cell.is_empty() || is_kept_empty(field);
+    if is_there && type_of(field) == ValueType::String {
+        // Most are texts, and a copy less. Writing to a Vec can't fail.
+        let _ = serde_json::to_writer(out, cell);
+    } else if let Some(value) = value(field, cell) {
+        let _ = serde_json::to_writer(out, &value);
+    }
+    is_there
+}
+
+/// The type that a field's cells are read as.
+pub(super) fn type_of(field: Option<&FieldSchema>) -> ValueType {
+    match field.map(|f| &f.role) {
+        Some(FieldRole::Id(value_type) | FieldRole::Property { value_type, .. }) => *value_type,
+        Some(FieldRole::Media { .. } | FieldRole::Label { .. }) | None => ValueType::String,
+        Some(_) => ValueType::Json,
+    }
+}
+
+/// A text that must be there may be empty.
+fn is_kept_empty(field: Option<&FieldSchema>) -> bool {
+    field.is_some_and(|field| {
+        let is_text =
+            matches!(field.role, FieldRole::Property { value_type: ValueType::String, .. });
+        is_text && !field.may_be_absent()
     })
 }
 
@@ -76,6 +95,7 @@ fn integer(cell: &str) -> Option<Json> {
 
 #[cfg(test)]
 mod tests {
+    use adb_model::Inside;
     use serde_json::json;
 
     use super::*;
@@ -111,11 +131,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_what_is_made() {
+        use ValueType::{Bool, Date, Float, Int, String};
+        let cells = ["", " ", "7", "-7.0", "1e3", "1e999", "inf", "yes", "No", "a \"b\"\n\u{1}é"];
+        for value_type in [Bool, Date, Float, Int, String] {
+            for (optional, cell) in cells.iter().flat_map(|cell| [(true, cell), (false, cell)]) {
+                let field = property(value_type, optional);
+                let mut text = Vec::new();
+                let written = write(Some(&field), cell, &mut text);
+                let made = value(Some(&field), cell);
+                assert_eq!(written, made.is_some(), "{cell:?}");
+                if let Some(made) = made {
+                    assert_eq!(text, serde_json::to_vec(&made).unwrap(), "{cell:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn an_empty_cell_is_absent_but_for_a_text_that_must_be_there() {
         assert_eq!(value(Some(&property(ValueType::Int, false)), ""), None);
         assert_eq!(value(Some(&property(ValueType::String, true)), ""), None);
         assert_eq!(value(Some(&property(ValueType::String, false)), ""), Some(json!("")));
         assert_eq!(value(None, ""), None);
+        let of_optional = Inside { field: "of", key: None, optional: true };
+        let inside =
+            FieldSchema { inside: Some(of_optional), ..property(ValueType::String, false) };
+        assert_eq!(value(Some(&inside), ""), None, "the struct that it is of may be absent");
     }
 
     #[test]

@@ -4,7 +4,10 @@ use adb_model::{FieldRole, FieldSchema, ModelSchema, ValueType};
 use csv::{ByteRecord, StringRecord};
 use serde_json::Value as Json;
 
-use super::{super::Object, cell};
+use super::{
+    super::{Object, ObjectText},
+    cell,
+};
 
 /// Places in a list that a header may name; a header is no place to ask for memory.
 const MOST_PLACES: usize = 10_000;
@@ -14,6 +17,8 @@ const MOST_PLACES: usize = 10_000;
 pub(super) struct Columns {
     columns: Vec<Column>,
     separator: char,
+    /// Whether each is a key of its own, and none is JSON: then a line is written as it is read.
+    is_flat: bool,
 }
 
 /// A column: its name, where its cells go in a row, and the field that takes them.
@@ -22,6 +27,8 @@ struct Column {
     name: String,
     /// Nothing if its cells go nowhere.
     path: Vec<Step>,
+    /// `"key":`, where it is a key of its own.
+    key: Option<String>,
     field: Option<&'static FieldSchema>,
     /// A part of a field, whose type nobody has written down.
     inside: bool,
@@ -67,7 +74,8 @@ impl Columns {
             }
             columns.push(column);
         }
-        Ok(Self { columns, separator })
+        let is_flat = columns.iter().all(|c| c.path.is_empty() || c.key.is_some());
+        Ok(Self { columns, separator, is_flat })
     }
 
     /// How many of them a field takes.
@@ -75,8 +83,12 @@ impl Columns {
         self.columns.iter().filter(|c| c.field.is_some()).count()
     }
 
-    /// A line as the object that the same row would be elsewhere.
-    pub(super) fn object(&self, record: &ByteRecord) -> Result<Object, String> {
+    /// A line as what the same row would be elsewhere; `text` is where it is written, if it is.
+    pub(super) fn read<'t>(
+        &self,
+        record: &ByteRecord,
+        text: &'t mut Vec<u8>,
+    ) -> Result<ObjectText<'t>, String> {
         if record.len() != self.columns.len() {
             return Err(format!(
                 "the line has {} cells, the header {} columns",
@@ -84,10 +96,31 @@ impl Columns {
                 self.columns.len()
             ));
         }
+        if !self.is_flat {
+            return self.object(record).map(ObjectText::Object);
+        }
+        text.clear();
+        text.push(b'{');
+        for (column, cell) in self.columns.iter().zip(record) {
+            let cell = column.text(cell)?;
+            let Some(key) = &column.key else { continue };
+            let before = text.len();
+            if before > 1 {
+                text.push(b',');
+            }
+            text.extend_from_slice(key.as_bytes());
+            if !cell::write(column.field, cell, text) {
+                text.truncate(before);
+            }
+        }
+        text.push(b'}');
+        std::str::from_utf8(text).map(ObjectText::Text).map_err(|e| e.to_string())
+    }
+
+    fn object(&self, record: &ByteRecord) -> Result<Object, String> {
         let mut object = Object::new();
         for (column, cell) in self.columns.iter().zip(record) {
-            let cell = std::str::from_utf8(cell)
-                .map_err(|_| format!("the cell of `{}` is not UTF-8", column.name))?;
+            let cell = column.text(cell)?;
             let value = match column.path.contains(&Step::Each) {
                 _ if column.path.is_empty() => None,
                 true => cell::list(column.field, cell, self.separator),
@@ -113,13 +146,22 @@ impl Columns {
 impl Column {
     fn of(name: &str, key: &str, schema: &'static ModelSchema) -> Result<Self, String> {
         let mut column =
-            Self { name: name.to_owned(), path: Vec::new(), field: None, inside: false };
+            Self { name: name.to_owned(), path: Vec::new(), key: None, field: None, inside: false };
         if key.is_empty() {
             // A column without a name, as index columns are, or mapped to nothing.
             return Ok(column);
         }
         column.resolve(key, schema, &[])?;
+        if let [Step::Key(key)] = column.path.as_slice()
+            && cell::type_of(column.field) != ValueType::Json
+        {
+            column.key = Some(format!("{}:", Json::from(key.as_str())));
+        }
         Ok(column)
+    }
+
+    fn text<'c>(&self, cell: &'c [u8]) -> Result<&'c str, String> {
+        std::str::from_utf8(cell).map_err(|_| format!("the cell of `{}` is not UTF-8", self.name))
     }
 
     /// `edge`: properties of the connection, whose keys lie among the child's.

@@ -2,24 +2,21 @@
 
 mod cell;
 mod columns;
-mod guarded;
+mod records;
 
-use std::{
-    io::BufRead,
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-};
+use std::{io::BufRead, path::PathBuf, sync::atomic::Ordering};
 
 use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
 
 use super::{
-    EachObject, FromJson, LoadedRow, MAX_ROW_BYTES, ObjectRow, ObjectSource, ObjectText, RowPlace,
-    Rows, input::Input,
+    EachObject, FromJson, LoadedRow, MAX_ROW_BYTES, ObjectRow, ObjectSource, RowPlace, Rows,
+    input::Input,
 };
-use crate::{Error, ErrorKind, MediaRoot};
+use crate::{Error, MediaRoot};
 use columns::Columns;
-pub(crate) use guarded::{Guarded, first_line};
+use records::syntax;
+pub(crate) use records::{Records, broken};
 
 /// A `.csv` file whose first line names the fields by their keys.
 ///
@@ -79,6 +76,8 @@ pub struct CsvObjects {
     /// A column that must be there, which no field of the model takes.
     expected: Option<String>,
     map: Vec<(String, String)>,
+    /// As `map`, for columns that need not be there.
+    map_if_there: Vec<(String, String)>,
     list_separator: char,
     max_row_bytes: u64,
 }
@@ -94,6 +93,7 @@ impl CsvObjects {
             delimiter: None,
             expected: None,
             map: Vec::new(),
+            map_if_there: Vec::new(),
             list_separator: '|',
             max_row_bytes: MAX_ROW_BYTES,
         })
@@ -120,6 +120,12 @@ impl CsvObjects {
         self
     }
 
+    /// The same for columns that need not be there.
+    pub(crate) fn map_if_there(mut self, map: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.map_if_there.extend(map);
+        self
+    }
+
     /// Sets what stands between the items of a list in one cell; `|` without it.
     #[must_use]
     pub fn list_separator(mut self, separator: char) -> Self {
@@ -128,7 +134,7 @@ impl CsvObjects {
     }
 
     /// Sets how many bytes a row may have: 64 MiB without it. A longer one, as a quote makes it
-    /// that is left open, ends the reading.
+    /// that is left open, ends the reading; so does such a quote at the end of the file.
     #[must_use]
     pub fn max_row_bytes(mut self, bytes: u64) -> Self {
         self.max_row_bytes = bytes;
@@ -186,49 +192,40 @@ impl ObjectSource for CsvObjects {
         let delimiter = self.sniff(schema)?;
         let (path, file, taken) =
             (self.input.path().to_owned(), self.input.name(), self.input.taken());
-        let most = self.max_row_bytes;
-        let guarded = Guarded::new(self.input.reader, most);
-        // A line of another length is the row's matter, not the file's.
-        let mut reader =
-            ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(guarded);
-        let fail = |e, too_long, row| match too_long {
-            true => ErrorKind::RowTooLong { path: path.clone(), row, most }.into(),
-            false => broken(&path, e),
-        };
-        if let Err(e) = reader.headers() {
-            return Err(fail(e, reader.get_ref().too_long, 0));
-        }
-        let header = reader.headers().map_err(|e| fail(e, false, 0))?;
+        let mut records = Records::open(&path, self.input.reader, delimiter, self.max_row_bytes)?;
+        let header = records.header();
+        let is_there = |(column, _): &(String, String)| header.iter().any(|name| name == column);
+        self.map.extend(self.map_if_there.into_iter().filter(is_there));
         let columns = Columns::new(header, schema, &self.map, self.list_separator)
             .map_err(|message| syntax(&path, 1, message))?;
         let mut record = ByteRecord::new();
-        let mut row = 0;
-        loop {
-            reader.get_mut().row_start = reader.position().byte();
-            row += 1;
-            match reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(e) => return Err(fail(e, reader.get_ref().too_long, row)),
-            }
-            let line = Some(first_line(&reader, &record));
-            let object = columns.object(&record).map(ObjectText::Object);
+        let mut text = Vec::new();
+        while let Some((row, line)) = records.next(&mut record)? {
+            let object = columns.read(&record, &mut text);
             let identity = row_identity(&file, row, &spelled(&record));
-            let at = RowPlace { file: file.clone(), row, line };
+            let at = RowPlace { file: file.clone(), row, line: Some(line) };
             let mut row = ObjectRow::identified(at, object, identity);
             if row.object.is_err() {
                 row.unread = as_written(&record).into();
             }
             if each(row, taken.load(Ordering::Relaxed)).is_break() {
-                return Ok(());
+                break;
             }
         }
+        Ok(())
     }
 }
 
 /// What a record says, for its identity: cells with a byte between that no text needs.
 fn spelled(record: &ByteRecord) -> Vec<u8> {
-    record.iter().collect::<Vec<_>>().join(&0x1f)
+    let mut spelled = Vec::with_capacity(record.as_slice().len() + record.len());
+    for (i, cell) in record.iter().enumerate() {
+        if i > 0 {
+            spelled.push(0x1f);
+        }
+        spelled.extend_from_slice(cell);
+    }
+    spelled
 }
 
 /// A record that is no row, for who mends it: its cells, with quotes where they need some.
@@ -237,20 +234,6 @@ fn as_written(record: &ByteRecord) -> Vec<u8> {
     // Writing to memory can't fail.
     let _ = writer.write_byte_record(record);
     writer.into_inner().unwrap_or_default()
-}
-
-fn broken(path: &Path, e: csv::Error) -> Error {
-    let line = e.position().map_or(1, csv::Position::line);
-    let message = e.to_string();
-    match e.into_kind() {
-        csv::ErrorKind::Io(e) => Error::source(path, e),
-        _ => syntax(path, line, message),
-    }
-}
-
-fn syntax(path: &Path, line: u64, message: String) -> Error {
-    let line = usize::try_from(line).unwrap_or(usize::MAX);
-    ErrorKind::Syntax { path: path.to_owned(), line, column: 1, message }.into()
 }
 
 #[cfg(test)]

@@ -198,7 +198,72 @@ fn a_quote_left_open_is_no_reason_to_hold_the_file() {
     let read = read_with("rows.csv", text.as_bytes(), |source| source.max_row_bytes(10_000));
     assert_eq!(read.rows.len(), 1);
     let end = read.end.unwrap_err();
-    assert!(end.contains("row 2 has more than 10000 bytes") && end.contains("quote"), "{end}");
+    let said = "row 2 (line 3) has more than 10000 bytes";
+    assert!(end.contains(said) && end.contains("quote"), "{end}");
+}
+
+#[test]
+fn a_quote_left_open_ends_the_reading_where_its_record_begins() {
+    for (text, rows, place, cell) in [
+        ("id,name\n1,\"open\n2,b\n3,c\n", 0, "line 2", "`name`"),
+        ("id,name\n1,\"a\nb\"\n2,\"open\n3,c\n", 1, "line 4", "`name`"),
+        ("id,name\n1,a\n\n2,\"open", 1, "line 4", "`name`"),
+        ("id,name\n1,a\n2,\"", 1, "line 3", "`name`"),
+        ("id,name\n1,a\n2,\"a\"\"\n", 1, "line 3", "`name`"),
+        ("id,name\n1,a\n\"2,b\n", 1, "line 3", "`id`"),
+        ("id,name\n1,a\n2,b,\"c\n", 1, "line 3", "cell 3"),
+        ("id,\"name\n1,a\n", 0, "line 1", "cell 2"),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let text = text.replace('\n', end);
+            let read = read(&text);
+            assert_eq!(read.rows.iter().filter(|row| row.is_ok()).count(), rows, "{text:?}");
+            assert_eq!(read.rows.len(), rows, "{text:?}");
+            let said = read.end.unwrap_err();
+            assert!(said.contains(place) && said.contains(cell), "{text:?}: {said}");
+            assert!(said.contains("rows.csv") && said.contains("doubled"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn quotes_that_are_closed_or_within_a_cell_are_no_fault() {
+    for (text, name) in [
+        ("id,name\n1,\"\"", json!(null)),
+        ("id,name\n1,\"\"\n", json!(null)),
+        ("id,name\n1,\"a\nb\"", json!("a\nb")),
+        ("id,name\n1,\"a\n\"\n\n", json!("a\n")),
+        ("id,name\n1,\"a\n\"\"\"", json!("a\n\"")),
+        ("id,name\n1,5\" pan", json!("5\" pan")),
+        ("id,name\n1,a \"b", json!("a \"b")),
+        ("id,name\n1, \"b\n", json!(" \"b")),
+        ("id,name\n1,\"a\"b\"\n", json!("ab\"")),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let rows = good(read(&text.replace('\n', end)));
+            let name = match &name {
+                Json::String(name) => name.replace('\n', end).into(),
+                name => name.clone(),
+            };
+            assert_eq!((rows.len(), &rows[0]["name"]), (1, &name), "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_quote_left_open_in_a_packed_file_is_told_as_well() {
+    use std::io::Write as _;
+    let mut text = "id,name\n".to_owned();
+    // Over many reads of the file.
+    (0..3000).for_each(|i| text += &format!("{i},\"{}\"\n", "x\n".repeat(i % 3)));
+    let line = text.matches('\n').count() + 1;
+    text += "3000,\"open\n3001,b\n";
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let read = read_with("rows.csv.gz", &packed.finish().unwrap(), |source| source);
+    assert_eq!(read.rows.len(), 3000);
+    let said = read.end.unwrap_err();
+    assert!(said.contains(&format!("line {line},")), "{line}: {said}");
 }
 
 #[test]

@@ -90,13 +90,13 @@ impl ListedObjects {
     /// When it can't be read.
     pub fn observed(&self, mut model: PlainModel) -> Result<PlainModel, Error> {
         for key in ["filename", "folder"] {
-            model.observe_type(key, Some(ValueType::String));
+            model.observe_type(self.fields.mapped(key), Some(ValueType::String));
         }
         if let Some(key) = &self.fields.folder_as {
             model.observe_type(key, Some(ValueType::String));
         }
         if let Some(table) = &self.table {
-            table.observe(&mut model)?;
+            table.observe(&mut model, &self.fields)?;
         }
         Ok(model)
     }
@@ -146,7 +146,7 @@ impl ObjectSource for ListedObjects {
 
     fn read(self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
         let mut table = match &self.table {
-            Some(table) => table.load(schema)?,
+            Some(table) => table.load(schema, &self.fields)?,
             None => Table::default(),
         };
         let meant = self.meant(media_kind(schema))?;

@@ -32,11 +32,12 @@ use walk::{Beside, Found, Root};
 /// [`folder_as`](Self::folder_as) names it; what a `.json` file of the same name says (`cat.json`
 /// or `cat.jpg.json` beside `cat.jpg`); the text of such a `.txt` file as
 /// [`text_as`](Self::text_as) names it; and what a [`table`](Self::table) says of it. Where two of
-/// them have the same key, the later holds.
+/// them have the same key, the later holds; but what the file has from where it lies, and is
+/// identified by, nothing else may say otherwise.
 ///
 /// Hidden files are passed over. Links are followed to files in the folder, and cost their row
-/// where they lead out of it. Without a [`glob`](Self::glob), files are taken by the endings of the
-/// model's kind of media.
+/// where they lead out of it or nowhere. Without a [`glob`](Self::glob), files are taken by the
+/// endings of the model's kind of media.
 ///
 /// ```no_run
 /// # use adb_loaders::{DirObjects, ObjectSource, PlainModel};
@@ -129,13 +130,13 @@ impl DirObjects {
     /// When they can't be read.
     pub fn observed(&self, mut model: PlainModel) -> Result<PlainModel, Error> {
         for key in ["filename", "folder"] {
-            model.observe_type(key, Some(ValueType::String));
+            model.observe_type(self.fields.mapped(key), Some(ValueType::String));
         }
         for key in self.fields.folder_as.iter().chain(&self.fields.text_as) {
             model.observe_type(key, Some(ValueType::String));
         }
         if let Some(table) = &self.table {
-            table.observe(&mut model)?;
+            table.observe(&mut model, &self.fields)?;
         }
         let meant = self.meant(Some(model.kind()))?;
         let walked = self.root.walk(&mut |found| {
@@ -143,7 +144,7 @@ impl DirObjects {
                 && meant(path, beside)
                 && let Ok(Some(object)) = self.sidecar(path, beside)
             {
-                model.observe(&object);
+                model.observe(&self.fields.renamed(object));
             }
             ControlFlow::Continue(())
         });
@@ -250,7 +251,7 @@ impl ObjectSource for DirObjects {
 
     fn read(self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
         let mut table = match &self.table {
-            Some(table) => table.load(schema)?,
+            Some(table) => table.load(schema, &self.fields)?,
             None => Table::default(),
         };
         let mut manifest = self.manifest.clone().map(Manifest::open).transpose()?;
@@ -268,11 +269,15 @@ impl ObjectSource for DirObjects {
                     .is_ok_and(|path| own.contains(&path))
         };
         let walked = self.root.walk(&mut |found| match found {
-            Found::Fault { path, reason } => each(self.identified(path, Err(reason)), 0),
+            Found::Fault { path, beside, is_folder, reason }
+                if is_folder || meant(path, beside) =>
+            {
+                each(self.identified(path, Err(reason)), 0)
+            }
             Found::File { path, beside } if meant(path, beside) && !is_own(path) => {
                 each(self.row(path, beside, schema, &mut table, manifest.as_mut()), 0)
             }
-            Found::File { .. } => ControlFlow::Continue(()),
+            Found::Fault { .. } | Found::File { .. } => ControlFlow::Continue(()),
         });
         if walked.map_err(|e| Error::source(self.root.path(), e))?.is_break() {
             return Ok(());

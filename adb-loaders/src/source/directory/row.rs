@@ -1,6 +1,7 @@
 //! What is known of a file by where it lies.
 
 use adb_model::{FieldRole, ModelSchema, ObjectKind};
+use serde_json::Value as Json;
 
 use super::super::{Object, plain::FILE};
 
@@ -14,15 +15,16 @@ pub(crate) struct FileFields {
 }
 
 impl FileFields {
-    /// The row of a file that lies at `path` below its root and is read as `media` says. Of `more`,
-    /// the later holds.
+    /// The row of a file that lies at `path` below its root and is read as `media` says. Of what a
+    /// table (under the keys that it is read as) and what a file beside it say, the later holds;
+    /// neither says where the file lies, if that is what identifies it.
     pub(crate) fn object(
         &self,
         path: &str,
         media: &str,
         schema: &'static ModelSchema,
         text: Option<String>,
-        more: [Option<Object>; 2],
+        [table, sidecar]: [Option<Object>; 2],
     ) -> Result<Object, String> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
@@ -41,6 +43,13 @@ impl FileFields {
                 object.insert(key.to_owned(), value.into());
             }
         }
+        let identifying: Vec<&str> = schema
+            .fields
+            .iter()
+            .filter(|f| matches!(f.role, FieldRole::Id(_)) && f.inside.is_none())
+            .map(|f| f.key)
+            .filter(|key| object.contains_key(*key))
+            .collect();
         if let Some(key) = &self.folder_as
             && let Some((first, _)) = path.split_once('/')
         {
@@ -49,8 +58,18 @@ impl FileFields {
         if let (Some(key), Some(text)) = (&self.text_as, text) {
             object.insert(key.clone(), text.into());
         }
-        for (key, value) in more.into_iter().flatten().flatten() {
-            object.insert(self.mapped(&key).to_owned(), value);
+        let sidecar = sidecar.map(|said| self.renamed(said));
+        for (said, by) in [(table, "the table"), (sidecar, "the file beside it")] {
+            for (key, value) in said.into_iter().flatten() {
+                let own = object.get(&key).and_then(Json::as_str);
+                if identifying.contains(&key.as_str()) && !own.is_some_and(|own| says(&value, own))
+                {
+                    return Err(format!(
+                        "{by} has a `{key}`, which would take the place of the file's own that identifies it; rename that one, or leave it out"
+                    ));
+                }
+                object.insert(key, value);
+            }
         }
         let file = media_key(schema).ok_or_else(|| {
             format!("the model `{}` has no field that a file could go to", schema.name)
@@ -59,8 +78,23 @@ impl FileFields {
         Ok(object)
     }
 
-    fn mapped<'k>(&'k self, key: &'k str) -> &'k str {
+    /// What is found, under the keys that it is read as; what is read as none is left out.
+    pub(crate) fn renamed(&self, found: Object) -> Object {
+        let found = found.into_iter().map(|(key, value)| (self.mapped(&key).to_owned(), value));
+        found.filter(|(key, _)| !key.is_empty()).collect()
+    }
+
+    /// The key that a found one is read as.
+    pub(crate) fn mapped<'k>(&'k self, key: &'k str) -> &'k str {
         self.map.iter().find(|(found, _)| found == key).map_or(key, |(_, key)| key)
+    }
+}
+
+/// Whether a value is what a name says, as text or as a whole number.
+fn says(value: &Json, name: &str) -> bool {
+    match value {
+        Json::Number(number) => name.parse().is_ok_and(|name: i64| number.as_i64() == Some(name)),
+        value => value.as_str() == Some(name),
     }
 }
 

@@ -9,11 +9,14 @@ use std::{
 use adb_model::ModelSchema;
 use serde_json::Value as Json;
 
-use super::super::{
-    CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, ObjectText, PlainModel,
-    RowPlace,
+use super::{
+    super::{
+        CsvObjects, EachObject, JsonObjects, Object, ObjectSource as _, ObjectText, PlainModel,
+        RowPlace,
+    },
+    row::FileFields,
 };
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 /// Where a table is, and which of its columns names files.
 #[derive(Debug, Clone)]
@@ -37,25 +40,40 @@ impl TableFile {
         [".json", ".jsonl", ".ndjson"].iter().any(|end| name.ends_with(end))
     }
 
-    /// Hands out its rows: of CSV, or of JSON if it is called so.
-    pub(super) fn each(
+    /// Hands out its rows: of CSV, or of JSON if it is called so. What names files keeps its name;
+    /// all else is called as `fields` calls it, in CSV before it is read as its field's type.
+    fn each(
         &self,
         schema: &'static ModelSchema,
+        fields: &FileFields,
         each: EachObject<'_>,
     ) -> Result<(), Error> {
         match self.is_json() {
             true => JsonObjects::open(&self.path)?.read(schema, each),
-            false => CsvObjects::open(&self.path)?.expecting(&self.join).read(schema, each),
+            false => {
+                let rest = fields.map.iter().filter(|(found, _)| *found != self.join);
+                let rows = CsvObjects::open(&self.path)?.expecting(&self.join);
+                rows.map_if_there(rest.cloned()).read(schema, each)
+            }
         }
     }
 
-    /// Adds its columns to a model.
-    pub(super) fn observe(&self, model: &mut PlainModel) -> Result<(), Error> {
-        self.each(&ModelSchema::BARE, &mut |row, _| {
+    /// What a row says beside which file it is of.
+    fn rest(&self, mut object: Object, fields: &FileFields) -> Object {
+        object.shift_remove(&self.join);
+        match self.is_json() {
+            true => fields.renamed(object),
+            false => object,
+        }
+    }
+
+    /// Adds its columns to a model, as `fields` calls them.
+    pub(super) fn observe(&self, model: &mut PlainModel, fields: &FileFields) -> Result<(), Error> {
+        self.each(&ModelSchema::BARE, fields, &mut |row, _| {
             if let Ok(Some(object)) = row.object
-                && let Ok(mut object) = object.into_object()
+                && let Ok(object) = object.into_object()
             {
-                object.shift_remove(&self.join);
+                let object = self.rest(object, fields);
                 match self.is_json() {
                     true => model.observe(&object),
                     false => model.observe_texts(&object),
@@ -69,16 +87,20 @@ impl TableFile {
     ///
     /// # Errors
     /// When it can't be read, has a row without a name, or two of one name.
-    pub(super) fn load(&self, schema: &'static ModelSchema) -> Result<Table, Error> {
+    pub(super) fn load(
+        &self,
+        schema: &'static ModelSchema,
+        fields: &FileFields,
+    ) -> Result<Table, Error> {
         let mut table = Table::default();
         let mut fault = None;
-        self.each(schema, &mut |row, _| {
+        self.each(schema, fields, &mut |row, _| {
             let at = row.at;
             let added = row
                 .object
                 .and_then(|object| object.map(ObjectText::into_object).transpose())
                 .and_then(|object| match object {
-                    Some(object) => self.add(&mut table, &at, object),
+                    Some(object) => self.add(&mut table, &at, object, fields),
                     None => Ok(()),
                 });
             match added {
@@ -91,25 +113,38 @@ impl TableFile {
         })?;
         match fault {
             None => Ok(table),
-            Some((at, message)) => Err(ErrorKind::Syntax {
-                path: self.path.clone(),
-                line: at.line.and_then(|line| usize::try_from(line).ok()).unwrap_or(1),
-                column: 1,
-                message,
+            Some((at, message)) => {
+                let message = match at.line {
+                    Some(line) => format!("line {line}: {message}"),
+                    None => message,
+                };
+                Err(Error::header(&self.path, message))
             }
-            .into()),
         }
     }
 
-    fn add(&self, table: &mut Table, at: &RowPlace, mut object: Object) -> Result<(), String> {
+    fn add(
+        &self,
+        table: &mut Table,
+        at: &RowPlace,
+        object: Object,
+        fields: &FileFields,
+    ) -> Result<(), String> {
         let join = &self.join;
-        let name = match object.shift_remove(join) {
-            Some(Json::String(name)) if !name.is_empty() => name,
+        let name = match object.get(join) {
+            Some(Json::String(name)) if !name.is_empty() => name.clone(),
             Some(Json::Number(number)) => number.to_string(),
-            _ => return Err(format!("the row has no text in `{join}`, which is to name a file")),
+            _ => {
+                let others = object.keys().filter(|key| *key != join);
+                let there: Vec<String> = others.map(|key| format!("`{key}`")).collect();
+                return Err(format!(
+                    "the row has no text in `{join}`, which is to name a file; what it has: {}",
+                    there.join(", ")
+                ));
+            }
         };
         let name = name.strip_prefix("./").map_or(name.clone(), str::to_owned);
-        match table.rows.insert(name.clone(), (at.clone(), object)) {
+        match table.rows.insert(name.clone(), (at.clone(), self.rest(object, fields))) {
             None => Ok(()),
             Some((other, _)) => {
                 Err(format!("`{join}` is {name:?}, as in row {} before", other.row))

@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use adb_model::document::LoadedModel;
+use adb_model::document::{Document, LoadedModel};
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -136,7 +136,72 @@ fn a_table_is_joined_and_its_rows_without_a_file_fail() {
     assert!(e.contains("line 3") && e.contains("as in row 1"), "{e}");
     write(dir.path(), "props.csv", "name,stars\ndal,5\n");
     let e = rows(source()).unwrap_err().to_string();
-    assert!(e.contains("no text in `file`"), "{e}");
+    assert!(e.contains("no text in `file`") && e.contains("has: `name`, `stars`"), "{e}");
+    assert!(!e.contains("were ingested"), "{e}");
+}
+
+#[test]
+fn neither_a_table_nor_a_file_beside_says_where_a_file_lies() {
+    let dir = photos();
+    write(dir.path(), "props.csv", "file,path,stars\ndal,x,5\nnaan,x,4\ntop,top.jpg,3\n");
+    let source =
+        || DirObjects::open(dir.path()).unwrap().table(dir.path().join("props.csv"), "file");
+    let faults = faults(source());
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    for ((at, reason), file) in faults.iter().zip(["dal.jpg", "naan.PNG"]) {
+        assert!(at.ends_with(file) && reason.contains("the table has a `path`"), "{faults:?}");
+        assert!(reason.contains("rename that one"), "{reason}");
+    }
+    // What says the same, or names files by it, takes no place.
+    write(dir.path(), "props.csv", "path,stars\ntop.jpg,5\n");
+    let source = DirObjects::open(dir.path()).unwrap().table(dir.path().join("props.csv"), "path");
+    assert_eq!(good(source)[3]["stars"], 5);
+    write(dir.path(), "top.json", "{\"path\": \"x\"}");
+    let rows = rows(DirObjects::open(dir.path()).unwrap()).unwrap();
+    let reason = rows[3].1.as_ref().unwrap_err();
+    assert!(reason.contains("the file beside it has a `path`"), "{reason}");
+}
+
+#[test]
+fn a_name_may_be_the_number_that_a_table_has() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["007.jpg", "8.jpg", "9.jpg"] {
+        write(dir.path(), name, "x");
+    }
+    write(dir.path(), "dishes.csv", "photo,no\n007.jpg,7\n8.jpg,8\n9.jpg,10\n");
+    let model = Document::parse(
+        r#"{"version": 1, "models": [{"name": "Dish", "class": "Dish", "kind": "image", "fields": [
+            {"name": "no", "key": "no", "property": "no", "role": "id", "type": "int"},
+            {"name": "image", "key": "image", "property": "image", "role": "media",
+             "kind": "image", "optional": false}]}]}"#,
+    )
+    .unwrap()
+    .load()
+    .unwrap();
+    let source = DirObjects::open(dir.path()).unwrap().map("stem", "no");
+    let source = source.table(dir.path().join("dishes.csv"), "photo");
+    let mut numbers = Vec::new();
+    let each = &mut |row: ObjectRow<'_>, _| {
+        let object = row.object.and_then(|object| object.unwrap().into_object());
+        numbers.push(object.map(|object| object["no"].clone()).ok());
+        ControlFlow::Continue(())
+    };
+    source.read(model.schema(), each).unwrap();
+    assert_eq!(numbers, [Some(json!(7)), Some(json!(8)), None]);
+}
+
+#[test]
+fn what_is_found_is_a_property_by_the_name_that_it_is_read_as() {
+    let dir = photos();
+    write(dir.path(), "props.csv", "file,stars,rest\ndal,5,x\n");
+    let source = DirObjects::open(dir.path()).unwrap().table(dir.path().join("props.csv"), "file");
+    let source = source.map("stars", "points").map("rating", "marks").map("rest", "");
+    let types = model(&source);
+    let fields: Vec<&str> = types.schema().fields.iter().map(|f| f.key).collect();
+    assert_eq!(fields, ["path", "source", "filename", "folder", "marks", "points", "tags"]);
+    let dal = &good(source)[0];
+    assert_eq!((&dal["points"], &dal["marks"]), (&json!(5), &json!(5)));
+    assert!(dal.get("rest").is_none() && dal.get("").is_none(), "{dal}");
 }
 
 #[test]
@@ -209,6 +274,27 @@ fn links_never_lead_out() {
     assert!(said("/c.jpg").contains("leads nowhere"));
     assert_eq!(all.iter().filter(|(_, row)| row.is_ok()).count(), 4, "{all:?}");
     assert!(all.iter().any(|(at, row)| at.ends_with("/d.jpg") && row.is_ok()));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_nobody_asked_for_cost_nothing() {
+    use std::os::unix::fs::symlink;
+    let dir = photos();
+    let outside = tempfile::tempdir().unwrap();
+    write(outside.path(), "notes.md", "n");
+    symlink("nowhere", dir.path().join("dead.txt")).unwrap();
+    symlink("nowhere", dir.path().join("japanese/dead.jpg")).unwrap();
+    symlink(outside.path().join("notes.md"), dir.path().join("out.md")).unwrap();
+    let only = |pattern: &str| DirObjects::open(dir.path()).unwrap().glob(pattern).unwrap();
+    assert_eq!(good(only("indian/**/*.jpg")).len(), 1);
+    let found = faults(DirObjects::open(dir.path()).unwrap());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].0.ends_with("japanese/dead.jpg"), "{found:?}");
+    assert_eq!(faults(only("*.md")).len(), 1);
+    // What lies in a folder, a pattern can't tell.
+    symlink(outside.path(), dir.path().join("album")).unwrap();
+    assert!(faults(only("**/*.jpg")).iter().any(|(at, _)| at.ends_with("/album")));
 }
 
 #[test]

@@ -20,6 +20,10 @@ pub(super) enum Found<'a> {
     Fault {
         /// Relative to the root.
         path: &'a str,
+        /// What else lies beside it.
+        beside: &'a Beside,
+        /// Whether it is a folder, or leads to one: nobody knows what lies in it.
+        is_folder: bool,
         reason: String,
     },
 }
@@ -104,27 +108,25 @@ impl Root {
             if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let Some(utf8) = name.to_str() else {
-                let path = join(folder, &name.to_string_lossy());
-                let reason = "its name is not UTF-8; rename it".to_owned();
-                if each(Found::Fault { path: &path, reason }).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
-                continue;
+            let path = join(folder, &name.to_string_lossy());
+            let whole = self.path.join(&*folder).join(name);
+            let fault = |reason| {
+                let is_folder = fs::metadata(&whole).is_ok_and(|meta| meta.is_dir());
+                Found::Fault { path: &path, beside, is_folder, reason }
             };
-            let path = join(folder, utf8);
-            let found = match self.inside(&path).map(|whole| (fs::metadata(&whole), whole)) {
-                Err(reason) => Found::Fault { path: &path, reason },
-                Ok((Err(e), _)) => Found::Fault { path: &path, reason: e.to_string() },
-                Ok((Ok(meta), whole)) if meta.is_dir() => {
+            let found = match self.inside(&path).map(|whole| fs::metadata(&whole)) {
+                _ if name.to_str().is_none() => {
+                    fault("its name is not UTF-8; rename it".to_owned())
+                }
+                Err(reason) => fault(reason),
+                Ok(Err(e)) => fault(e.to_string()),
+                Ok(Ok(meta)) if meta.is_dir() => {
                     // What a link leads to is found where it lies, and links may form circles.
                     if whole.is_symlink() {
                         continue;
                     }
                     match Beside::of(&whole) {
-                        Err(e) => {
-                            Found::Fault { path: &path, reason: format!("it can't be read: {e}") }
-                        }
+                        Err(e) => fault(format!("it can't be read: {e}")),
                         Ok(names) => {
                             open.push((path, names, 0));
                             continue;
@@ -132,8 +134,8 @@ impl Root {
                     }
                 }
                 // Pipes and sockets are no files.
-                Ok((Ok(meta), _)) if !meta.is_file() => continue,
-                Ok(_) => Found::File { path: &path, beside },
+                Ok(Ok(meta)) if !meta.is_file() => continue,
+                Ok(Ok(_)) => Found::File { path: &path, beside },
             };
             if each(found).is_break() {
                 return Ok(ControlFlow::Break(()));
