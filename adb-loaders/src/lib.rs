@@ -43,8 +43,8 @@ pub use source::ParquetObjects;
 #[cfg(feature = "webdataset")]
 pub use source::TarObjects;
 pub use source::{
-    CommandObjects, CsvObjects, CsvSource, DirObjects, EachObject, Filtered, FromJson, JsonObjects,
-    JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
-    Selection, Shard, Source, SourceRow, ToGraph, Transform, WithVectors, shards, unpacked_text,
+    CommandObjects, CsvObjects, CsvSource, DirObjects, EachCells, EachObject, Filtered, FromJson,
+    JsonObjects, JsonSource, LoadedRow, Object, ObjectRow, ObjectSource, ObjectText, PlainModel,
+    RowPlace, Selection, Shard, Source, SourceRow, ToGraph, Transform, WithVectors, shards,
     vectors_in,
 };

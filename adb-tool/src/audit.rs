@@ -2,7 +2,12 @@
 
 use adb::embedders::{Cache, audit::Audit as Auditor};
 
-use crate::{database::Db, embedders::chooser, exit::Exit, numbers::at_least_one};
+use crate::{
+    database::Db,
+    embedders::{chooser, device},
+    exit::Exit,
+    numbers::at_least_one,
+};
 
 /// Say which bundle made the vectors of a set, and how it prepared the pictures.
 #[derive(clap::Args)]
@@ -25,7 +30,7 @@ pub(crate) struct Audit {
 impl Audit {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
         let chooser = chooser()?;
-        let mut audit = Auditor::new(self.set).sample(self.sample);
+        let mut audit = Auditor::new(self.set).sample(self.sample).device(device()?);
         for name in &self.embedders {
             audit = audit.bundle(chooser.bundle(name)?);
         }

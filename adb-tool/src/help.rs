@@ -20,7 +20,7 @@ const GROUPS: &[(&str, &[&str])] = &[
 const GLOBAL: &str = "Global options";
 
 /// What stands under that heading, in this order; each command has some of it.
-const GLOBALS: &[&str] = &["db", "json", "verbose", "quiet", "log_format", "help"];
+const GLOBALS: &[&str] = &["db", "json", "device", "verbose", "quiet", "log_format", "help"];
 
 /// Puts what all commands have at the end of each command's help, and says nothing of variables that
 /// are set to nothing.

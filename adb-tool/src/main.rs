@@ -54,6 +54,8 @@ Examples:
 struct Cli {
     #[command(flatten)]
     logging: logging::Logging,
+    #[command(flatten)]
+    computing: embedders::Computing,
     #[command(subcommand)]
     command: Command,
 }
@@ -143,7 +145,10 @@ async fn main() -> std::process::ExitCode {
         Err(error) => error.exit(),
     };
     let done = match cli.logging.start(cli.command.usual_level()) {
-        Ok(()) => cli.command.run().await,
+        Ok(()) => {
+            cli.computing.start();
+            cli.command.run().await
+        }
         Err(error) => Err(error),
     };
     done.unwrap_or_else(|error| {

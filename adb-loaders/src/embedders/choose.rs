@@ -10,7 +10,9 @@ use adb_model::{
     ensure::{FilledBy, FoundSet, inspect_set},
 };
 
-use super::{Bundle, Cache, Error, ErrorKind, Hub, OnDownload, OnnxEmbedder, preset::Preset};
+use super::{
+    Bundle, Cache, Device, Error, ErrorKind, Hub, OnDownload, OnnxEmbedder, preset::Preset,
+};
 
 /// An embedder for a set, and why it is this one.
 #[derive(Debug)]
@@ -68,27 +70,35 @@ pub async fn choose(
     Chooser::from_env()?.choose(db, set, asked).await
 }
 
-/// Where embedders are looked for.
+/// Where embedders are looked for, and what they compute on.
 #[derive(Debug, Clone)]
 pub struct Chooser {
     cache: Cache,
     hub: Hub,
+    device: Device,
     on_download: OnDownload,
 }
 
 impl Chooser {
-    /// The cache and the hub that the environment names.
+    /// The cache, the hub and the device that the environment names.
     ///
     /// # Errors
-    /// See [`Cache::from_env`].
+    /// See [`Cache::from_env`] and [`Device::from_env`].
     pub fn from_env() -> Result<Self, Error> {
-        Ok(Self::new(Cache::from_env()?, Hub::from_env()))
+        Ok(Self::new(Cache::from_env()?, Hub::from_env()).device(Device::from_env()?))
     }
 
     /// A cache and a hub of your own.
     #[must_use]
     pub fn new(cache: Cache, hub: Hub) -> Self {
-        Self { cache, hub, on_download: OnDownload::default() }
+        Self { cache, hub, device: Device::default(), on_download: OnDownload::default() }
+    }
+
+    /// Sets what computes; the processor unless it is set.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
     }
 
     /// Sets who is told about a download.
@@ -336,7 +346,13 @@ impl Chooser {
     /// # Errors
     /// See [`bundle`](Self::bundle).
     pub fn open(&self, asked: &str) -> Result<OnnxEmbedder, Error> {
-        Ok(OnnxEmbedder::new(self.bundle(asked)?, self.cache.clone()))
+        Ok(self.embedder(self.bundle(asked)?))
+    }
+
+    /// The embedder of a bundle that was found.
+    #[must_use]
+    pub fn embedder(&self, bundle: Bundle) -> OnnxEmbedder {
+        OnnxEmbedder::new(bundle, self.cache.clone()).device(self.device)
     }
 
     /// From the cache, else from the hub, which also mends what is damaged in the cache.
@@ -385,7 +401,7 @@ impl Chooser {
             }
             .into());
         }
-        let embedder = Arc::new(OnnxEmbedder::new(bundle, self.cache.clone()));
+        let embedder = Arc::new(self.embedder(bundle));
         Ok(Chosen { embedder, why, notices })
     }
 }

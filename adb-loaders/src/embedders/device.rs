@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use ort::session::builder::SessionBuilder;
 use serde::{Deserialize, Serialize};
 
-use super::runtime::Backend;
+use super::{Error, ErrorKind, runtime::Backend};
 
 /// Where graphs are computed.
 ///
@@ -67,6 +67,19 @@ impl FromStr for Device {
 }
 
 impl Device {
+    /// What the variable `ADB_DEVICE` names; the processor if it is not set, or empty.
+    ///
+    /// # Errors
+    /// When it names no device.
+    pub fn from_env() -> Result<Self, Error> {
+        match std::env::var("ADB_DEVICE") {
+            Ok(name) if !name.is_empty() => {
+                name.parse().map_err(|e| ErrorKind::Runtime(format!("ADB_DEVICE: {e}")).into())
+            }
+            _ => Ok(Self::default()),
+        }
+    }
+
     /// Has a session use it.
     pub(super) fn register(
         self,
@@ -79,9 +92,9 @@ impl Device {
                 Err(format!("{name} can't compute on the device {self}; use the device cpu"))
             }
             (Device::Cuda(number), Backend::OnnxRuntime { library, .. }) => {
-                cuda(builder, number).map_err(|e| {
+                cuda(builder, number).map_err(|(what, mend)| {
                     format!(
-                        "the device {self} can't be used with {}: {e}; let ORT_DYLIB_PATH name a library that was built with CUDA, such as that of the Python package onnxruntime-gpu, or use the device cpu",
+                        "the device {self} can't be used with {}: {what}; {mend}, or use the device cpu",
                         library.display()
                     )
                 })
@@ -90,17 +103,32 @@ impl Device {
     }
 }
 
+/// What is wrong, and how to mend it.
+type Fault = (String, &'static str);
+
 #[cfg(feature = "cuda")]
-fn cuda(builder: SessionBuilder, number: u32) -> Result<SessionBuilder, String> {
-    let number = i32::try_from(number).map_err(|_| format!("there is no card {number}"))?;
-    // Else it would only write to the log, and compute on the processor.
-    let provider = ort::ep::CUDA::default().with_device_id(number).build().error_on_failure();
-    builder.with_execution_providers([provider]).map_err(|e| e.to_string())
+fn cuda(builder: SessionBuilder, number: u32) -> Result<SessionBuilder, Fault> {
+    use ort::ep::{CUDA, ExecutionProvider as _, cuda::ConvAlgorithmSearch};
+
+    const NO_CUDA: &str = "let ORT_DYLIB_PATH name a library that was built with CUDA, such as that of the Python package onnxruntime-gpu";
+    const NO_CARD: &str = "see that the card is there (`nvidia-smi -L`), and that CUDA and cuDNN, of the releases that this library wants, are where libraries are looked for (LD_LIBRARY_PATH)";
+    let number =
+        i32::try_from(number).map_err(|_| (format!("there is no card {number}"), NO_CARD))?;
+    let provider = CUDA::default()
+        .with_device_id(number)
+        // Trying all algorithms takes seconds for each new size of a batch, and gains little: of
+        // FaceNet's convolutions nothing in batches of 64, on an H100.
+        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+        .build()
+        // Else it would only write to the log, and compute on the processor.
+        .error_on_failure();
+    let mend = if CUDA::is_available().unwrap_or(false) { NO_CARD } else { NO_CUDA };
+    builder.with_execution_providers([provider]).map_err(|e| (e.to_string(), mend))
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_: SessionBuilder, _: u32) -> Result<SessionBuilder, String> {
-    Err("adb was built without the feature `cuda`".to_owned())
+fn cuda(_: SessionBuilder, _: u32) -> Result<SessionBuilder, Fault> {
+    Err(("adb was built without the feature `cuda`".to_owned(), "build it with `--features cuda`"))
 }
 
 #[cfg(test)]

@@ -33,8 +33,9 @@ impl Setting {
                 let batch = Batches::default().size;
                 Self { sessions, threads: cores() / sessions, batch }
             }
-            // A card has room for more than a processor's caches.
-            Device::Cuda(_) => Self { sessions: 1, threads: 1, batch: 32 },
+            // A card has room for more than a processor's caches. What one session copies and
+            // starts, it does while the other's batch is computed.
+            Device::Cuda(_) => Self { sessions, threads: 1, batch: 64 },
         }
     }
 }

@@ -35,15 +35,20 @@ pub struct TuneOptions {
 
 impl Default for TuneOptions {
     fn default() -> Self {
+        Self::on(Device::default())
+    }
+}
+
+impl TuneOptions {
+    /// What is tried on a device: on a card, larger batches.
+    #[must_use]
+    pub fn on(device: Device) -> Self {
+        let batches = match device {
+            Device::Cpu => vec![1, 4, 8, 16, 32],
+            Device::Cuda(_) => vec![8, 32, 64, 128],
+        };
         let sessions = (0..4).map(|n| 1 << n).filter(|n| *n <= cores()).collect();
-        Self {
-            device: Device::default(),
-            each: Duration::from_secs(2),
-            images: true,
-            texts: true,
-            batches: vec![1, 4, 8, 16, 32],
-            sessions,
-        }
+        Self { device, each: Duration::from_secs(2), images: true, texts: true, batches, sessions }
     }
 }
 

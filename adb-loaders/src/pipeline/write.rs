@@ -11,7 +11,9 @@ use super::{
 use crate::retry::Unanswered;
 
 pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>) {
-    while let Some(items) = from.batch(context.options.linger).await {
+    while let Some(mut items) = from.batch(context.options.linger).await {
+        // Of rows with one id that meet here, the source's first is the one that is added.
+        items.sort_by_key(|item| item.row.at.row);
         let _writing = context.tally.stages.write.run();
         write(&context, items).await;
     }

@@ -29,7 +29,7 @@ use crate::{
     Error, MediaRoot, RowPlace, Selection, SourceRow,
     commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors},
     letters::{LetterFile, RowsAre},
-    source::name_of,
+    source::{csv::Found, name_of},
     vectors::VectorFiles,
 };
 use layout::{Form, Layout, Shape};
@@ -327,13 +327,16 @@ impl CommandSource for SdkCsv {
         let Selection { offset, limit, shard, .. } = self.selection;
         let end = limit.map(|limit| offset.saturating_add(limit));
         while end.is_none_or(|end| before < end)
-            && let Some((row, line)) = records.next(&mut record)?
+            && let Some(Found { row, line, fault }) = records.next(&mut record)?
         {
             before = row;
             if row <= offset || !shard.is_none_or(|shard| shard.holds(row)) {
                 continue;
             }
-            let value = table::cells(&self.table.header, &record).and_then(|c| rows.row(&c));
+            let value = match fault {
+                Some(fault) => Err(fault),
+                None => table::cells(&self.table.header, &record).and_then(|c| rows.row(&c)),
+            };
             let identity = letters::identity(&file, row, &record);
             let raw = letters::as_json(&self.table.header, &record);
             let at = RowPlace { file: file.clone(), row, line: Some(line) };

@@ -283,6 +283,15 @@ fn a_quote_left_open_ends_the_reading_where_its_row_begins() {
         let (_dir, path) = write("rows.csv", &text);
         assert_eq!(rows(SdkCsv::open(&path).unwrap()).len(), 2, "{text:?}");
     }
+    let (_dir, path) = write("rows.csv", "EntityClass,id\nA,1\nA,\"2\nA,\"3\"\nA,4\n");
+    let mut outcomes = Vec::new();
+    let end = SdkCsv::open(&path).unwrap().read(&mut |row, _| {
+        outcomes.push(row.value.map(drop));
+        ControlFlow::Continue(())
+    });
+    end.unwrap();
+    let [Ok(()), Err(said), Ok(())] = &outcomes[..] else { panic!("{outcomes:?}") };
+    assert!(said.contains("in line 3 goes on behind its closing quote in line 4"), "{said}");
     let (_dir, path) = write("rows.csv", "EntityClass,\"id\nA,1\n");
     let said = SdkCsv::open(&path).unwrap_err().to_string();
     assert!(said.contains("line 1") && said.contains("quote"), "{said}");

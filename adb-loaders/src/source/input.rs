@@ -20,15 +20,6 @@ use crate::{Error, MediaRoot};
 /// and outlines has, and little enough to be held.
 pub const MAX_ROW_BYTES: u64 = 64 << 20;
 
-/// The text of a file of rows, as sources read it: packed with gzip or Zstandard or not; `-` is
-/// standard input.
-///
-/// # Errors
-/// When it can't be read.
-pub fn unpacked_text(path: impl Into<PathBuf>) -> Result<Box<dyn BufRead + Send>, Error> {
-    Ok(Input::open(path)?.reader)
-}
-
 /// A source's bytes, unpacked: gzip and Zstandard are known by their first bytes, whatever the file
 /// is called. `-` is standard input.
 pub(crate) struct Input {

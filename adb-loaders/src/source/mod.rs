@@ -27,11 +27,11 @@ use uuid::Uuid;
 
 pub use beside::{WithVectors, vectors_in};
 pub use command::{CommandObjects, Filtered};
-pub use csv::{CsvObjects, CsvSource};
+pub use csv::{CsvObjects, CsvSource, EachCells};
 pub use directory::DirObjects;
 #[cfg(feature = "http")]
 pub use directory::ListedObjects;
-pub use input::{MAX_ROW_BYTES, unpacked_text};
+pub use input::MAX_ROW_BYTES;
 pub use json::{JsonObjects, JsonSource};
 pub use object::{EachObject, Object, ObjectRow, ObjectSource, ObjectText, Rows};
 #[cfg(feature = "parquet")]

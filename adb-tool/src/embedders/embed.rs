@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use adb::embedders::{Device, Vectors};
+use adb::embedders::Vectors;
 use serde_json::json;
 
 use crate::{exit::usage, numbers::at_least_one};
@@ -19,9 +19,6 @@ pub(crate) struct Embed {
     /// A text; may be given more than once.
     #[arg(long = "text", value_name = "TEXT")]
     texts: Vec<String>,
-    /// What computes: `cpu`, or `cuda` (with the feature of that name).
-    #[arg(long, default_value_t)]
-    device: Device,
     /// Batches that are computed at the same time [default: what was tuned].
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     sessions: Option<usize>,
@@ -38,7 +35,7 @@ impl Embed {
         if self.files.is_empty() && self.texts.is_empty() {
             usage!("there is nothing to embed: name files, or give --text");
         }
-        let mut embedder = super::chooser()?.open(&self.name)?.device(self.device);
+        let mut embedder = super::chooser()?.open(&self.name)?;
         if let Some(sessions) = self.sessions {
             embedder = embedder.sessions(sessions);
         }

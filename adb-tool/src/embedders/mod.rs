@@ -7,7 +7,11 @@ mod init;
 mod ls;
 mod tune;
 
-use crate::exit::Exit;
+use std::sync::OnceLock;
+
+use adb::embedders::{Cache, Chooser, Device, Hub, OnDownload};
+
+use crate::{exit::Exit, out};
 
 /// What there is to make vectors with, and vectors.
 ///
@@ -41,11 +45,39 @@ impl Embedders {
     }
 }
 
+/// What computes vectors, wherever some are made.
+#[derive(clap::Args)]
+pub(crate) struct Computing {
+    /// What computes vectors: `cpu`, or `cuda` or `cuda:1` (an NVIDIA card; adb must be built with
+    /// the feature `cuda`) [default: ADB_DEVICE, else cpu].
+    #[arg(long, value_name = "DEVICE", global = true, hide_short_help = true)]
+    device: Option<Device>,
+}
+
+static DEVICE: OnceLock<Device> = OnceLock::new();
+
+impl Computing {
+    /// What was asked for holds from now on.
+    pub(crate) fn start(&self) {
+        if let Some(device) = self.device {
+            DEVICE.get_or_init(|| device);
+        }
+    }
+}
+
+/// What was asked for to compute with, else what the environment names.
+pub(crate) fn device() -> anyhow::Result<Device> {
+    Ok(match DEVICE.get() {
+        Some(device) => *device,
+        None => Device::from_env()?,
+    })
+}
+
 /// Looks where the environment says, and shows downloads.
-pub(crate) fn chooser() -> anyhow::Result<adb::embedders::Chooser> {
-    let chooser = adb::embedders::Chooser::from_env()?;
-    Ok(match crate::out::is_quiet() {
+pub(crate) fn chooser() -> anyhow::Result<Chooser> {
+    let chooser = Chooser::new(Cache::from_env()?, Hub::from_env()).device(device()?);
+    Ok(match out::is_quiet() {
         true => chooser,
-        false => chooser.on_download(adb::embedders::OnDownload::shown()),
+        false => chooser.on_download(OnDownload::shown()),
     })
 }

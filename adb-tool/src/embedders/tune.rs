@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use adb::embedders::{self, Cache, Device, TuneOptions, Tuning};
+use adb::embedders::{self, Cache, TuneOptions, Tuning};
 
 use crate::numbers::{at_least_one, seconds};
 
@@ -16,9 +16,6 @@ use crate::numbers::{at_least_one, seconds};
 pub(crate) struct Tune {
     /// The embedder: a name, or the directory of a bundle.
     name: String,
-    /// What computes: `cpu`, or `cuda` (with the feature of that name).
-    #[arg(long, default_value_t)]
-    device: Device,
     /// Seconds for each combination.
     #[arg(long, default_value_t = 2.0, value_parser = seconds)]
     seconds: f64,
@@ -40,8 +37,7 @@ impl Tune {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let bundle = super::chooser()?.bundle(&self.name)?;
         let cache = Cache::from_env()?;
-        let mut options = TuneOptions::default();
-        options.device = self.device;
+        let mut options = TuneOptions::on(super::device()?);
         options.each = Duration::from_secs_f64(self.seconds);
         options.images = !self.texts;
         options.texts = !self.images;

@@ -2,12 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use adb::{
-    embedders::{Cache, OnnxEmbedder},
-    loaders::{
-        IngestType, SdkCsv,
-        sdk::{Embedded, EmbeddingFiles},
-    },
+use adb::loaders::{
+    IngestType, SdkCsv,
+    sdk::{Embedded, EmbeddingFiles},
 };
 
 use super::transformers::{Asked, Name};
@@ -60,8 +57,8 @@ impl EmbeddingCsv {
         if let Ok(rows) = u64::try_from(self.sample_count) {
             source = source.most_rows(rows);
         }
-        let (_, bundle) = asked.bundle().await?;
-        let embedder = OnnxEmbedder::new(bundle, Cache::from_env()?);
+        let (chooser, bundle) = asked.bundle().await?;
+        let embedder = chooser.embedder(bundle);
         let input = self.input_file.file_name().unwrap_or_default().to_string_lossy();
         let files = EmbeddingFiles {
             folder: Path::new(".").to_owned(),

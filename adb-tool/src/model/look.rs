@@ -1,17 +1,12 @@
 //! Looking at rows: what there is under each key.
 
-use std::{
-    collections::HashSet,
-    io::{BufRead as _, Cursor, Read as _},
-    ops::ControlFlow,
-    path::Path,
-};
+use std::{collections::HashSet, ops::ControlFlow, path::Path};
 
 use adb::{
     Date, ModelSchema, ValueType,
-    loaders::{JsonObjects, ObjectSource, ObjectText, ParquetObjects, unpacked_text},
+    loaders::{CsvObjects, JsonObjects, ObjectSource, ObjectText, ParquetObjects},
 };
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use bytes::Bytes;
 use serde_json::{Map, Value as Json};
 
@@ -251,33 +246,27 @@ pub(super) fn rows(path: &Path, format: Option<Format>, sample: usize) -> anyhow
 
 /// Looks at the rows of a table.
 fn table(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
-    let place = || path.display().to_string();
-    let mut text = unpacked_text(path)?;
-    let mut header = Vec::new();
-    text.by_ref().take(1 << 20).read_until(b'\n', &mut header).with_context(place)?;
-    let delimiter = match ending(&unpacked_name(path)).as_str() {
-        "tsv" | "tab" => b'\t',
-        _ => delimiter(&header),
-    };
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .flexible(true)
-        .from_reader(Cursor::new(header).chain(text));
-    let header = reader.headers().with_context(place)?.clone();
-    for record in reader.records().take(sample) {
-        let record = record.with_context(place)?;
-        let cells = header.iter().zip(&record);
-        let row = cells.map(|(key, cell)| (key.to_owned(), cell_value(cell))).collect();
-        seen.add(&row, 0);
+    let mut fault = None;
+    CsvObjects::open(path)?.read_cells(&mut |at, cells| {
+        if seen.rows >= sample {
+            return ControlFlow::Break(());
+        }
+        match cells {
+            Ok(cells) => {
+                let row = cells.iter().map(|(key, cell)| ((*key).to_owned(), cell_value(cell)));
+                seen.add(&row.collect(), 0);
+                ControlFlow::Continue(())
+            }
+            Err(reason) => {
+                fault = Some(format!("{at}: {reason}"));
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    match fault {
+        Some(fault) => bail!(fault),
+        None => Ok(()),
     }
-    Ok(())
-}
-
-/// What stands between a header's cells: the candidate that is there most often.
-fn delimiter(header: &[u8]) -> u8 {
-    let count = |byte: &u8| header.iter().filter(|found| *found == byte).count();
-    // Of several the last, so a comma if there is nothing to tell them apart.
-    [b'|', b'\t', b';', b','].into_iter().max_by_key(count).unwrap_or(b',')
 }
 
 /// Looks at the rows of a source that gives objects.

@@ -4,13 +4,12 @@ use std::{path::Path, sync::Arc};
 
 use adb::{
     Database, EmbedError, Embedder, NoFace, SetSpec,
-    embedders::{Chooser, OnDownload},
     ensure::{FilledBy, FoundSet},
 };
 use anyhow::{Context as _, bail};
 use serde_json::Value as Json;
 
-use crate::{exit::usage, out};
+use crate::{embedders::chooser, exit::usage, out};
 
 /// The embedder whose vectors a set holds.
 pub(super) async fn embedder(
@@ -37,8 +36,7 @@ pub(super) async fn embedder(
     }
     let mut spec = SetSpec::named(&set.name);
     spec.dimensions = set.dimensions;
-    let chooser = Chooser::from_env()?.on_download(OnDownload::shown());
-    let chosen = chooser.choose_to_search(db, &spec, asked).await?;
+    let chosen = chooser()?.choose_to_search(db, &spec, asked).await?;
     // The first says which embedder it is: the set has said that.
     chosen.notices.iter().skip(1).for_each(out::notice);
     Ok(chosen.embedder)

@@ -65,10 +65,34 @@ fn what_can_t_be_had_says_why() {
         (&["embed", "clip-vit-b-32"][..], "give --text"),
         (&["faces"], "name files"),
         (&["tune", "clip-vit-b-32", "--seconds", "4000"], "3600 at most"),
+        (
+            &["embed", "clip-vit-b-32", "--text", "naan", "--device", "gpu"],
+            "write `cpu`, `cuda` or",
+        ),
     ] {
         let output = run(cache.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(said(&output).contains(words), "wanted `{words}` in: {}", said(&output));
+    }
+}
+
+/// Everywhere that vectors are made, the option before the variable.
+#[test]
+fn what_computes_is_asked_for_by_an_option_or_a_variable() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut asked = program(cache.path(), &["embed", "clip", "--text", "naan"]);
+    let output = asked.env("ADB_DEVICE", "gpu").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("ADB_DEVICE: `gpu` is no device"), "{}", said(&output));
+    let output = asked.args(["--device", "cpu"]).output().unwrap();
+    assert!(said(&output).contains("the embedder `clip` is not in"), "{}", said(&output));
+    for command in ["ingest from-json", "search", "enrich", "reembed", "audit", "claim"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_adb"))
+            .args(command.split(' '))
+            .arg("--help")
+            .output()
+            .unwrap();
+        assert!(said(&output).contains("--device <DEVICE>"), "{}", said(&output));
     }
 }
 

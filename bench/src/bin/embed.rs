@@ -302,8 +302,7 @@ fn ceiling(by: &By, turns: usize) -> anyhow::Result<()> {
 
 fn tune(by: &By, each: u64) -> anyhow::Result<()> {
     let bundle = Bundle::open(&by.bundle)?;
-    let mut options = TuneOptions::default();
-    options.device = by.device;
+    let mut options = TuneOptions::on(by.device);
     options.each = Duration::from_millis(each);
     let tuning = embedders::tune(&bundle, &Cache::from_env()?, &options, |trial| {
         let (what, setting) = (if trial.images { "images" } else { "texts" }, trial.setting);

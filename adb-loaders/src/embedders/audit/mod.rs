@@ -27,7 +27,7 @@ use self::{
     compare::{Candidate, Sums},
     sample::{Sample, Taken},
 };
-use super::{Bundle, Cache, Error, ErrorKind, MAX_DECODED_BYTES, OnnxEmbedder};
+use super::{Bundle, Cache, Device, Error, ErrorKind, MAX_DECODED_BYTES, OnnxEmbedder};
 
 pub use findings::{Finding, Findings, Lengths, Scale, Verdict};
 pub use ways::{Numbers, Scaling, Way};
@@ -47,6 +47,7 @@ pub struct Audit {
     sample: usize,
     bundles: Vec<Bundle>,
     max_decoded_bytes: u64,
+    device: Device,
 }
 
 impl Audit {
@@ -58,6 +59,7 @@ impl Audit {
             sample: 100,
             bundles: Vec::new(),
             max_decoded_bytes: MAX_DECODED_BYTES,
+            device: Device::default(),
         }
     }
 
@@ -72,6 +74,13 @@ impl Audit {
     #[must_use]
     pub fn bundle(mut self, bundle: Bundle) -> Self {
         self.bundles.push(bundle);
+        self
+    }
+
+    /// Sets what computes; the processor unless it is set.
+    #[must_use]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
         self
     }
 
@@ -131,7 +140,7 @@ impl Audit {
             .into_iter()
             .filter(|b| b.identity().dimensions == dimensions && b.identity().images);
         let candidates: Vec<Candidate> = fitting
-            .map(|bundle| Arc::new(OnnxEmbedder::new(bundle, cache.clone())))
+            .map(|bundle| Arc::new(OnnxEmbedder::new(bundle, cache.clone()).device(self.device)))
             .flat_map(|embedder| Candidate::all(&embedder))
             .collect();
         if candidates.is_empty() {

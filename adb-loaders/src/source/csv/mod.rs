@@ -2,9 +2,10 @@
 
 mod cell;
 mod columns;
+mod quotes;
 mod records;
 
-use std::{io::BufRead, path::PathBuf, sync::atomic::Ordering};
+use std::{io::BufRead, ops::ControlFlow, path::PathBuf, sync::atomic::Ordering};
 
 use adb_model::{ModelSchema, document::LoadedModel, graph::row_identity};
 use csv::{ByteRecord, ReaderBuilder, StringRecord};
@@ -16,7 +17,7 @@ use super::{
 use crate::{Error, MediaRoot};
 use columns::Columns;
 use records::syntax;
-pub(crate) use records::{Records, broken};
+pub(crate) use records::{Found, Records, broken};
 
 /// A `.csv` file whose first line names the fields by their keys.
 ///
@@ -58,6 +59,11 @@ impl CsvSource<LoadedRow> {
         Ok(ObjectSource::by_model(CsvObjects::open(path)?, model))
     }
 }
+
+/// What [`CsvObjects::read_cells`] calls for each row: with its place, and its cells beside the names
+/// of their columns.
+pub type EachCells<'a> =
+    &'a mut dyn FnMut(&RowPlace, Result<Vec<(&str, &str)>, String>) -> ControlFlow<()>;
 
 /// The objects of a CSV file: see [`CsvSource`].
 ///
@@ -141,6 +147,32 @@ impl CsvObjects {
         self
     }
 
+    /// Reads the table as it is written, without a model: each row's place, and its cells by their
+    /// columns, or why it has none. Ends with the table, or where `each` breaks off.
+    ///
+    /// # Errors
+    /// When the file can't be read, or its quotes leave it open where a row ends.
+    pub fn read_cells(mut self, each: EachCells<'_>) -> Result<(), Error> {
+        let delimiter = self.sniff(&ModelSchema::BARE)?;
+        let (path, file) = (self.input.path().to_owned(), self.input.name());
+        let mut records = Records::open(&path, self.input.reader, delimiter, self.max_row_bytes)?;
+        let header = records.header().clone();
+        let mut record = ByteRecord::new();
+        while let Some(Found { row, line, fault }) = records.next(&mut record)? {
+            let text = |cell| std::str::from_utf8(cell).map_err(|_| "a cell is not UTF-8");
+            let cells = header.iter().zip(&record).map(|(name, cell)| Ok((name, text(cell)?)));
+            let cells = match fault {
+                Some(fault) => Err(fault),
+                None => cells.collect::<Result<Vec<_>, &str>>().map_err(str::to_owned),
+            };
+            let at = RowPlace { file: file.clone(), row, line: Some(line) };
+            if each(&at, cells).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// What stands between cells: what makes most columns known to the model, then what makes most
     /// columns.
     fn sniff(&mut self, schema: &'static ModelSchema) -> Result<u8, Error> {
@@ -200,8 +232,11 @@ impl ObjectSource for CsvObjects {
             .map_err(|message| syntax(&path, 1, message))?;
         let mut record = ByteRecord::new();
         let mut text = Vec::new();
-        while let Some((row, line)) = records.next(&mut record)? {
-            let object = columns.read(&record, &mut text);
+        while let Some(Found { row, line, fault }) = records.next(&mut record)? {
+            let object = match fault {
+                Some(fault) => Err(fault),
+                None => columns.read(&record, &mut text),
+            };
             let identity = row_identity(&file, row, &spelled(&record));
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
             let mut row = ObjectRow::identified(at, object, identity);

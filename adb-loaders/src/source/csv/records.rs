@@ -7,6 +7,7 @@ use std::{
 
 use csv::{ByteRecord, Position, ReaderBuilder, StringRecord};
 
+use super::quotes::Quotes;
 use crate::{Error, ErrorKind};
 
 /// A table from its second record on; the first is its header.
@@ -15,6 +16,15 @@ pub(crate) struct Records {
     inner: csv::Reader<Guarded>,
     header: StringRecord,
     row: u64,
+}
+
+/// Where a row was found, counted from 1.
+pub(crate) struct Found {
+    pub(crate) row: u64,
+    /// The line on which it begins.
+    pub(crate) line: u64,
+    /// Why it can't be what was meant.
+    pub(crate) fault: Option<String>,
 }
 
 impl Records {
@@ -30,11 +40,14 @@ impl Records {
             .delimiter(delimiter)
             .flexible(true)
             .has_headers(false)
-            .from_reader(Guarded::new(bytes, most));
+            .from_reader(Guarded::new(bytes, delimiter, most));
         let mut records =
             Self { path: path.to_owned(), inner, header: StringRecord::new(), row: 0 };
         let mut first = ByteRecord::new();
         if let Some(line) = records.read(&mut first)? {
+            if let Some(fault) = records.fault() {
+                return Err(syntax(path, line, fault));
+            }
             records.header = StringRecord::from_byte_record(first).map_err(|e| {
                 let column = e.utf8_error().field() + 1;
                 syntax(path, line, format!("the name of column {column} is not UTF-8"))
@@ -48,11 +61,17 @@ impl Records {
         &self.header
     }
 
-    /// Reads a row: answers its number and the line on which it begins, both counted from 1, or
-    /// nothing at the end.
-    pub(crate) fn next(&mut self, record: &mut ByteRecord) -> Result<Option<(u64, u64)>, Error> {
+    /// Reads a row; answers nothing at the end.
+    pub(crate) fn next(&mut self, record: &mut ByteRecord) -> Result<Option<Found>, Error> {
         self.row += 1;
-        Ok(self.read(record)?.map(|line| (self.row, line)))
+        let Some(line) = self.read(record)? else { return Ok(None) };
+        Ok(Some(Found { row: self.row, line, fault: self.fault() }))
+    }
+
+    /// What is wrong with the quotes of the record that was read last.
+    fn fault(&mut self) -> Option<String> {
+        let end = self.inner.position().byte();
+        self.inner.get_mut().quotes.fault_before(end)
     }
 
     /// Bytes of the table that were read, unpacked.
@@ -111,6 +130,7 @@ pub(super) fn syntax(path: &Path, line: u64, message: String) -> Error {
 /// end, so that a record which the end of the file ends is one whose quotes are open.
 struct Guarded {
     inner: Box<dyn BufRead + Send>,
+    quotes: Quotes,
     read: u64,
     /// What was given last.
     last: Vec<u8>,
@@ -129,9 +149,10 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn new(inner: Box<dyn BufRead + Send>, most: u64) -> Self {
+    fn new(inner: Box<dyn BufRead + Send>, delimiter: u8, most: u64) -> Self {
         Self {
             inner,
+            quotes: Quotes::new(delimiter),
             read: 0,
             last: Vec::new(),
             most,
@@ -187,6 +208,7 @@ impl Read for Guarded {
         if n > 0 {
             self.last.clear();
             self.last.extend_from_slice(&buffer[..n]);
+            self.quotes.pass(&self.last);
             self.read += n as u64;
             if self.is_blank {
                 self.pass_blanks(0);

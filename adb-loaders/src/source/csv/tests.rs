@@ -227,6 +227,46 @@ fn a_quote_left_open_ends_the_reading_where_its_record_begins() {
 }
 
 #[test]
+fn a_quote_left_open_that_a_later_one_closes_costs_the_rows_between_and_tells_of_them() {
+    for (text, lines, good) in [
+        // The number of cells fits in all of them.
+        ("id,name\n1,\"open\n2,\"two, three\"\n4,d\n", (2, 3), 1),
+        ("id,name\n1,\"open\n2,b\n3,c\n4,\"four\"\n5,e\n", (2, 5), 1),
+        ("\"id\",\"name\"\n\"1\",\"a\"\n\"2\",\"open\n\"3\",\"c\"\n\"4\",\"d\"\n", (3, 4), 2),
+        ("id,name\n1,\"open\n2,\"\"\n3,\"c\"\n4,d\n", (2, 4), 1),
+    ] {
+        for end in ["\n", "\r\n"] {
+            let read = read(&format!("\u{feff}{text}").replace('\n', end));
+            read.end.unwrap();
+            let faults: Vec<_> = read.rows.iter().filter_map(|row| row.as_ref().err()).collect();
+            let [fault] = faults[..] else { panic!("{text:?}: {:?}", read.rows) };
+            let (opened, closed) = lines;
+            assert!(fault.contains(&format!("in line {opened} goes on behind")), "{fault}");
+            assert!(fault.contains(&format!("in line {closed}:")), "{text:?}: {fault}");
+            assert_eq!(read.rows.len() - 1, good, "{text:?}: {:?}", read.rows);
+        }
+    }
+    let read = read("id,\"name\n1,\"a\"\n2,b\n");
+    assert!(read.end.unwrap_err().contains("in line 1 goes on behind"), "{:?}", read.rows);
+}
+
+/// In whatever portions it comes.
+#[test]
+fn quotes_are_followed_over_the_ends_of_what_was_read() {
+    let text = "a,b\n1,\"x\ny\"z,\"\"\n2,\"p\"\"\nq\" r\n";
+    let at = |what: &str| text.find(what).unwrap() as u64;
+    for portion in 1..text.len() {
+        let mut quotes = quotes::Quotes::new(b',');
+        text.as_bytes().chunks(portion).for_each(|bytes| quotes.pass(bytes));
+        assert_eq!(quotes.fault_before(at("z")), None);
+        let first = quotes.fault_before(at("2")).unwrap();
+        assert!(first.contains("line 2") && first.contains("line 3"), "{first}");
+        let second = quotes.fault_before(u64::MAX).unwrap();
+        assert!(second.contains("line 4") && second.contains("line 5"), "{second}");
+    }
+}
+
+#[test]
 fn quotes_that_are_closed_or_within_a_cell_are_no_fault() {
     for (text, name) in [
         ("id,name\n1,\"\"", json!(null)),
