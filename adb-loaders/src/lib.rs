@@ -8,6 +8,7 @@
 
 pub mod commands;
 mod compare;
+mod counted;
 pub mod embedders;
 mod error;
 mod ledger;
@@ -26,6 +27,7 @@ mod vectors;
 
 pub use commands::{CommandRow, CommandSource, CommandTransform, ImageDescriptors};
 pub use compare::{Comparison, compare};
+pub use counted::Counted;
 pub use error::{Error, ErrorKind};
 pub use letters::{DeadLetters, LetterFile};
 #[cfg(feature = "http")]

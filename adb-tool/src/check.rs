@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::PathBuf};
 use adb::{
     Database, Embedder as _, EmbedderIdentity, ModelSchema, SetSpec,
     ensure::{CALLER, FilledBy, inspect_set},
+    loaders::Counted,
     migrate,
 };
 
@@ -82,8 +83,10 @@ impl Migrate {
         let done = migrate::migrate_for(&*db, schema, filler).await?;
         println!("{before}");
         println!(
-            "done: {} sets and {} indexes made, {} objects renamed",
-            done.sets_made, done.indexes_made, done.renamed
+            "done: {} and {} made, {} renamed",
+            Counted(done.sets_made as u64, "set"),
+            Counted(done.indexes_made as u64, "index"),
+            Counted(done.renamed, "object")
         );
         Ok(Exit::Well)
     }

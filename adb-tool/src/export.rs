@@ -12,6 +12,7 @@ use adb::{
     Constraint, Database,
     document::LoadedModel,
     ensure::{FilledBy, inspect_set},
+    loaders::Counted,
     query::Records,
 };
 use anyhow::{Context as _, bail};
@@ -111,7 +112,7 @@ impl Export {
             }
         }
         let files = to.finish(model)?;
-        println!("{written} rows and {files} files are in {}", self.to.display());
+        self.told(written, files as u64);
         out::notice(format_args!(
             "they go in again: adb ingest from-json {0}/rows.jsonl --model {0}/model.json --db …",
             self.to.display()
@@ -121,13 +122,18 @@ impl Export {
 }
 
 impl Export {
+    fn told(&self, rows: u64, files: u64) {
+        let (rows, files) = (Counted(rows, "row"), Counted(files, "file"));
+        println!("written to {}: {rows} and {files}", self.to.display());
+    }
+
     async fn everything(&self, db: &dyn Database) -> anyhow::Result<Exit> {
         let query = self.query.as_ref().map(|path| {
             let read = || -> anyhow::Result<Json> { Ok(serde_json::from_slice(&fs::read(path)?)?) };
             read().with_context(|| path.display().to_string())
         });
         let written = dump::write(db, &self.to, query.transpose()?.as_ref()).await?;
-        println!("{} rows and {} files are in {}", written.rows, written.files, self.to.display());
+        self.told(written.rows, written.files);
         out::notice(format_args!(
             "they go in again: adb ingest from-export {} --db …",
             self.to.display()

@@ -123,7 +123,9 @@ fn cuda(builder: SessionBuilder, number: u32) -> Result<SessionBuilder, Fault> {
         // Else it would only write to the log, and compute on the processor.
         .error_on_failure();
     let mend = if CUDA::is_available().unwrap_or(false) { NO_CARD } else { NO_CUDA };
-    builder.with_execution_providers([provider]).map_err(|e| (e.to_string(), mend))
+    builder
+        .with_execution_providers([provider])
+        .map_err(|e| (e.to_string().trim_end().to_owned(), mend))
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde_json::Value as Json;
 use twox_hash::XxHash3_128;
 
-use super::{Context, lock, report::Counted};
-use crate::runs::find;
+use super::{Context, lock};
+use crate::{Counted, runs::find};
 
 /// What becomes of objects that earlier runs of a source added and that it has no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

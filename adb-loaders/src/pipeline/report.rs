@@ -13,7 +13,7 @@ use super::{
     Mirrored,
     failure::{FailureGroup, RowFailure, Stage},
 };
-use crate::{Error, RowPlace};
+use crate::{Counted, Error, RowPlace};
 
 /// Time spent in each stage, summed over its threads. As JSON: seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -321,16 +321,6 @@ impl Report {
             writeln!(f, "note: slow: {} took {:.1} s by itself", slow.at, slow.time.as_secs_f64())?;
         }
         Ok(())
-    }
-}
-
-/// A number of things, for a person: `1 row`, `2 rows`.
-pub(super) struct Counted(pub(super) u64, pub(super) &'static str);
-
-impl fmt::Display for Counted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(number, what) = self;
-        write!(f, "{number} {what}{}", if *number == 1 { "" } else { "s" })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 pub use undo::{Undone, undo};
 
-use crate::{Error, ErrorKind};
+use crate::{Counted, Error, ErrorKind};
 
 /// The class of the entities that stand for runs.
 pub const CLASS: &str = "AdbRun";
@@ -84,7 +84,8 @@ impl fmt::Display for Run {
                 write!(f, " (not undone: all of its objects stay, since others refer to them)")
             }
             (Some(_), _) => {
-                write!(f, " (undone, but for {} objects that others refer to)", self.kept)
+                let kept = Counted(self.kept, "object");
+                write!(f, " (undone, but for {kept} that others refer to)")
             }
             (None, None) => write!(f, " (not ended: it runs still, or was killed)"),
             (None, Some(_)) => Ok(()),

@@ -7,6 +7,7 @@ use adb::{
     document::{Document, Field, Model, RelationDocument, Role, Set, VERSION},
     embedders::Preset,
     ensure::CALLER,
+    loaders::Counted,
 };
 
 use super::{
@@ -76,8 +77,8 @@ impl Draft {
         let mut draft = Self { document, dates: HashMap::new(), notes: Vec::new() };
         draft.model(class, seen, id, embedder);
         draft.notes.push(format!(
-            "a draft, from {} rows: read it, and change what is not meant",
-            seen.rows
+            "a draft, from {}: read it, and change what is not meant",
+            Counted(seen.rows as u64, "row")
         ));
         Ok(draft)
     }

@@ -167,7 +167,10 @@ async fn a_run_of_which_everything_stays_is_not_undone() {
     world.act(refer(json!({"id": ["==", 0]}))).await;
     let undone = runs::undo(&*world.db, &run).await.unwrap();
     assert_eq!((undone.objects, undone.connections, undone.kept), (0, 0, 7), "{undone}");
-    assert!(undone.to_string().contains("is not undone: 7 objects stay"), "{undone}");
+    assert!(
+        undone.to_string().contains("is not undone: others refer to 7 objects, and all stays"),
+        "{undone}"
+    );
     assert!(
         line().await.ends_with("(not undone: all of its objects stay, since others refer to them)")
     );

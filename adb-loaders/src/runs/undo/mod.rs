@@ -9,7 +9,7 @@ use serde_json::json;
 
 use self::added::Added;
 use super::{CLASS, now, run};
-use crate::Error;
+use crate::{Counted, Error};
 
 /// What was taken back, and what was not.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,13 +30,16 @@ pub struct Undone {
 impl std::fmt::Display for Undone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { run, objects, connections, kept, .. } = self;
+        let stay = Counted(*kept, "object");
         if (*objects, *connections) == (0, 0) && *kept > 0 {
-            write!(f, "{run} is not undone: {kept} objects stay, since others refer to them")?;
+            write!(f, "{run} is not undone: others refer to {stay}, and all stays")?;
             return self.write_updated(f);
         }
-        write!(f, "{run} undone: {objects} objects and {connections} connections deleted")?;
+        let (objects, connections) =
+            (Counted(*objects, "object"), Counted(*connections, "connection"));
+        write!(f, "{run} undone: {objects} and {connections} deleted")?;
         if *kept > 0 {
-            write!(f, "; {kept} objects stay, since others refer to them")?;
+            write!(f, "; kept, since others refer to what it added: {stay}")?;
         }
         self.write_updated(f)
     }
@@ -48,7 +51,8 @@ impl Undone {
             0 => Ok(()),
             updated => write!(
                 f,
-                "; {updated} rows that it changed stay as they are, since nobody knows what they were"
+                "; kept as it changed them, since nobody knows what they were: {}",
+                Counted(updated, "row")
             ),
         }
     }
