@@ -69,7 +69,7 @@ fn a_model_beside_a_database() {
     let plan = place.prints(&["check", "changed.json", "--db", "my.adb", "--plan"]);
     assert!(plan.contains("`Dish.caption` becomes `Dish.subtitle` (22 have it)"), "{plan}");
     let done = place.prints(&["migrate", "changed.json", "--db", "my.adb"]);
-    assert!(done.contains("1 indexes made, 22 objects renamed"), "{done}");
+    assert!(done.contains("0 sets and 1 index made, 22 objects renamed"), "{done}");
     place.prints(&["check", "changed.json", "--db", "my.adb"]);
     let again = place.prints(&["migrate", "changed.json", "--db", "my.adb"]);
     assert!(!again.contains("done"), "{again}");

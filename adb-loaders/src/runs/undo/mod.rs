@@ -51,7 +51,7 @@ impl Undone {
             0 => Ok(()),
             updated => write!(
                 f,
-                "; kept as it changed them, since nobody knows what they were: {}",
+                "; what it changed stays as it is, since nobody knows what that was before: {}",
                 Counted(updated, "row")
             ),
         }
