@@ -79,6 +79,12 @@ pub enum ModelErrorKind {
         /// The maker's name.
         maker: &'static str,
     },
+    /// A row that lacks what tells it from the others.
+    #[error("the row has no `{key}`, by which it would be known from the others; give it one")]
+    MissingId {
+        /// The field's key in the row.
+        key: &'static str,
+    },
     /// A row that lacks what a field of its model document needs.
     #[error("the row has no `{key}`; give it a value, or make the field optional in the model")]
     Missing {

@@ -6,7 +6,7 @@ use adb::{
     Database, Embedder as _, EmbedderIdentity, ModelSchema, SetSpec,
     ensure::{CALLER, FilledBy, inspect_set},
     loaders::Counted,
-    migrate,
+    migrate::{self, Change},
 };
 
 use crate::{database::Db, embedders::chooser, exit::Exit, model, out};
@@ -61,7 +61,17 @@ impl Check {
             let kind = if difference.is_note() { "note" } else { "differs" };
             println!("{kind}: {difference}");
         }
-        if differences.iter().all(adb::check::Difference::is_note) {
+        // A property under its former name is no difference to rows that are added now.
+        let plan = migrate::plan_for(&*db, schema, |_| None).await?;
+        let is_rename = |change: &&Change| {
+            matches!(change, Change::Rename { .. } | Change::BlockedRename { .. })
+        };
+        let renames: Vec<&Change> = plan.changes.iter().filter(is_rename).collect();
+        for rename in &renames {
+            let done_by = if rename.is_to_do() { "; `adb migrate` does it" } else { "" };
+            println!("differs: {rename}{done_by}");
+        }
+        if renames.is_empty() && differences.iter().all(adb::check::Difference::is_note) {
             println!("the database fits the model");
             return Ok(Exit::Well);
         }

@@ -126,6 +126,17 @@ fn failed_rows_are_kept_and_taken_again_once_they_are_mended() {
     let third = retry(&letters);
     assert!(third.status.success(), "{}", said(&third));
     assert!(said(&third).contains("1 row read = 1 added"), "{}", said(&third));
+    // What a retry brings belongs to the source, and leaves with it.
+    let runs = adb(dir.path(), &["runs", "--db", "my.adb"]);
+    let sources = said(&runs).matches(&format!("; {}", rows.display())).count();
+    assert_eq!(sources, 3, "{}", said(&runs));
+    fs::write(&rows, format!("{}\n", lines[0])).unwrap();
+    let mirror = ["--no-embedder", "--mirror", "--yes"];
+    let mirrored = ingest(dir.path(), &model, &rows, &mirror);
+    assert!(mirrored.status.success(), "{}", said(&mirrored));
+    let left =
+        adb(dir.path(), &["export", "left", "--db", "my.adb", "--model", model.to_str().unwrap()]);
+    assert!(said(&left).contains("1 row and 1 file"), "{}", said(&left));
 
     let header = r#"{"adb_dead_letters":1,"rows":{"format":{"name":"x"}},"media_root":"."}"#;
     fs::write(&letters, format!("{header}\n")).unwrap();

@@ -222,7 +222,7 @@ fn files_of_the_sdk_are_fetched_many_at_once_and_their_run_is_undone() {
     assert!(!run(&["runs"]).replace(&runs, "").contains("IMAGE"), "{}", run(&["runs"]));
     for line in runs.lines() {
         let undone = run(&["undo", line.split_whitespace().next().unwrap()]);
-        let objects = if line.contains("IMAGE") { "12 objects" } else { "1 object and" };
+        let objects = if line.contains("IMAGE") { "12 objects" } else { "1 object deleted" };
         assert!(undone.contains(objects), "{undone}");
     }
     assert!(images(dir.path()).is_empty());

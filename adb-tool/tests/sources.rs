@@ -222,6 +222,62 @@ fn samples_of_a_tar_file_go_in_with_their_pictures() {
     assert!(!said(&output).contains("ingest retry"), "{}", said(&output));
 }
 
+/// Files are known by their place in the folder, which may be another folder's as well.
+#[test]
+fn files_of_one_name_in_two_folders_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    photos(dir.path());
+    let from = |folder: &str| {
+        let output =
+            adb(dir.path(), &["from-dir", &format!("photos/{folder}"), "--class", "Photo"]);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        said(&output)
+    };
+    assert!(from("indian").contains("1 added + 0 existed"));
+    let other = from("japanese");
+    assert!(other.contains("0 added + 1 existed") && !other.contains("nothing to do"), "{other}");
+    let folder = dir.path().join("photos/indian");
+    let told = format!("the database has this object from {}, of another file", folder.display());
+    assert!(other.contains(&told), "{other}");
+    // Of its own source's rows files are looked at where one asks for it.
+    fs::copy(dir.path().join("photos/japanese/a.jpg"), folder.join("a.jpg")).unwrap();
+    assert!(!from("indian").contains("another one"));
+    let output = adb(dir.path(), &["from-dir", "photos/indian", "--class", "Photo", "--recheck"]);
+    assert!(said(&output).contains("its file is another one now"), "{}", said(&output));
+    photos(dir.path());
+    // The folder itself, and one with the very same file, have nothing new to say.
+    assert!(!from("indian").contains("another file"));
+    fs::create_dir(dir.path().join("photos/copy")).unwrap();
+    for file in ["a.jpg", "a.txt", "a.json"] {
+        fs::copy(folder.join(file), dir.path().join("photos/copy").join(file)).unwrap();
+    }
+    assert!(!from("copy").contains("another file"), "{}", from("copy"));
+}
+
+#[test]
+fn rows_without_an_id_are_the_same_whatever_directory_one_is_in() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("sub")).unwrap();
+    let model = MODEL.replace(
+        r#"{"name": "id", "key": "id", "property": "id", "role": "id", "type": "int"},"#,
+        "",
+    );
+    fs::write(dir.path().join("model.json"), model).unwrap();
+    fs::write(dir.path().join("rows.jsonl"), "{\"name\": \"a\"}\n").unwrap();
+    fs::write(dir.path().join("rows.csv"), "name\nb\n").unwrap();
+    for (kind, file) in [("from-json", "rows.jsonl"), ("from-csv", "rows.csv")] {
+        let whole = dir.path().join(file).display().to_string();
+        let spellings = [file.to_owned(), format!("./{file}"), whole];
+        for (spelling, outcome) in spellings.iter().zip(["1 added", "1 existed", "1 existed"]) {
+            let output = adb(dir.path(), &[kind, spelling, "--model", "model.json"]);
+            assert!(said(&output).contains(outcome), "{spelling}: {}", said(&output));
+        }
+        fs::copy(dir.path().join(file), dir.path().join("sub").join(file)).unwrap();
+        let output = adb(dir.path(), &[kind, &format!("sub/{file}"), "--model", "model.json"]);
+        assert!(said(&output).contains("1 added"), "{}", said(&output));
+    }
+}
+
 #[test]
 fn a_table_does_not_say_where_a_file_lies() {
     let dir = tempfile::tempdir().unwrap();

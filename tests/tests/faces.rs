@@ -7,7 +7,10 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use adb::{
     document::Document,
-    embedders::{Bundle, Cache, Face, FaceDetector, FaceMaker, FromFace, OnnxEmbedder, Runtime},
+    embedders::{
+        Bundle, Cache, Face, FaceDetector, FaceMaker, FromFace, OnnxEmbedder, Runtime,
+        audit::{Audit, Way},
+    },
     loaders::{Ingest, JsonSource, Reembed, Report},
     prelude::*,
 };
@@ -185,6 +188,12 @@ async fn without_a_face_the_descriptor_is_left_out_and_counted() {
     assert!(hits[0].distance > 0.9999, "{}", hits[0].distance);
     let refused = near("gray.png").fetch(&*place.db(), &*embedder()).await.unwrap_err();
     assert!(refused.to_string().contains("no face was found"), "{refused}");
+
+    // Who made the vectors is seen, though the detector looked at the pictures first.
+    let audit = Audit::new("people").bundle(Bundle::open(fixture()).unwrap());
+    let findings = audit.run(&*place.db(), &Cache::at("no-such-cache")).await.unwrap();
+    assert_eq!(findings.made_by().map(|made| made.way), Some(Way::FACE), "{findings}");
+    assert!(findings.to_string().contains("of the largest face. So it says itself"), "{findings}");
 
     // Again, and as an upsert: nothing is added, nothing embedded, nothing differs.
     let again = place.ingest::<Skipping>(|i| i).await;

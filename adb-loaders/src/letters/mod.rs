@@ -40,6 +40,9 @@ pub struct Header {
     pub rows: RowsAre,
     /// Where relative paths in the rows begin.
     pub media_root: String,
+    /// By which name later runs know the source; empty if it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
     /// What the program that wrote it wants to find again: options of its own. Never anything
     /// secret.
     #[serde(default, skip_serializing_if = "Json::is_null")]
@@ -72,6 +75,7 @@ impl Header {
             adb_dead_letters: LETTERS_VERSION,
             rows,
             media_root: media_root.into(),
+            source: String::new(),
             options: Json::Null,
         }
     }

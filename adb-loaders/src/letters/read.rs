@@ -114,6 +114,15 @@ impl<T: FromJson> Source for LetterSource<T> {
         T::schema(self.by)
     }
 
+    /// What its rows bring belongs to the source that they come from.
+    fn name(&self) -> String {
+        self.file.header.source.clone()
+    }
+
+    fn is_part(&self) -> bool {
+        true
+    }
+
     fn media_root(&self) -> MediaRoot {
         MediaRoot::new(&self.file.header.media_root)
     }

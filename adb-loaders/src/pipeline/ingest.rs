@@ -246,11 +246,12 @@ impl Ingest {
             };
             return Err(ErrorKind::NoMirror { why: why.to_owned() }.into());
         }
-        let this = ThisRun::new(name, schema, self.existing);
+        let this = ThisRun::new(name.clone(), schema, self.existing);
         let ledger = self.ledger.take();
         let media = source.media_root();
-        let header =
+        let mut header =
             Header::new(RowsAre::Model(Document::of(schema)), self.options.media.place(&media));
+        header.source = name;
         let letters = self.letters.take().map(|letters| letters.open(header)).transpose()?;
         let mut run = Run::begin(self, this, media, upserts, size, letters);
         run.tell(schema.class, size);

@@ -41,7 +41,7 @@ pub(super) async fn run(context: Arc<Context>, from: Receiver<Item>, to: Outlet,
                             continue;
                         }
                         // All that it says is there; its files are not looked at.
-                        if item.is_noted() && !context.rechecks() {
+                        if item.is_noted() && !context.rechecks() && !item.is_of_others(&context) {
                             context.tally.existed(item.row, item.difference);
                             continue;
                         }

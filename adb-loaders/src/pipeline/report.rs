@@ -118,7 +118,7 @@ pub struct Report {
     /// Whether rows can be taken from that file: those that could not even be read, and those whose
     /// source brought files with them, as shards and tables with pictures do, can't.
     pub retry_helps: bool,
-    /// Rows that exist with other properties than the source has. They were left as they are.
+    /// Rows that exist with other properties than the source has, or of other files. They were left as they are.
     pub differing: u64,
     /// The first of these, and how it differs.
     pub first_difference: Option<RowFailure>,
@@ -211,6 +211,7 @@ impl fmt::Display for Report {
         )?;
         if self.rows > 0
             && self.existed == self.rows
+            && self.differing == 0
             && self.objects_added + self.connections_added + self.embedded == 0
         {
             return write!(
@@ -313,7 +314,7 @@ impl Report {
             };
             writeln!(
                 f,
-                "note: {} {exist} with other properties than the source has, and {as_they_are} (`--on-existing update`, or `upsert(true)`, changes that); the first is {first}",
+                "note: {} {exist} otherwise than in the source, and {as_they_are} (`--on-existing update`, or `upsert(true)`, changes that); the first is {first}",
                 Counted(self.differing, "row")
             )?;
         }

@@ -1,6 +1,7 @@
 //! The run's own entity: written before the first object, completed at the end.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -38,8 +39,16 @@ pub(super) struct ThisRun {
     begun: OnceCell<()>,
     /// Sets that were made for it, or left to it, and who was to fill them.
     sets: OnceLock<Vec<(String, FilledBy)>>,
-    /// Notes of rows that runs before this one wrote are void: something was undone since.
-    void_before: OnceLock<String>,
+    /// What ran before.
+    before: OnceLock<Before>,
+}
+
+/// What the database says of the runs before this one.
+struct Before {
+    /// Notes of rows that earlier ones wrote are void: something was undone since.
+    void_before: Option<String>,
+    /// Where the rows of each came from, by its id.
+    sources: HashMap<String, String>,
 }
 
 impl ThisRun {
@@ -59,7 +68,7 @@ impl ThisRun {
             started: Timestamp::now(),
             begun: OnceCell::new(),
             sets: OnceLock::new(),
-            void_before: OnceLock::new(),
+            before: OnceLock::new(),
         }
     }
 
@@ -69,24 +78,32 @@ impl ThisRun {
         Self { what, is_borne, ..Self::new(source.place(), None, mode) }
     }
 
-    /// Asks what was undone.
+    /// Asks what ran before, and what was undone.
     pub(super) async fn look_back(
         &self,
         db: &dyn Database,
         dialect: Dialect,
     ) -> Result<(), DbError> {
-        let undone = Constraint::Present { property: "undone".into(), present: true };
-        let runs = find(db, dialect, Some(undone)).await?;
-        if let Some(last) = runs.into_iter().filter_map(|run| run.undone).max() {
-            // It is set here alone.
-            let _ = self.void_before.set(last);
-        }
+        let runs = find(db, dialect, None).await?;
+        let void_before = runs.iter().filter_map(|run| run.undone.clone()).max();
+        let sources = runs.into_iter().map(|run| (run.id, run.source)).collect();
+        // It is set here alone.
+        let _ = self.before.set(Before { void_before, sources });
         Ok(())
     }
 
     /// Whether a note that a run wrote can be believed.
     pub(super) fn believes(&self, run: &str) -> bool {
-        self.void_before.get().is_none_or(|void| run > void.as_str())
+        let void = self.before.get().and_then(|before| before.void_before.as_deref());
+        void.is_none_or(|void| run > void)
+    }
+
+    /// The source of an earlier run, if that is another one than this run's, or may be: those that
+    /// have no name can't be told apart. Two sources may call different things by one name, as
+    /// directories do with files.
+    pub(super) fn other_source(&self, run: &str) -> Option<&str> {
+        let source = self.before.get()?.sources.get(run)?;
+        (*source != self.source || source.is_empty()).then_some(source)
     }
 
     /// Sees to it that the database knows of this run before it holds anything of it.

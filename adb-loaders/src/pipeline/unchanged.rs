@@ -212,6 +212,30 @@ impl Item {
         self.stored_note.as_ref().is_some_and(|note| Some(note.row) == self.row_hash)
     }
 
+    /// Whether another source brought what the database has of it, which may be of other files.
+    pub(super) fn is_of_others(&self, context: &Context) -> bool {
+        let note = self.stored_note.as_ref();
+        self.has_files() && note.is_some_and(|note| context.run.other_source(&note.run).is_some())
+    }
+
+    /// Where its object stays as it is: says that the object was made of other files.
+    fn compare_files(&mut self, context: &Context, now: Option<u128>) {
+        let (true, None, Some(note)) = (self.existed, &self.difference, &self.stored_note) else {
+            return;
+        };
+        if now.is_none() || note.media.is_none() || now == note.media {
+            return;
+        }
+        let told = match context.run.other_source(&note.run) {
+            Some("") => "the database has this object from another run, of another file".to_owned(),
+            Some(source) => {
+                format!("the database has this object from {source}, of another file")
+            }
+            None => "its file is another one now than the one that was brought in".to_owned(),
+        };
+        self.difference = Some(told);
+    }
+
     fn has_files(&self) -> bool {
         !self.files.0.is_empty()
     }
@@ -236,6 +260,7 @@ impl Item {
             known.note(stamp, hash);
             Some(hash)
         });
+        self.compare_files(context, media);
         let run = context.run.id.to_string();
         let note = RowNote { row, media, without: 0, run };
         self.set_note(&note);

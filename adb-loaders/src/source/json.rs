@@ -97,6 +97,7 @@ impl JsonObjects {
     fn read_array(self, each: EachObject<'_>) -> Result<(), Error> {
         let (path, file, taken) =
             (self.input.path().to_owned(), self.input.name(), self.input.taken());
+        let whole = self.input.whole_name();
         let position = Position::default();
         let most = self.max_row_bytes;
         let counting = Counting { inner: self.input.reader, position: position.clone(), most };
@@ -111,7 +112,7 @@ impl JsonObjects {
                 let newlines = text.bytes().filter(|b| *b == b'\n').count() as u64;
                 let line = position.lines.load(Ordering::Relaxed) + 1 - newlines;
                 let at = RowPlace { file: file.clone(), row, line: Some(line) };
-                let row = ObjectRow::new(at, Ok(ObjectText::Text(text)));
+                let row = ObjectRow::within(&whole, at, Ok(ObjectText::Text(text)));
                 let go = each(row, taken.load(Ordering::Relaxed));
                 stopped = go.is_break();
                 position.row_ended();
@@ -139,6 +140,7 @@ impl JsonObjects {
 
     fn read_lines(mut self, each: EachObject<'_>) -> Result<(), Error> {
         let (file, taken) = (self.input.name(), self.input.taken());
+        let whole = self.input.whole_name();
         let mut lines = Lines::new(self.max_row_bytes);
         let mut row = 0;
         loop {
@@ -155,7 +157,7 @@ impl JsonObjects {
             };
             row += 1;
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
-            let row = ObjectRow { unread, ..ObjectRow::new(at, text) };
+            let row = ObjectRow { unread, ..ObjectRow::within(&whole, at, text) };
             if each(row, taken.load(Ordering::Relaxed)).is_break() {
                 return Ok(());
             }

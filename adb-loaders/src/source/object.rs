@@ -68,13 +68,23 @@ impl<'a> ObjectRow<'a> {
     /// A row that is identified by where it stands and by what it says.
     #[must_use]
     pub fn new(at: RowPlace, object: Result<ObjectText<'a>, String>) -> Self {
+        Self::within(&at.file.clone(), at, object)
+    }
+
+    /// The same where the source has a longer name than [`at`](Self::at) says: of a file its whole
+    /// path, so that it is the same file whatever directory one is in.
+    pub(crate) fn within(
+        source: &str,
+        at: RowPlace,
+        object: Result<ObjectText<'a>, String>,
+    ) -> Self {
         let identity = match &object {
-            Ok(ObjectText::Text(text)) => row_identity(&at.file, at.row, text.as_bytes()),
+            Ok(ObjectText::Text(text)) => row_identity(source, at.row, text.as_bytes()),
             Ok(ObjectText::Object(object)) => {
                 let text = serde_json::to_vec(object).unwrap_or_default();
-                row_identity(&at.file, at.row, &text)
+                row_identity(source, at.row, &text)
             }
-            Err(reason) => row_identity(&at.file, at.row, reason.as_bytes()),
+            Err(reason) => row_identity(source, at.row, reason.as_bytes()),
         };
         Self::identified(at, object, identity)
     }

@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use adb_model::{FieldRole, ModelSchema, ObjectKind, graph::row_identity};
+use adb_model::{FieldRole, ModelSchema, ObjectKind, ValueType, graph::row_identity};
 use bytes::Bytes;
 use serde_json::Value as Json;
 
@@ -19,7 +19,7 @@ use super::{
     EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
     directory::{extensions, media_kind},
     input::Input,
-    name_of_all,
+    name_of, name_of_all,
     plain::{FILE, PATH},
 };
 use crate::{Error, MediaRoot};
@@ -115,9 +115,9 @@ impl TarObjects {
         each: EachObject<'_>,
     ) -> Result<ControlFlow<()>, Error> {
         let input = Input::open(path)?;
-        let (file, taken) = (input.name(), input.taken());
+        let (file, whole, taken) = (input.name(), name_of(path), input.taken());
         let shard = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-        let mut shard = Shard { of: self, fields, file, shard, taken, before, row: 0 };
+        let mut shard = Shard { of: self, fields, file, whole, shard, taken, before, row: 0 };
         shard.read(input.reader, each).map_err(|e| Error::source(path, e))
     }
 }
@@ -157,6 +157,8 @@ struct Fields {
     files: Vec<&'static str>,
     key: bool,
     path: bool,
+    /// Whether the model takes what `.cls` says as a text.
+    cls_is_text: bool,
 }
 
 impl Fields {
@@ -169,7 +171,15 @@ impl Fields {
         };
         let files = schema.fields.iter().filter(|f| matches!(f.role, FieldRole::Media { .. }));
         let files = files.map(|field| field.key).collect();
-        Self { kind, file, files, key: has("key"), path: has(PATH) }
+        let cls_is_text = schema.fields.iter().any(|field| {
+            field.key == "cls"
+                && matches!(
+                    field.role,
+                    FieldRole::Id(ValueType::String)
+                        | FieldRole::Property { value_type: ValueType::String, .. }
+                )
+        });
+        Self { kind, file, files, key: has("key"), path: has(PATH), cls_is_text }
     }
 
     fn is_file(&self, ending: &str) -> bool {
@@ -186,6 +196,8 @@ struct Shard<'a> {
     of: &'a TarObjects,
     fields: &'a Fields,
     file: Arc<str>,
+    /// Its whole path.
+    whole: String,
     shard: String,
     taken: Arc<AtomicU64>,
     before: u64,
@@ -265,7 +277,7 @@ impl Shard<'_> {
         self.row += 1;
         let at = RowPlace { file: self.file.clone(), row: self.row, line: None };
         let place = format!("{}/{}", self.shard, sample.key);
-        let identity = row_identity(&self.file, 0, sample.key.as_bytes());
+        let identity = row_identity(&self.whole, 0, sample.key.as_bytes());
         let mut media = Vec::new();
         let object = self.object(sample, &place, &mut media);
         let object = object.map(ObjectText::Object).map_err(|e| format!("{place}: {e}"));
@@ -321,6 +333,9 @@ impl Shard<'_> {
                 continue;
             }
             let value = match (text, ending.as_str()) {
+                (Err(_), ending) if mapped.is_some() || ["txt", "cls"].contains(&ending) => {
+                    return Err(fault("it is no text, or not in UTF-8".to_owned()));
+                }
                 (Err(_), _) => {
                     // Nobody is to be told less than that there is such a member.
                     Json::String(format!("{} bytes", bytes.len()))
@@ -328,6 +343,7 @@ impl Shard<'_> {
                 (Ok(text), "json") => {
                     serde_json::from_str(text).map_err(|e| fault(e.to_string()))?
                 }
+                (Ok(text), "cls") if self.fields.cls_is_text => text.into(),
                 (Ok(text), "cls") => text.parse::<i64>().map_or_else(|_| text.into(), Json::from),
                 (Ok(text), _) => text.into(),
             };
@@ -471,6 +487,21 @@ mod tests {
         assert_eq!(cut.rows.len(), 3, "those before it");
         let rubbish = read(&[("a.tar", b"no tar at all".repeat(100))], |source| source);
         assert!(rubbish.end.is_err());
+    }
+
+    #[test]
+    fn texts_are_texts_or_faults() {
+        let latin =
+            tar(&[("0.jpg", b"p"), ("0.txt", b"caf\xe9"), ("1.jpg", b"q"), ("1.npy", b"\xff")]);
+        let read = read(&[("a.tar", latin)], |source| source);
+        read.end.unwrap();
+        assert!(read.rows[0].as_ref().unwrap_err().contains("`txt`: it is no text"));
+        assert_eq!(read.rows[1].as_ref().unwrap()["npy"], "1 bytes");
+        let classes = [("0.jpg", &b"p"[..]), ("0.cls", b"3"), ("1.jpg", b"q"), ("1.cls", b"three")];
+        let read = self::read(&[("a.tar", tar(&classes))], |source| source);
+        let classes: Vec<Json> =
+            read.rows.into_iter().map(|row| row.unwrap()["cls"].clone()).collect();
+        assert_eq!(classes, ["3", "three"]);
     }
 
     #[test]

@@ -238,8 +238,9 @@ fn required(
     row: &Map<String, Json>,
 ) -> Result<Value, ModelError> {
     let at = place(model, field);
-    let json =
-        row.get(&field.key).ok_or_else(|| at.error(ModelErrorKind::Missing { key: &field.key }))?;
+    let json = row
+        .get(&field.key)
+        .ok_or_else(|| at.error(ModelErrorKind::MissingId { key: &field.key }))?;
     property(json, value_type).map_err(|e| at.error(e.into()))
 }
 

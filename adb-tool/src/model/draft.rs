@@ -235,10 +235,11 @@ impl Draft {
                 return Role::Media { kind, optional };
             }
         }
-        if is_all(column.objects + column.lists) {
+        let objects = column.objects + column.lists;
+        if objects > 0 && is_all(objects + column.empty_lists) {
             let child = self.model(&words::class(&column.key), &column.inner, None, None);
             // Under one key there may be one object here and several there.
-            let many = column.lists > 0;
+            let many = column.lists + column.empty_lists > 0;
             return Role::Children {
                 relation: RelationDocument::Connection(format!("Has{child}")),
                 edge: Vec::new(),
@@ -290,12 +291,21 @@ impl Draft {
             column.declared.unwrap_or(ValueType::String)
         } else if is_all(column.texts) {
             ValueType::String
-        } else if is_all(column.json + column.objects + column.lists + column.vectors) {
+        } else if is_all(column.json + objects + column.empty_lists + column.vectors) {
             ValueType::Json
-        } else {
+        } else if is_all(column.ints + column.floats + column.larger) {
             self.notes.push(format!(
-                "`{model}.{field}` has values of several kinds; it is a text here, and rows in \
-                 which it is none will fail"
+                "`{model}.{field}` has whole numbers beyond 9223372036854775807, which the database \
+                 has none of: it is a float here, which keeps 16 digits; write them as texts to keep all"
+            ));
+            ValueType::Float
+        } else {
+            let fate = match seen.is_table {
+                true => "",
+                false => ", and rows in which it is none will fail",
+            };
+            self.notes.push(format!(
+                "`{model}.{field}` has values of several kinds; it is a text here{fate}"
             ));
             ValueType::String
         };

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     pub(super) rows: usize,
     /// In the order in which they were met.
     pub(super) columns: Vec<Column>,
+    /// Whether they are lines of a table, whose cells are texts that fields read as they like.
+    pub(super) is_table: bool,
 }
 
 /// What was seen under one key.
@@ -34,6 +36,8 @@ pub(super) struct Column {
     pub(super) bools: usize,
     pub(super) ints: usize,
     pub(super) floats: usize,
+    /// Whole numbers that are larger than those of the database.
+    pub(super) larger: usize,
     pub(super) texts: usize,
     /// Texts that are dates without a time, with one, and with a zone as well.
     pub(super) days: usize,
@@ -53,6 +57,8 @@ pub(super) struct Column {
     /// Rows with an object, and with a list of objects.
     pub(super) objects: usize,
     pub(super) lists: usize,
+    /// Empty lists, which may be of anything.
+    pub(super) empty_lists: usize,
     /// What the objects have.
     pub(super) inner: Seen,
     /// Values so far, as long as all differ.
@@ -75,6 +81,7 @@ impl Column {
             Json::Null => {}
             Json::Bool(_) => self.bools += 1,
             Json::Number(number) if number.is_i64() => self.ints += 1,
+            Json::Number(number) if number.is_u64() => self.larger += 1,
             Json::Number(_) => self.floats += 1,
             Json::String(text) => self.text(text),
             Json::Object(_) if depth >= MAX_DEPTH => self.json += 1,
@@ -113,7 +120,7 @@ impl Column {
             self.vectors += 1;
             self.dimensions = Some(list.len());
         } else if list.is_empty() {
-            // It may be of anything, so it says nothing.
+            self.empty_lists += 1;
         } else {
             self.json += 1;
         }
@@ -246,6 +253,7 @@ pub(super) fn rows(path: &Path, format: Option<Format>, sample: usize) -> anyhow
 
 /// Looks at the rows of a table.
 fn table(path: &Path, sample: usize, seen: &mut Seen) -> anyhow::Result<()> {
+    seen.is_table = true;
     let mut fault = None;
     CsvObjects::open(path)?.read_cells(&mut |at, cells| {
         if seen.rows >= sample {
@@ -344,6 +352,11 @@ fn cell_value(cell: &str) -> Json {
             if let Some(whole) = cell.parse::<i64>().ok().filter(|_| is_plain(cell)) {
                 return whole.into();
             }
+            let digits = cell.strip_prefix('-').unwrap_or(cell);
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                // The database has no such number, and a float would be another one.
+                return cell.into();
+            }
             let begins = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
             if let Some(number) =
                 cell.parse::<f64>().ok().filter(|x| begins && x.is_finite() && is_plain(cell))
@@ -371,6 +384,9 @@ mod tests {
             ("7", json!(7)),
             ("-1.5", json!(-1.5)),
             ("007", json!("007")),
+            ("9223372036854775807", json!(i64::MAX)),
+            ("9223372036854775808", json!("9223372036854775808")),
+            ("-", json!("-")),
             ("0.5", json!(0.5)),
             ("inf", json!("inf")),
             ("true", json!(true)),

@@ -99,6 +99,34 @@ fn csv_and_json_lines_and_what_is_odd() {
     assert!(said.contains("no such key"), "{said}");
 }
 
+/// What a list or a number could be is not known from one of them.
+#[test]
+fn empty_lists_are_lists_and_numbers_that_are_too_large_are_told() {
+    let place = Place::empty();
+    let rows = r#"{"id": 1, "tags": ["a"], "kids": [{"name": "x"}], "none": [], "hash": 12345678901234567890}
+{"id": 2, "tags": [], "kids": [], "none": [], "hash": 12345678901234567891}
+"#;
+    place.write("things.jsonl", rows);
+    let said =
+        crate::place::said(&place.adb(&["model", "new", "things.jsonl", "-o", "things.json"]));
+    assert!(said.contains("`Thing.hash` has whole numbers beyond"), "{said}");
+    let document: Json = serde_json::from_str(&place.read("things.json")).unwrap();
+    let thing = &document["models"][0];
+    for key in ["tags", "none"] {
+        assert_eq!(field(thing, key)["type"], "json", "{thing}");
+    }
+    assert_eq!(field(thing, "kids")["role"], "children", "{thing}");
+    let ingest =
+        ["ingest", "from-json", "things.jsonl", "--model", "things.json", "--db", "my.adb"];
+    let report = place.prints(&ingest);
+    assert!(report.contains("2 rows read = 2 added"), "{report}");
+
+    place.write("things.csv", "id,hash\n1,12345678901234567890\n2,12345678901234567891\n");
+    place.prints(&["model", "new", "things.csv", "-o", "csv.json"]);
+    let document: Json = serde_json::from_str(&place.read("csv.json")).unwrap();
+    assert_eq!(field(&document["models"][0], "hash")["type"], "string", "{document}");
+}
+
 #[test]
 fn what_stands_between_cells_is_seen_and_rows_without_an_id_are_known_by_their_place() {
     let place = Place::empty();

@@ -66,6 +66,13 @@ fn a_model_beside_a_database() {
     let said = place.fails(1, &["check", "changed.json", "--db", "my.adb"]);
     assert!(said.contains("`_Image.location` has no index yet"), "{said}");
     assert!(said.contains("`adb migrate`"), "a way that the command line has: {said}");
+    let rename =
+        "differs: `Dish.caption` becomes `Dish.subtitle` (22 have it); `adb migrate` does it";
+    assert!(said.contains(rename), "{said}");
+    model["models"][0]["fields"][location]["indexed"] = json!(false);
+    place.write("renamed.json", &model.to_string());
+    let said = place.fails(1, &["check", "renamed.json", "--db", "my.adb"]);
+    assert!(said.contains(rename) && !said.contains("index"), "{said}");
     let plan = place.prints(&["check", "changed.json", "--db", "my.adb", "--plan"]);
     assert!(plan.contains("`Dish.caption` becomes `Dish.subtitle` (22 have it)"), "{plan}");
     let done = place.prints(&["migrate", "changed.json", "--db", "my.adb"]);

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use adb_model::EmbedError;
+use adb_model::{EmbedError, Embedder as _, NoFace, PreparedFace};
 
-use super::{Way, sample::Taken};
+use super::{Scaling, Way, sample::Taken};
 use crate::embedders::{
     OnnxEmbedder,
     picture::{Decoded, decode},
@@ -24,14 +24,17 @@ impl Candidate {
     /// A bundle in all ways.
     pub(super) fn all(embedder: &Arc<OnnxEmbedder>) -> Vec<Self> {
         let Some(tower) = &embedder.bundle().manifest().image else { return Vec::new() };
-        let ways = Way::all(&tower.preprocess).into_iter();
-        ways.map(|(way, steps)| Self {
+        let mut ways = Way::all(&tower.preprocess);
+        if tower.faces.is_some() {
+            ways.insert(1, (Way::FACE, tower.preprocess.clone()));
+        }
+        let ways = ways.into_iter().map(|(way, steps)| Self {
             embedder: embedder.clone(),
             way,
             preparer: Arc::new(Preparer::new(&steps)),
             orients: steps.orient,
-        })
-        .collect()
+        });
+        ways.collect()
     }
 }
 
@@ -129,10 +132,20 @@ impl Sums {
             let upright =
                 self.all.iter().any(|c| c.candidate.orients).then(|| decoded.clone().upright());
             for compared in &mut self.all {
-                let Candidate { embedder, preparer, orients, .. } = &compared.candidate;
-                let rgb = upright.as_ref().filter(|_| *orients).unwrap_or(&decoded.rgb);
+                let Candidate { embedder, preparer, orients, way } = &compared.candidate;
+                let prepared = if way.scaling == Scaling::Face {
+                    // What is a part of a picture already was not looked for by a detector.
+                    let whole = taken.region.is_none().then_some(&taken.picture);
+                    whole.map(|picture| {
+                        let face = embedder.prepare_face(picture, NoFace::Whole, Some(max_bytes));
+                        face.map(PreparedFace::into_image)
+                    })
+                } else {
+                    let rgb = upright.as_ref().filter(|_| *orients).unwrap_or(&decoded.rgb);
+                    Some(preparer.prepare_rgb(rgb).map(Some))
+                };
                 // One is smaller than the square that a bundle cuts without scaling, perhaps.
-                let Ok(prepared) = preparer.prepare_rgb(rgb) else { continue };
+                let Some(Ok(Some(prepared))) = prepared else { continue };
                 for made in embedder.embed_unscaled(&[prepared])? {
                     compared.add(&taken.vector, &made);
                 }

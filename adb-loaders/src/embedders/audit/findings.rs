@@ -224,7 +224,7 @@ impl fmt::Display for Findings {
         }
         if let Some(says @ FilledBy::Embedder { hash, .. }) = &self.says {
             let agrees = self.made_by().is_some_and(|made| {
-                made.hash == *hash && made.way == Way::OWN && made.scale == Scale::Own
+                made.hash == *hash && made.way.is_own() && made.scale == Scale::Own
             });
             let word =
                 if agrees { "So it says itself." } else { "It says of itself something else:" };

@@ -25,6 +25,8 @@ pub enum Scaling {
     Squashed,
     /// Its shorter edge gets the square's length, and the square is cut from the middle.
     Cropped,
+    /// The largest face is found, cut out, and scaled; where there is none, the whole picture.
+    Face,
 }
 
 /// How bytes become a graph's numbers.
@@ -76,6 +78,14 @@ impl Way {
     pub const OWN: Way =
         Way { scaling: Scaling::Own, other_channels: false, numbers: Numbers::Own };
 
+    /// As the bundle says, of a face that its detector finds.
+    pub const FACE: Way = Way { scaling: Scaling::Face, ..Way::OWN };
+
+    /// Whether the bundle's own embedder makes vectors so.
+    pub(super) fn is_own(self) -> bool {
+        self == Way::OWN || self == Way::FACE
+    }
+
     /// All of them, but for those that come to the same with this bundle; the bundle's own first.
     pub(super) fn all(own: &Preprocess) -> Vec<(Way, Preprocess)> {
         let mut ways: Vec<(Way, Preprocess)> = Vec::new();
@@ -97,7 +107,8 @@ impl Way {
         let mut steps = own.clone();
         let filter = own.resize.as_ref().map_or(Filter::Bicubic, |resize| resize.filter);
         match self.scaling {
-            Scaling::Own => {}
+            // What is cut out is scaled as the bundle says.
+            Scaling::Own | Scaling::Face => {}
             Scaling::Squashed => steps.resize = Some(Resize::exact(own.center_crop, filter)),
             Scaling::Cropped => steps.resize = Some(Resize::shortest_edge(own.center_crop, filter)),
         }
@@ -136,6 +147,7 @@ impl fmt::Display for Way {
             Scaling::Own => {}
             Scaling::Squashed => parts.push("squashed to a square"),
             Scaling::Cropped => parts.push("scaled to the square's length and cropped"),
+            Scaling::Face => parts.push("prepared as its bundle says, of the largest face"),
         }
         if self.other_channels {
             parts.push("with red and blue swapped (BGR for RGB)");

@@ -8,12 +8,7 @@ mod prepare;
 mod probe;
 mod write;
 
-use std::{
-    collections::HashMap,
-    ops::ControlFlow,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc, time::Instant};
 
 use adb_model::{
     EmbedderIdentity, ObjectKind,
@@ -123,7 +118,7 @@ impl Fetches for Item {
     }
 
     #[cfg(feature = "http")]
-    fn took(&mut self, time: Duration) {
+    fn took(&mut self, time: std::time::Duration) {
         self.row.spent += time;
     }
 }

@@ -35,9 +35,10 @@ impl std::fmt::Display for Undone {
             write!(f, "{run} is not undone: others refer to {stay}, and all stays")?;
             return self.write_updated(f);
         }
-        let (objects, connections) =
-            (Counted(*objects, "object"), Counted(*connections, "connection"));
-        write!(f, "{run} undone: {objects} and {connections} deleted")?;
+        write!(f, "{run} undone: {} deleted, with their connections", Counted(*objects, "object"))?;
+        if *connections > 0 {
+            write!(f, ", and {} of others", Counted(*connections, "connection"))?;
+        }
         if *kept > 0 {
             write!(f, "; kept, since others refer to what it added: {stay}")?;
         }

@@ -224,6 +224,7 @@ impl ObjectSource for CsvObjects {
         let delimiter = self.sniff(schema)?;
         let (path, file, taken) =
             (self.input.path().to_owned(), self.input.name(), self.input.taken());
+        let whole = self.input.whole_name();
         let mut records = Records::open(&path, self.input.reader, delimiter, self.max_row_bytes)?;
         let header = records.header();
         let is_there = |(column, _): &(String, String)| header.iter().any(|name| name == column);
@@ -237,7 +238,7 @@ impl ObjectSource for CsvObjects {
                 Some(fault) => Err(fault),
                 None => columns.read(&record, &mut text),
             };
-            let identity = row_identity(&file, row, &spelled(&record));
+            let identity = row_identity(&whole, row, &spelled(&record));
             let at = RowPlace { file: file.clone(), row, line: Some(line) };
             let mut row = ObjectRow::identified(at, object, identity);
             if row.object.is_err() {

@@ -234,7 +234,7 @@ impl DirObjects {
 
     /// A row that is identified by where its file lies, whatever others come and go.
     fn identified(&self, path: &str, object: Result<Object, String>) -> ObjectRow<'static> {
-        let folder = self.root.path().display().to_string();
+        let folder = name_of(self.root.path());
         let identity = row_identity(&folder, 0, path.as_bytes());
         ObjectRow::identified(self.place(path), object.map(ObjectText::Object), identity)
     }

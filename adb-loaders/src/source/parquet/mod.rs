@@ -21,7 +21,8 @@ use parquet::{
 use serde_json::{Number, Value as Json};
 
 use super::{
-    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, name_of_all,
+    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, name_of,
+    name_of_all,
     plain::{FILE, PATH},
 };
 use crate::{Error, MediaRoot, error::panic_message};
@@ -161,6 +162,7 @@ impl ParquetObjects {
             .map(|field| field.name().to_owned())
             .collect();
         let file: Arc<str> = path.display().to_string().into();
+        let whole = name_of(path);
         let mut rows = RowIter::from_file_into(Box::new(reader)).with_batch_size(ROWS_AT_ONCE);
         let mut row = 0;
         loop {
@@ -202,7 +204,7 @@ impl ParquetObjects {
             }
             let identity = {
                 let text = serde_json::to_vec(&object).unwrap_or_default();
-                row_identity(&file, row, &text)
+                row_identity(&whole, row, &text)
             };
             let at = RowPlace { file: file.clone(), row, line: None };
             let object = fault.map_or(Ok(ObjectText::Object(object)), Err);
@@ -347,9 +349,9 @@ impl Reading {
             Field::UShort(n) => n.into(),
             Field::UInt(n) => n.into(),
             Field::ULong(n) => n.into(),
-            Field::Float16(x) => float(x.into()),
-            Field::Float(x) => float(x.into()),
-            Field::Double(x) => float(x),
+            Field::Float16(x) => float(x.into(), takes),
+            Field::Float(x) => float(x.into(), takes),
+            Field::Double(x) => float(x, takes),
             Field::Str(text) => text.into(),
             Field::Bytes(bytes) => self.bytes(Bytes::copy_from_slice(bytes.data()), key, takes)?,
             Field::TimestampMillis(n) => time(Timestamp::from_millisecond(n))?,
@@ -440,9 +442,14 @@ impl Reading {
     }
 }
 
-/// What is no number in JSON is absent.
-fn float(x: f64) -> Json {
-    Number::from_f64(x).map_or(Json::Null, Json::Number)
+/// What is no number in JSON is a text, which no field for numbers takes; to who asks for types it
+/// says nothing.
+fn float(x: f64, takes: Takes) -> Json {
+    match (Number::from_f64(x), takes) {
+        (Some(number), _) => Json::Number(number),
+        (None, Takes::Anything) => Json::Null,
+        (None, _) => x.to_string().into(),
+    }
 }
 
 fn time(at: Result<Timestamp, jiff::Error>) -> Result<Json, String> {

@@ -123,6 +123,14 @@ fn plain(source: ParquetObjects) -> Read {
 }
 
 #[test]
+fn what_is_no_number_is_not_taken_for_nothing() {
+    for (x, told) in [(f64::NAN, "NaN"), (f64::INFINITY, "inf")] {
+        assert_eq!(float(x, Takes::Other), told);
+        assert_eq!(float(x, Takes::Anything), Json::Null);
+    }
+}
+
+#[test]
 fn columns_are_read_as_what_they_are() {
     let dir = tempfile::tempdir().unwrap();
     for (name, compression) in [
