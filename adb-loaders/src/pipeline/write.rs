@@ -103,8 +103,11 @@ fn account(context: &Context, rows: Packed, answers: &[serde_json::Value]) {
             Ok(_) => {
                 let difference = match item.existed {
                     true => item.difference,
-                    // The probe had not seen it: another row of this run has the same id.
-                    false => Some("another row of this source has the same id".to_owned()),
+                    // The probe had not seen it.
+                    false => Some(
+                        "another row of this source has the same id, or another program has added it meanwhile"
+                            .to_owned(),
+                    ),
                 };
                 context.tally.existed(item.row, difference);
             }

@@ -287,7 +287,10 @@ fn property(json: &Json, value_type: ValueType) -> Result<Value, ValueError> {
             None => return wrong("number"),
         },
         ValueType::String => Value::String(text(json)?),
-        ValueType::Date => Value::Date(text(json)?.parse::<Date>()?),
+        ValueType::Date => match json.as_str() {
+            Some(text) => Value::Date(text.parse::<Date>()?),
+            None => return wrong("date, such as \"2024-05-01\" or \"2024-05-01T12:30:00Z\""),
+        },
         ValueType::Json => match json {
             Json::Object(_) | Json::Array(_) => Value::Json(json.clone()),
             other => return Err(ValueError::NotAContainer(other.to_string())),
