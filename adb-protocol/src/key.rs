@@ -17,6 +17,8 @@ const TOKEN_PREFIX: &str = "adbp_";
 
 /// A key: base64 of a JSON array, in the layouts of the official SDK (0.4 and 0.5 write the same).
 ///
+/// An empty certificate is none: the SDK's own `adb config get-key` writes it so.
+///
 /// | version | elements |
 /// |---|---|
 /// | 2 | `2, flags, host, ca_cert or null, token` or `2, flags, host, ca_cert or null, user, password` |
@@ -70,6 +72,7 @@ impl Key {
         } else {
             match next() {
                 Some(Json::Null) => None,
+                Some(Json::String(path)) if path.is_empty() => None,
                 other => Some(
                     text(other).ok_or(Error::Key("its certificate is neither text nor null"))?,
                 ),
@@ -220,6 +223,16 @@ mod tests {
             let written = Key::write(&read).unwrap();
             assert_eq!(STANDARD.decode(written.text()).unwrap(), json.as_bytes());
         }
+    }
+
+    /// As `adb config create … --no-use-ssl` and `adb config get-key` of the SDK (0.5.3) make it.
+    #[test]
+    fn an_empty_certificate_is_none() {
+        let read = key(r#"[2,8,"localhost:56001","","t"]"#).read().unwrap();
+        assert_eq!((read.ca_cert.as_deref(), read.port), (None, 56001));
+        assert_eq!(secret(&read), "adbp_t");
+        let read = key(r#"[2,9,"h","","u","p"]"#).read().unwrap();
+        assert_eq!(read.tls(), crate::Tls::System);
     }
 
     #[test]
