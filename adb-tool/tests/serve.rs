@@ -207,6 +207,30 @@ fn what_can_t_be_served_says_why() {
     assert!(said(&output).contains("can't listen on"), "{}", said(&output));
 }
 
+/// As a name of a directory it would be made, with the password in it.
+#[test]
+fn an_address_is_no_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    for address in [
+        "adb://admin:hunter2@h",
+        "http://admin:hunter2@h",
+        "https://admin:hunter2@h/api",
+        "config:hunter2",
+    ] {
+        for arguments in
+            [&["serve", "--no-auth"][..], &["serve", "--init"], &["serve", "user", "ls"]]
+        {
+            let output = adb(dir.path()).args(arguments).env("ADB_DB", address).output().unwrap();
+            let said = said(&output);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?} {address}: {said}");
+            assert!(said.contains("--upstream") && !said.contains("hunter2"), "{said}");
+        }
+        let output = run(dir.path(), &["serve", "--no-auth", "--db", address]);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_directory_has_one_server_and_others_read_it() {
     let dir = tempfile::tempdir().unwrap();

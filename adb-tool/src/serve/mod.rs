@@ -72,6 +72,7 @@ impl Serve {
         if let Some(Sub::User(command)) = self.user {
             return command.run();
         }
+        self.source.look()?;
         let state = self.accounts.state.directory(&self.source.name())?;
         // Nobody who can't be let in anyway gets a database; and a mistyped directory no accounts.
         self.accounts.look(&state)?;

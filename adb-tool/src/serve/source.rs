@@ -1,6 +1,9 @@
 //! What is served: a database of its own, or another server's.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use adb::{
     ConnectError, Database,
@@ -10,12 +13,13 @@ use adb::{
 };
 
 use super::{limits::Limits, options::Listening};
+use crate::exit::usage;
 
 /// What is served.
 #[derive(clap::Args)]
 pub(crate) struct Source {
     /// The database: a directory, made if it is not there.
-    #[arg(long, value_name = "DIR", env = "ADB_DB", required_unless_present = "upstream")]
+    #[arg(long, value_name = "DIR", env = "ADB_DB", hide_env_values = true, required_unless_present = "upstream")]
     db: Option<PathBuf>,
     /// Pass everything on to another server instead: `adb://…`, `https://…/api` or `config:NAME`.
     /// Accounts are this server's own, and are kept in `proxy.server` unless --state says otherwise;
@@ -38,6 +42,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Whether it can be served at all, as far as the words go.
+    pub(super) fn look(&self) -> anyhow::Result<()> {
+        self.db.as_deref().map_or(Ok(()), directory)
+    }
+
     /// A database of its own is held from now on: clients are not to learn that another process writes.
     pub(super) async fn open(
         &self,
@@ -65,6 +74,19 @@ impl Source {
             _ => PathBuf::from("proxy"),
         }
     }
+}
+
+/// Refuses an address in the place of a directory: as a name of one it would be made, password and all.
+/// It is not quoted for the same reason.
+pub(super) fn directory(db: &Path) -> anyhow::Result<()> {
+    let is_address = |name: &str| name.contains("://") || name.starts_with("config:");
+    if db.to_str().is_some_and(is_address) {
+        usage!(
+            "--db (or ADB_DB) is an address here, and `adb serve` takes a directory; to pass requests \
+             on to another server give its address to `--upstream`, and leave --db and ADB_DB out"
+        );
+    }
+    Ok(())
 }
 
 /// A client with as many connections as there may be requests.

@@ -8,7 +8,7 @@ use adb::{
 };
 use anyhow::Context as _;
 
-use super::{accounts::State, say};
+use super::{accounts::State, say, source};
 use crate::exit::Exit;
 
 /// Accounts of a server. A server that runs sees each change at once.
@@ -72,7 +72,7 @@ pub(super) enum User {
 #[derive(clap::Args)]
 pub(super) struct Place {
     /// The database that is served.
-    #[arg(long, value_name = "DIR", env = "ADB_DB", required_unless_present = "state")]
+    #[arg(long, value_name = "DIR", env = "ADB_DB", hide_env_values = true, required_unless_present = "state")]
     db: Option<PathBuf>,
     #[command(flatten)]
     state: State,
@@ -82,6 +82,7 @@ impl Place {
     fn open(&self) -> anyhow::Result<Accounts> {
         // Without a database there is a state, which needs none.
         let db = self.db.clone().unwrap_or_default();
+        source::directory(&db)?;
         Ok(Accounts::open(&self.state.directory(&db)?, Lifetimes::default())?)
     }
 }
