@@ -77,7 +77,17 @@ async fn requests_that_are_too_long_say_so_on_either_side() {
         let error = Remote::new(&configuration, own).unwrap().execute(add()).await.unwrap_err();
         assert!(!error.is_transient() && error.to_string().contains("1048576 bytes"), "{error}");
     }
-    // The other end's limit is known over REST alone; frames are cut.
+    // The other end's limit, over frames: a refusal of the request, whose halves may do.
+    let db = remote(&server.configuration());
+    match db.execute(add()).await.unwrap() {
+        Response::Refused(refusal) => {
+            assert_eq!(refusal.code.as_deref(), Some("too_large"));
+            assert!(refusal.info.contains("more than 1048576 bytes"), "{refusal}");
+        }
+        done => panic!("{done:?}"),
+    }
+    let half = Request::json(&json!([{"AddBlob": {}}])).with_blob(vec![0; 1 << 19]);
+    db.execute(half).await.unwrap().done().unwrap();
     let error = remote(&server.rest_configuration()).execute(add()).await.unwrap_err();
     assert_ne!(error.to_string(), "", "{error}");
     server.stop().await;

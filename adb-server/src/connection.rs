@@ -14,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Options, pace::Pace, service::Service};
 
+/// Bytes of a message that is too long that are read away, so that its sender comes to read the answer:
+/// whoever sends more is hung up on.
+const READ_AWAY: usize = 1 << 30;
+
 /// Why a connection ended before its time. None of it is an error of the server.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Ended {
@@ -99,7 +103,13 @@ where
     let service = &setup.service;
     let limits = service.limits();
     while let Some(header) = next_header(&mut stream, setup).await? {
-        let length = frame::length(header, limits.message)?;
+        let length = match frame::length(header, limits.message) {
+            Ok(length) => length,
+            Err(e) => {
+                refuse_too_long(&mut stream, setup, header, e).await?;
+                continue;
+            }
+        };
         let _room = service.room(length).await;
         let payload = receive(&mut stream, length, Pace::new(limits.arrival)).await?;
         service.metrics().received(frame::HEADER + length);
@@ -113,6 +123,47 @@ where
     }
     // Says goodbye in TLS; whoever is gone does not hear it.
     let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+    Ok(())
+}
+
+/// Answers a message that is too long, and reads it away. To be hung up on would look to its sender like
+/// a network that failed, and be tried again and again.
+async fn refuse_too_long<S>(
+    stream: &mut S,
+    setup: &Setup,
+    header: [u8; frame::HEADER],
+    fault: WireError,
+) -> Result<(), Ended>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = &setup.service;
+    let limits = service.limits();
+    let answer = Message { json: service.too_long(&fault), ..Message::default() };
+    let answer = answer.encode(limits.message)?;
+    service.metrics().sent(answer.length());
+    // At once: who looks while sending need not send the rest.
+    let time = limits.patience(answer.length());
+    within(time, "taking the answer", send(stream, answer.into_pieces())).await??;
+    let announced = frame::length(header, usize::MAX)?;
+    discard(stream, announced.min(READ_AWAY), Pace::new(limits.arrival)).await?;
+    if announced > READ_AWAY { Err(fault.into()) } else { Ok(()) }
+}
+
+/// Reads bytes that nobody wants.
+async fn discard<S>(stream: &mut S, mut left: usize, mut pace: Pace) -> Result<(), Ended>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut bytes = vec![0; left.min(64 << 10)];
+    while left > 0 {
+        let room = left.min(bytes.len());
+        let read = pace.keep(stream.read(&mut bytes[..room]), |read| *read.as_ref().unwrap_or(&0));
+        match read.await.ok_or(Ended::Late("a message"))?? {
+            0 => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
+            read => left -= read,
+        }
+    }
     Ok(())
 }
 

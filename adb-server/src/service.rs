@@ -7,7 +7,7 @@ use std::{
 
 use adb_model::{Database, Refusal, Request, Response};
 use adb_protocol::{
-    Message,
+    Error as WireError, Message,
     login::{self, Session},
     secrecy::SecretString,
 };
@@ -83,6 +83,15 @@ impl Service {
         // Never closed; and a message is never larger than all the room.
         let permit = Arc::clone(&self.0.memory).acquire_many_owned(kibibytes).await.ok();
         Room { _permit: permit }
+    }
+
+    /// The answer to a message that is longer than is allowed. Clients take it for the end of that
+    /// request, and send less at once.
+    pub(crate) fn too_long(&self, fault: &WireError) -> Bytes {
+        tracing::warn!(reason = %fault, "a message was refused (--message-mb)");
+        self.0.metrics.answered(Outcome::Refused);
+        let info = format!("{fault} here (`--message-mb` of the server): send smaller requests");
+        text(&json!({"status": -1, "info": info, "code": "too_large"}))
     }
 
     /// The answer to a message: JSON and blobs.

@@ -180,6 +180,7 @@ async fn clients_that_misbehave_harm_nobody() {
 
     let mut oversize = server.connect().await;
     oversize.stream.write_all(&u32::MAX.to_le_bytes()).await.unwrap();
+    assert_eq!(oversize.receive().await.unwrap().0["code"], "too_large");
     assert!(oversize.is_closed().await);
     let mut nonsense = server.connect().await;
     nonsense.stream.write_all(&[3, 0, 0, 0, 0xff, 0xff, 0xff]).await.unwrap();

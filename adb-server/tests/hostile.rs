@@ -157,11 +157,21 @@ async fn oversize_in_every_way() {
     let server = with_rest().await;
     let rest = server.rest.unwrap();
     let limit = quick().message;
-    // A frame that announces it.
+    // A frame that announces it, and does not come.
     let mut client = server.logged_in().await;
     let length = u32::try_from(limit + 1).unwrap();
     client.stream.write_all(&length.to_le_bytes()).await.unwrap();
+    assert_eq!(client.receive().await.unwrap().0["code"], "too_large");
     assert!(client.is_closed().await);
+    // One that comes whole, before its sender looks for an answer: the connection is good after it.
+    let mut client = server.logged_in().await;
+    let blob = vec![1; limit * 20].into();
+    let (answer, _) = client.ask(json!([{"AddBlob": {}}]), vec![blob]).await;
+    assert_eq!(answer["code"], "too_large", "{answer}");
+    let info = answer["info"].as_str().unwrap();
+    assert!(info.contains(&format!("more than {limit} bytes")), "{info}");
+    let (answer, _) = client.ask(json!([{"GetStatus": {}}]), vec![]).await;
+    assert_eq!(answer[0]["GetStatus"]["status"], 0);
     // A form that does not: in chunks, whose sum is too much.
     let mut stream = TcpStream::connect(rest).await.unwrap();
     let head = "POST /api HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: \

@@ -19,7 +19,13 @@ use crate::exit::usage;
 #[derive(clap::Args)]
 pub(crate) struct Source {
     /// The database: a directory, made if it is not there.
-    #[arg(long, value_name = "DIR", env = "ADB_DB", hide_env_values = true, required_unless_present = "upstream")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ADB_DB",
+        hide_env_values = true,
+        required_unless_present = "upstream"
+    )]
     db: Option<PathBuf>,
     /// Pass everything on to another server instead: `adb://…`, `https://…/api` or `config:NAME`.
     /// Accounts are this server's own, and are kept in `proxy.server` unless --state says otherwise;

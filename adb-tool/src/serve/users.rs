@@ -72,7 +72,13 @@ pub(super) enum User {
 #[derive(clap::Args)]
 pub(super) struct Place {
     /// The database that is served.
-    #[arg(long, value_name = "DIR", env = "ADB_DB", hide_env_values = true, required_unless_present = "state")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "ADB_DB",
+        hide_env_values = true,
+        required_unless_present = "state"
+    )]
     db: Option<PathBuf>,
     #[command(flatten)]
     state: State,
