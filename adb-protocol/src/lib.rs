@@ -5,7 +5,7 @@
 //! ```
 //! [`Hello`] opens a connection, [`Message`] carries a request or an answer behind the length that
 //! [`frame`] describes, [`login`] holds the commands that begin and renew a session, [`rest`] the
-//! other transport. [`Key`] reads and writes what `APERTUREDB_KEY` holds, [`config`] the files and
+//! other transport, [`unavailable`] the answer to what was not done and may be sent again. [`Key`] reads and writes what `APERTUREDB_KEY` holds, [`config`] the files and
 //! the order in which the official SDK looks for them.
 //!
 //! Nothing here opens a file or a socket: what is read comes from the caller. Secrets are
@@ -19,6 +19,7 @@ mod key;
 pub mod login;
 mod message;
 pub mod rest;
+mod unavailable;
 
 pub use config::{Configuration, Credentials, Tls};
 pub use error::Error;
@@ -26,6 +27,7 @@ pub use hello::{Hello, Protocols, VERSION};
 pub use key::Key;
 pub use message::{Encoded, Message};
 pub use secrecy;
+pub use unavailable::{unavailable, why_unavailable};
 
 /// The port of the framed protocol.
 pub const DEFAULT_PORT: u16 = 55555;

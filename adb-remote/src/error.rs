@@ -100,6 +100,14 @@ pub enum Error {
         /// What became of the request.
         fate: Fate,
     },
+    /// The server is there, and the database behind it is not: the request was not done.
+    #[error("{address} can't reach its database: {told}")]
+    Unavailable {
+        /// Host and port.
+        address: String,
+        /// What it says.
+        told: String,
+    },
     /// The server does not take the session that it has just given.
     #[error(
         "{address} does not take the session that it has just given: do several machines answer \
@@ -147,7 +155,8 @@ impl Error {
             Error::Connect { .. }
             | Error::Lost { .. }
             | Error::Unanswered { .. }
-            | Error::Late { .. } => true,
+            | Error::Late { .. }
+            | Error::Unavailable { .. } => true,
             // A handshake that was cut off, unlike a certificate that is not trusted.
             Error::Tls { source, .. } => source.kind() != io::ErrorKind::InvalidData,
             Error::Status { status, .. } => {

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use adb_model::{BoxFuture, Database, DbError, Fate, Refusal, Request, Response};
-use adb_protocol::{Configuration, Message, config, frame, login};
+use adb_protocol::{Configuration, Message, config, frame, login, why_unavailable};
 use serde_json::Value as Json;
 use tokio::time::{sleep, timeout};
 
@@ -124,7 +124,13 @@ impl Remote {
                     }
                     Error::NoSession { address: self.pool.target().address() }
                 }
-                Ok((json, blobs)) => return self.understood(json, blobs, shape.as_ref()),
+                Ok((json, blobs)) => match why_unavailable(&json) {
+                    None => return self.understood(json, blobs, shape.as_ref()),
+                    Some(told) => {
+                        let (address, told) = (self.pool.target().address(), told.to_owned());
+                        Error::Unavailable { address, told }
+                    }
+                },
                 Err(error) => error,
             };
             if error.fate() == Fate::Unknown {

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use adb_model::{Database, Request, Response, ask};
+use adb_model::{BoxFuture, Database, DbError, Fate, Request, Response, ask};
 use adb_oracle::Reference;
 use adb_protocol::Configuration;
 use adb_remote::{Options, Remote};
@@ -91,6 +91,54 @@ async fn requests_that_are_too_long_say_so_on_either_side() {
     let error = remote(&server.rest_configuration()).execute(add()).await.unwrap_err();
     assert_ne!(error.to_string(), "", "{error}");
     server.stop().await;
+}
+
+/// A proxy whose upstream is away: whoever asks it is told so, and is served once it is back.
+#[tokio::test]
+async fn an_upstream_that_is_away_is_waited_for() {
+    let (behind, before) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = start(adb_served::options(behind.path())).await;
+    let (upstream, address) = (first.configuration(), first.address);
+    first.stop().await;
+    let proxy =
+        Running::start(Arc::new(remote(&upstream)), adb_served::options(before.path())).await;
+    let add = || Request::json(&json!([{"AddEntity": {"class": "A"}}]));
+    for configuration in both(&proxy) {
+        let error = remote(&configuration).execute(add()).await.unwrap_err();
+        assert!(error.is_transient() && error.fate() == Fate::NotApplied, "{error}");
+        assert!(error.to_string().contains("can't connect to"), "{error}");
+    }
+    let again = ServerOptions { listen: address, ..adb_served::options(behind.path()) };
+    let again = start(again).await;
+    for configuration in both(&proxy) {
+        remote(&configuration).execute(add()).await.unwrap().done().unwrap();
+    }
+    proxy.stop().await;
+    again.stop().await;
+}
+
+/// What may have been done is not told as undone, and what passes for nobody is a refusal.
+#[tokio::test]
+async fn other_failures_of_the_database_are_refusals() {
+    #[derive(Clone, Copy)]
+    struct Failing(bool, Fate);
+    impl Database for Failing {
+        fn execute(&self, _: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+            let Failing(passes, fate) = *self;
+            let error =
+                if passes { DbError::transient("gone") } else { DbError::permanent("gone") };
+            Box::pin(async move { Err(error.with_fate(fate)) })
+        }
+    }
+    for failing in [Failing(true, Fate::Unknown), Failing(false, Fate::NotApplied)] {
+        let state = tempfile::tempdir().unwrap();
+        let server = Running::start(Arc::new(failing), adb_served::options(state.path())).await;
+        for configuration in both(&server) {
+            let answer = remote(&configuration).execute(Request::json(&json!([]))).await.unwrap();
+            assert_eq!(answer.done().unwrap_err().info, "gone");
+        }
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ where
         let _room = service.room(length).await;
         let payload = receive(&mut stream, length, Pace::new(limits.arrival)).await?;
         service.metrics().received(frame::HEADER + length);
-        let (json, blobs) = service.answer(Message::decode(&payload)?).await;
+        let (_, (json, blobs)) = service.answer(Message::decode(&payload)?).await;
         drop(payload);
         let answer = Message { json, blobs, token: None }.encode(limits.message)?;
         service.metrics().sent(answer.length());

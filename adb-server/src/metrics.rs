@@ -18,10 +18,12 @@ pub(crate) enum Outcome {
     Unauthenticated,
     /// The database gave no answer.
     Failed,
+    /// The database was not reached; nothing was done.
+    Unavailable,
 }
 
 impl Outcome {
-    const NAMES: [&str; 4] = ["done", "refused", "unauthenticated", "failed"];
+    const NAMES: [&str; 5] = ["done", "refused", "unauthenticated", "failed", "unavailable"];
 }
 
 /// Upper ends of the buckets of durations, in microseconds.
@@ -33,7 +35,7 @@ const BUCKETS: [u64; 10] =
 pub(crate) struct Metrics {
     connections: AtomicU64,
     connections_open: AtomicU64,
-    requests: [AtomicU64; 4],
+    requests: [AtomicU64; Outcome::NAMES.len()],
     requests_running: AtomicU64,
     failed_logins: AtomicU64,
     received: AtomicU64,

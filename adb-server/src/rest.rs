@@ -1,6 +1,6 @@
 //! The other transport: `POST /api`, and what operators ask for.
 
-use adb_protocol::{Message, rest, secrecy::SecretString};
+use adb_protocol::{Message, rest, secrecy::SecretString, why_unavailable};
 use axum::{
     Router,
     body::Body,
@@ -10,8 +10,9 @@ use axum::{
     routing::{get, post},
 };
 use bytes::{Bytes, BytesMut};
+use serde_json::Value as Json;
 
-use crate::{pace::Pace, service::Service};
+use crate::{metrics::Outcome, pace::Pace, service::Service};
 
 /// The routes. Whoever can reach them may read `/healthz` and `/metrics`, which hold no data.
 pub(crate) fn router(service: Service) -> Router {
@@ -30,7 +31,7 @@ async fn metrics(State(service): State<Service>) -> impl IntoResponse {
 }
 
 /// Errors of the query language come with status 200: the SDK repeats a request that is answered
-/// with anything else.
+/// with anything else, as is meant where the database was not reached.
 async fn api(State(service): State<Service>, headers: HeaderMap, form: Multipart) -> Response {
     let limits = service.limits();
     let announced = headers
@@ -47,10 +48,21 @@ async fn api(State(service): State<Service>, headers: HeaderMap, form: Multipart
         Err(refusal) => return refusal,
     };
     service.metrics().received(announced);
-    let (json, blobs) = service.answer(message).await;
+    let (outcome, (json, blobs)) = service.answer(message).await;
+    if outcome == Outcome::Unavailable {
+        // Whoever knows HTTP tries again.
+        service.metrics().sent(json.len());
+        return (StatusCode::SERVICE_UNAVAILABLE, why(&json)).into_response();
+    }
     let answer = rest::encode(&json, &blobs);
     service.metrics().sent(answer.len());
     ([(header::CONTENT_TYPE, "application/json")], Body::from(answer)).into_response()
+}
+
+/// Why the database was not reached, as a line.
+fn why(json: &[u8]) -> String {
+    let answer: Json = serde_json::from_slice(json).unwrap_or_default();
+    format!("{}\n", why_unavailable(&answer).unwrap_or("the database was not reached"))
 }
 
 /// Takes the parts `query` and `blobs` of a form; others are passed over.

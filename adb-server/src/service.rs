@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use adb_model::{Database, Refusal, Request, Response};
+use adb_model::{Database, Fate, Refusal, Request, Response};
 use adb_protocol::{
     Error as WireError, Message,
     login::{self, Session},
     secrecy::SecretString,
+    unavailable,
 };
 use bytes::Bytes;
 use serde_json::{Map, Value as Json, json};
@@ -94,11 +95,11 @@ impl Service {
         text(&json!({"status": -1, "info": info, "code": "too_large"}))
     }
 
-    /// The answer to a message: JSON and blobs.
-    pub(crate) async fn answer(&self, message: Message) -> (Bytes, Vec<Bytes>) {
+    /// The answer to a message: how it ended, and JSON and blobs.
+    pub(crate) async fn answer(&self, message: Message) -> (Outcome, (Bytes, Vec<Bytes>)) {
         let (outcome, answer) = self.0.metrics.timed(self.0.answer(message)).await;
         self.0.metrics.answered(outcome);
-        answer
+        (outcome, answer)
     }
 }
 
@@ -168,6 +169,12 @@ impl Inner {
                 (Outcome::Done, (json, blobs))
             }
             Ok(Response::Refused(refusal)) => refused(Outcome::Refused, &refusal),
+            // Another server that is away, say: the client is to try again, and not to take it for what
+            // was said of its request. Of what may have been done nothing of the kind is promised.
+            Err(e) if e.is_transient() && e.fate() == Fate::NotApplied => {
+                tracing::warn!(error = %e, "the database was not reached");
+                (Outcome::Unavailable, (text(&unavailable(&e.to_string())), Vec::new()))
+            }
             Err(e) => {
                 tracing::error!(error = %e, fate = ?e.fate(), "a request got no answer");
                 refused(Outcome::Failed, &Refusal::error(None, e.to_string()))

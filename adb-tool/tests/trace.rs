@@ -123,8 +123,9 @@ async fn a_proxy_without_its_server() {
     let proxy = Served::start(dir.path(), &["--upstream", nobody, "--init"]);
     let db = adb::connect(&url(&proxy)).unwrap();
     let status = Request::json(&json!([{"GetStatus": {}}]));
-    let refusal = db.execute(status).await.unwrap().done().unwrap_err();
-    assert!(refusal.info.contains("can't connect to 127.0.0.1:1"), "{refusal}");
+    let error = db.execute(status).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(error.to_string().contains("can't connect to 127.0.0.1:1"), "{error}");
     let (_, log) = proxy.stop("TERM");
     assert!(!log.contains("hunter2"), "{log}");
 }
