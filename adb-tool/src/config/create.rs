@@ -53,7 +53,7 @@ pub(crate) struct Create {
     /// Do not encrypt.
     #[arg(long, overrides_with = "use_ssl")]
     no_use_ssl: bool,
-    /// A file with the certificates to trust, instead of the system's.
+    /// A file with the certificates to trust, instead of the system's; kept as an absolute path.
     #[arg(long, value_name = "FILE")]
     ca_cert: Option<String>,
     /// Check the certificate and the host's name in it [default].
@@ -125,6 +125,14 @@ impl Create {
             Some(read) => read,
             None => self.said(asks)?,
         };
+        if let Some(path) = configuration.ca_cert.as_mut().filter(|path| !path.is_empty()) {
+            // It is read from wherever a command runs.
+            match std::path::absolute(&*path)?.into_os_string().into_string() {
+                Ok(absolute) => *path = absolute,
+                Err(_) => usage!("the path of `{path}` is not UTF-8, and a configuration's is"),
+            }
+        }
+        check_host(&configuration.host)?;
         configuration.name.clone_from(&name);
         file.set(&configuration).map_err(told)?;
         if make_active || file.active().is_none() {
@@ -164,6 +172,18 @@ impl Create {
         let text = serde_json::to_string(&configuration)?;
         Ok(Configuration::from_json(&text, "these options").map_err(told)?)
     }
+}
+
+/// Refuses a whole address in the place of a host: it would be looked up as a name. It may hold a
+/// password, so it is not quoted.
+fn check_host(host: &str) -> anyhow::Result<()> {
+    if host.contains(['/', '@', '?']) {
+        usage!(
+            "`host` is an address: give the name or the IP address of the machine alone, such as \
+             `--host db.example.com`; the port is `--port`, the user `--username`, REST `--use-rest`"
+        );
+    }
+    Ok(())
 }
 
 /// A line of standard input, or what is typed without being seen.

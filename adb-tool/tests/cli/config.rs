@@ -139,6 +139,34 @@ fn a_new_one_has_the_sdk_s_keys_and_leaves_the_others() {
     }
 }
 
+/// A configuration is used from other directories than the one that it was made in.
+#[test]
+fn a_certificate_s_path_is_kept_absolute() {
+    let place = Place::empty();
+    place.prints(&["config", "create", "near", "--ca-cert", "certs/ca.pem", "--no-interactive"]);
+    place.prints(&["config", "create", "far", "--ca-cert", "/etc/ca.pem", "--no-interactive"]);
+    place.prints(&["config", "create", "none", "--no-interactive"]);
+    let file = stored(&place);
+    let near = PathBuf::from(file["near"]["ca_cert"].as_str().unwrap());
+    assert!(near.is_absolute() && near.ends_with("certs/ca.pem"), "{}", near.display());
+    assert_eq!(
+        (&file["far"]["ca_cert"], &file["none"]["ca_cert"]),
+        (&json!("/etc/ca.pem"), &Json::Null)
+    );
+}
+
+#[test]
+fn a_host_is_no_address() {
+    let place = Place::empty();
+    for host in ["adb://localhost", "https://h/api", "u:hunter2@h", "h/api"] {
+        let said = place.fails(2, &["config", "create", "x", "--no-interactive", "--host", host]);
+        assert!(said.contains("alone") && !said.contains("hunter2"), "{host}: {said}");
+    }
+    for host in ["::1", "db-1.example.com"] {
+        place.prints(&["config", "create", "x", "--overwrite", "--no-interactive", "--host", host]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn the_file_is_for_its_owner_alone_and_the_first_is_active() {
