@@ -127,7 +127,7 @@ fn way_in(wanted: Protocols) -> &'static str {
              the configuration (`adb config create … --no-use-ssl`)"
         }
         _ => {
-            "if it wants TLS, take `?tls=off` from the address, or set `use_ssl` to true in the \
+            "if it wants TLS, remove `?tls=off` from the address, or set `use_ssl` to true in the \
              configuration; a key says the same of itself, and is made again"
         }
     }

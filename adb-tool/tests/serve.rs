@@ -139,7 +139,7 @@ async fn tls_of_its_own_making() {
     // TLS is all it speaks.
     let error = ask(&plain("admin", &password, &server), status.clone()).await.unwrap_err();
     assert!(
-        error.contains("take `?tls=off` from the address") && error.contains("use_ssl"),
+        error.contains("remove `?tls=off` from the address") && error.contains("use_ssl"),
         "{error}"
     );
     let rest = server.told("REST: https://").unwrap();

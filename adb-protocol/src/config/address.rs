@@ -82,17 +82,34 @@ impl Configuration {
         configuration.use_ssl = use_ssl;
         configuration.port = url.port().unwrap_or(Self::default_port(use_rest, use_ssl));
         for (key, value) in url.query_pairs() {
-            match (&*key, &*value) {
+            let told = match (&*key, &*value) {
                 ("tls", "on" | "off") if use_rest => {
-                    let told = "https:// and http:// say whether there is TLS";
-                    return Err(fault(format!("{told}; it is {FORM}")));
+                    "https:// and http:// say whether there is TLS".to_owned()
                 }
-                ("tls", "on") => {}
-                ("tls", "off") => configuration.use_ssl = false,
-                ("tls", "unverified") if use_ssl => configuration.verify_hostname = false,
-                ("ca_cert", path) if use_ssl => configuration.ca_cert = Some(path.to_owned()),
-                _ => return Err(fault(format!("`{key}` is not known there; it is {FORM}"))),
-            }
+                ("tls", "on") => continue,
+                ("tls", "off") => {
+                    configuration.use_ssl = false;
+                    continue;
+                }
+                ("tls", "unverified") if use_ssl => {
+                    configuration.verify_hostname = false;
+                    continue;
+                }
+                ("ca_cert", path) if use_ssl => {
+                    configuration.ca_cert = Some(path.to_owned());
+                    continue;
+                }
+                // The value is not quoted: a secret may have come there.
+                ("tls", _) if use_rest => {
+                    "the value of `tls` is `unverified` there, and after https:// alone".to_owned()
+                }
+                ("tls", _) => {
+                    "the value of `tls` is none of `on`, `off` and `unverified`".to_owned()
+                }
+                ("ca_cert", _) => "`ca_cert` is of no use without TLS".to_owned(),
+                _ => format!("`{key}` is not known there"),
+            };
+            return Err(fault(format!("{told}; it is {FORM}")));
         }
         configuration.checked("address")
     }
@@ -125,6 +142,20 @@ mod tests {
         assert_eq!((c.use_rest, c.tls()), (true, Tls::Unverified));
         let c = Configuration::from_address("https://u:p@h/api?ca_cert=x.pem").unwrap();
         assert_eq!(c.tls(), Tls::CaFile("x.pem".into()));
+    }
+
+    #[test]
+    fn values_of_tls_are_named() {
+        for address in ["adb://u:p@h?tls=false", "adb://u:p@h?tls=", "adb://u:p@h?tls=OFF"] {
+            let told = Configuration::from_address(address).unwrap_err().to_string();
+            assert!(told.contains("none of `on`, `off` and `unverified`"), "{address}: {told}");
+        }
+        let told = Configuration::from_address("http://u:p@h?tls=unverified").unwrap_err();
+        assert!(told.to_string().contains("after https:// alone"), "{told}");
+        let told = Configuration::from_address("http://u:p@h?ca_cert=x").unwrap_err();
+        assert!(told.to_string().contains("without TLS"), "{told}");
+        let told = Configuration::from_address("adb://u:p@h?tsl=off").unwrap_err();
+        assert!(told.to_string().contains("`tsl` is not known"), "{told}");
     }
 
     #[test]
