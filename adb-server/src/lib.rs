@@ -33,5 +33,5 @@ pub use accounts::{Accounts, Lifetimes, Role, UserDetails};
 pub use desk::Desk;
 pub use error::Error;
 pub use options::{Access, Limits, Options};
-pub use server::Server;
+pub use server::{Guards, Listener, Server};
 pub use tls::Identity;

@@ -37,6 +37,65 @@ use crate::{
     rest,
 };
 
+/// Sockets that listen, before there is anything to serve: for whoever makes a database or accounts only
+/// when nothing stands in the way of serving them. Clients that come meanwhile wait.
+#[derive(Debug)]
+pub struct Listener {
+    framed: TcpListener,
+    rest: Option<TcpListener>,
+}
+
+impl Listener {
+    /// Begins to listen for the framed protocol, and for REST if there is an address for it.
+    ///
+    /// # Errors
+    /// When an address is taken, or other machines could reach it past the guards.
+    pub async fn bind(
+        listen: SocketAddr,
+        rest: Option<SocketAddr>,
+        guards: Guards,
+    ) -> Result<Self, Error> {
+        for address in [Some(listen), rest].into_iter().flatten() {
+            guards.check(address)?;
+        }
+        let framed = self::listen(listen).await?;
+        let rest = match rest {
+            Some(address) => Some(self::listen(address).await?),
+            None => None,
+        };
+        Ok(Self { framed, rest })
+    }
+
+    /// Where the framed protocol is spoken.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.framed.local_addr()
+    }
+
+    /// A server on these sockets. The addresses of the options are not looked at.
+    ///
+    /// # Errors
+    /// When other machines could reach it without TLS or without accounts, or the system does not say
+    /// where it listens.
+    pub fn serve(self, db: Arc<dyn Database>, options: Options) -> Result<Server, Error> {
+        for socket in std::iter::once(&self.framed).chain(&self.rest) {
+            let address = socket
+                .local_addr()
+                .map_err(|source| Error::Listen { address: options.listen.to_string(), source })?;
+            Guards::of(&options).check(address)?;
+        }
+        let connections = options.limits.connections.clamp(1, Semaphore::MAX_PERMITS);
+        Ok(Server {
+            framed: self.framed,
+            rest: self.rest,
+            setup: Setup::new(db, options),
+            connections: Arc::new(Semaphore::new(connections)),
+        })
+    }
+}
+
 /// A server that listens.
 pub struct Server {
     framed: TcpListener,
@@ -60,21 +119,8 @@ impl Server {
     /// # Errors
     /// When an address is taken, or other machines could reach it without TLS or without accounts.
     pub async fn bind(db: Arc<dyn Database>, options: Options) -> Result<Self, Error> {
-        for address in [Some(options.listen), options.rest].into_iter().flatten() {
-            guard(address, &options)?;
-        }
-        let framed = listen(options.listen).await?;
-        let rest = match options.rest {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
-        let connections = options.limits.connections.clamp(1, Semaphore::MAX_PERMITS);
-        Ok(Self {
-            framed,
-            rest,
-            setup: Setup::new(db, options),
-            connections: Arc::new(Semaphore::new(connections)),
-        })
+        let guards = Guards::of(&options);
+        Listener::bind(options.listen, options.rest, guards).await?.serve(db, options)
     }
 
     /// Where the framed protocol is spoken.
@@ -135,22 +181,38 @@ impl Server {
     }
 }
 
-/// Refuses an address that other machines could reach without proof of who they are, or whose
-/// traffic could be read.
-fn guard(address: SocketAddr, options: &Options) -> Result<(), Error> {
-    let own = match address.ip() {
-        IpAddr::V4(ip) => ip.is_loopback(),
-        IpAddr::V6(ip) => ip.is_loopback(),
-    };
-    let accounts = matches!(options.access, Access::Accounts(_));
-    let plain = options.tls.is_none() || options.plain_beside_tls;
-    let lacks = match (accounts, plain) {
-        (true, false) => return Ok(()),
-        (false, true) => "TLS and accounts",
-        (false, false) => "accounts",
-        (true, true) => "TLS, for all connections",
-    };
-    if own { Ok(()) } else { Err(Error::Exposed { address: address.to_string(), lacks }) }
+/// What a server asks of those who reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Guards {
+    /// Whether they must have an account.
+    pub accounts: bool,
+    /// Whether every connection is encrypted.
+    pub tls: bool,
+}
+
+impl Guards {
+    fn of(options: &Options) -> Self {
+        Self {
+            accounts: matches!(options.access, Access::Accounts(_)),
+            tls: options.tls.is_some() && !options.plain_beside_tls,
+        }
+    }
+
+    /// Refuses an address that other machines could reach without proof of who they are, or whose
+    /// traffic could be read.
+    fn check(self, address: SocketAddr) -> Result<(), Error> {
+        let own = match address.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback(),
+        };
+        let lacks = match (self.accounts, self.tls) {
+            (true, true) => return Ok(()),
+            (false, false) => "TLS and accounts",
+            (false, true) => "accounts",
+            (true, false) => "TLS, for all connections",
+        };
+        if own { Ok(()) } else { Err(Error::Exposed { address: address.to_string(), lacks }) }
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {

@@ -61,6 +61,14 @@ impl Identity {
         Ok(Self { config: Arc::new(config) })
     }
 
+    /// Whether [`Identity::self_signed`] can make a certificate for these names and addresses.
+    ///
+    /// # Errors
+    /// When one is no name.
+    pub fn check_names(names: &[String]) -> Result<(), Error> {
+        rcgen::CertificateParams::new(names).map(drop).map_err(|e| no_certificate(&e))
+    }
+
     /// A certificate that vouches for itself, for `localhost`, 127.0.0.1, ::1 and the given names and
     /// addresses. It is kept in the directory (`certificate.pem`, `key.pem`) and used again as long as
     /// it has all names; clients trust it by being given `certificate.pem`.
@@ -79,8 +87,7 @@ impl Identity {
         }
         let wanted = all.join("\n");
         if !fs::read_to_string(&listed).is_ok_and(|had| had == wanted) {
-            let made = rcgen::generate_simple_self_signed(all)
-                .map_err(|e| Error::Crypto(format!("no certificate can be made: {e}")))?;
+            let made = rcgen::generate_simple_self_signed(all).map_err(|e| no_certificate(&e))?;
             let write = |name, text: &str| {
                 files::replace(directory, name, |file| file.write_all(text.as_bytes()))
             };
@@ -95,6 +102,10 @@ impl Identity {
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
+}
+
+fn no_certificate(e: &rcgen::Error) -> Error {
+    Error::Crypto(format!("no certificate can be made: {e}"))
 }
 
 #[cfg(test)]

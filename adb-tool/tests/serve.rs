@@ -274,14 +274,33 @@ fn a_directory_has_one_server_and_others_read_it() {
     assert!(told.contains(&format!("(adb serve --listen {address}) holds")), "{told}");
 }
 
-/// The password that `--init` makes is kept nowhere: who fails after that has told it.
 #[test]
-fn a_server_that_can_t_listen_has_told_the_password() {
-    let dir = tempfile::tempdir().unwrap();
-    let first = Served::start(dir.path(), &["--init"]);
-    let output = run(dir.path(), &["serve", "--db", "b", "--init", "--listen", &first.address]);
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).starts_with("password of admin: "), "{}", said(&output));
+fn a_server_that_does_not_start_leaves_nothing_behind() {
+    let (busy, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = Served::start(busy.path(), &["--no-auth"]);
+    fs::write(dir.path().join("none.pem"), "").unwrap();
+    let none = ["--tls-cert", "none.pem", "--tls-key", "none.pem"];
+    for (arguments, told) in [
+        (&["--listen", &first.address][..], "can't listen on"),
+        (&["--listen", "127.0.0.1:0", "--rest", &first.address], "can't listen on"),
+        (&["--listen", "0.0.0.0:0"], "TLS, for all connections"),
+        (&[&["--listen", "127.0.0.1:0"], &none[..]].concat(), "no certificate"),
+        (&["--tls-self-signed", "--tls-name", "zoë"], "no certificate can be made"),
+        (&["--record", "none.pem"], "none.pem"),
+        (&["--record", "gone/day.adbtrace"], "there is no directory gone"),
+    ] {
+        let output = run(dir.path(), &[&["serve", "--db", "b", "--init"], arguments].concat());
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains(told) && !said.contains("password of"), "{arguments:?}: {said}");
+    }
+    let mut command = adb(dir.path());
+    command.env("ADB_ADMIN_PASSWORD", "short");
+    let arguments = ["serve", "--db", "b", "--init", "--listen", "127.0.0.1:0"];
+    let said = said(&command.args(arguments).output().unwrap());
+    assert!(said.contains("ADB_ADMIN_PASSWORD: a password has ten"), "{said}");
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["none.pem"]);
 }
 
 #[test]

@@ -134,6 +134,14 @@ impl Accounts {
         Ok((accounts, password))
     }
 
+    /// Whether a password is strong enough for an account.
+    ///
+    /// # Errors
+    /// When it is not; the error says what is asked for.
+    pub fn check_password(password: &SecretString) -> Result<(), Error> {
+        password::check_strength(password)
+    }
+
     /// The same with a password that the caller has chosen.
     ///
     /// # Errors

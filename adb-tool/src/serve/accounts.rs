@@ -11,6 +11,8 @@ use adb::{
     server::{self, Accounts},
 };
 
+use anyhow::Context as _;
+
 use super::limits::Sessions;
 
 /// The password of `admin` that `--init` takes instead of making one: for containers, whose output
@@ -61,10 +63,15 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Whether the accounts are there, if none are to be made.
+    /// Whether the accounts are there, or can be made as is wanted. Makes nothing.
     pub(super) fn look(&self, state: &Path) -> anyhow::Result<()> {
-        if !self.no_auth && !self.init {
+        if self.no_auth {
+            return Ok(());
+        }
+        if !self.init || Accounts::exist(state) {
             Accounts::open(state, self.sessions.into())?;
+        } else if let Ok(password) = std::env::var(PASSWORD) {
+            Accounts::check_password(&password.into()).context(PASSWORD)?;
         }
         Ok(())
     }

@@ -74,8 +74,11 @@ impl Serve {
         }
         self.source.look()?;
         let state = self.accounts.state.directory(&self.source.name())?;
-        // Nobody who can't be let in anyway gets a database; and a mistyped directory no accounts.
+        // Nobody who can't be let in anyway gets a database, and a mistyped directory no accounts; and
+        // what can't be listened on leaves neither behind.
         self.accounts.look(&state)?;
+        self.recording.look()?;
+        let listener = self.options.bind(!self.accounts.no_auth).await?;
         let db = self.source.open(&self.limits, &self.options).await?;
         let db = self.recording.around(db)?;
         let (access, password) = self.accounts.open(&state)?;
@@ -85,7 +88,7 @@ impl Serve {
         }
         let (options, certificate) = self.options.with(access, &state, self.limits.into())?;
         let tls = options.tls.is_some();
-        let server = Server::bind(db, options).await?;
+        let server = listener.serve(db, options)?;
         let served = welcome::Served {
             address: server.address()?,
             rest: server.rest_address()?,

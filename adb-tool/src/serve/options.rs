@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use adb::server::{Access, Identity, Limits, Options};
+use adb::server::{Access, Guards, Identity, Limits, Listener, Options};
 
 /// Where it listens.
 #[derive(clap::Args)]
@@ -50,6 +50,16 @@ impl fmt::Display for Listening {
 }
 
 impl Listening {
+    /// Begins to listen, if its certificate is good or can be made; makes nothing.
+    pub(super) async fn bind(&self, accounts: bool) -> anyhow::Result<Listener> {
+        if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            Identity::from_files(certificate, key)?;
+        }
+        Identity::check_names(&self.tls_name)?;
+        let tls = (self.tls_cert.is_some() || self.tls_self_signed) && !self.allow_plain;
+        Ok(Listener::bind(self.listen, self.rest, Guards { accounts, tls }).await?)
+    }
+
     /// The options of the server, and the certificate that it has made.
     pub(super) fn with(
         &self,

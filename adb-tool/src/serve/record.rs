@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use adb::{
     Database,
-    trace::{Blobs, Recorder},
+    trace::{Blobs, Error, Recorder},
 };
 
 /// Whether it is written down.
@@ -20,6 +20,23 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
+    /// Whether the file can be there, as far as can be said without making it.
+    pub(super) fn look(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.record else { return Ok(()) };
+        if path.exists() {
+            return Err(Error::Exists(path.clone()).into());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            anyhow::bail!(
+                "--record {}: there is no directory {}",
+                path.display(),
+                folder.display()
+            );
+        }
+        Ok(())
+    }
+
     pub(super) fn around(&self, db: Arc<dyn Database>) -> anyhow::Result<Arc<dyn Database>> {
         let Some(path) = &self.record else { return Ok(db) };
         let blobs = if self.record_blobs { Blobs::Whole } else { Blobs::Hashed };

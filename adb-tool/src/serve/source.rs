@@ -48,9 +48,15 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Whether it can be served at all, as far as the words go.
+    /// Whether it can be served, as far as can be said without making anything.
     pub(super) fn look(&self) -> anyhow::Result<()> {
-        self.db.as_deref().map_or(Ok(()), directory)
+        let Some(db) = &self.db else { return Ok(()) };
+        directory(db)?;
+        // What is wrong with the directory opening it says.
+        if let Ok(Some(holder)) = Engine::writer(db) {
+            anyhow::bail!("{} ({})", holder.refuses(), db.display());
+        }
+        Ok(())
     }
 
     /// A database of its own is held from now on: clients are not to learn that another process writes.
