@@ -177,13 +177,18 @@ impl Directory {
             }
         }
         let mut lock = WriteLock { file };
-        self.name(&mut lock, None)?;
+        self.name(&mut lock, None, None)?;
         Ok(lock)
     }
 
     /// Says in the lock file who has the lock, and for what. That is for people; it holds without.
-    pub(crate) fn name(&self, lock: &mut WriteLock, name: Option<&str>) -> Result<(), Error> {
-        let text = Holder::this(name).written();
+    pub(crate) fn name(
+        &self,
+        lock: &mut WriteLock,
+        name: Option<&str>,
+        address: Option<&str>,
+    ) -> Result<(), Error> {
+        let text = Holder::this(name, address).written();
         let file = &mut lock.file;
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -201,7 +206,7 @@ impl Directory {
     pub(crate) fn lock_holder(&self) -> Holder {
         let text = || {
             let mut text = Vec::new();
-            File::open(self.root.join(LOCK_FILE)).ok()?.take(512).read_to_end(&mut text).ok()?;
+            File::open(self.root.join(LOCK_FILE)).ok()?.take(8192).read_to_end(&mut text).ok()?;
             Some(String::from_utf8_lossy(&text).into_owned())
         };
         text().map_or_else(Holder::default, |text| Holder::read(&text))
@@ -272,7 +277,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let directory = Directory::open(dir.path(), true, Settings::default()).unwrap();
         let lock = directory.lock().unwrap();
-        assert_eq!(directory.lock_holder(), Holder::this(None));
+        assert_eq!(directory.lock_holder(), Holder::this(None, None));
         assert!(directory.is_locked());
         drop(lock);
         assert!(!directory.is_locked());

@@ -146,11 +146,28 @@ impl Engine {
     /// # }).unwrap();
     /// ```
     pub async fn hold(&self, name: impl Into<String>) -> Result<(), DbError> {
+        self.held(name.into(), None).await
+    }
+
+    /// The same for a server: others are told its address as well, with words such as `user:password`
+    /// in the place of secrets, since whoever can read the directory can read it.
+    ///
+    /// # Errors
+    /// As [`Engine::hold`].
+    pub async fn hold_at(
+        &self,
+        name: impl Into<String>,
+        address: impl Into<String>,
+    ) -> Result<(), DbError> {
+        self.held(name.into(), Some(address.into())).await
+    }
+
+    async fn held(&self, name: String, address: Option<String>) -> Result<(), DbError> {
         if self.read_only {
             return Err(self.core.directory.error(ErrorKind::ReadOnly).into());
         }
         let (answer, answered) = async_channel::bounded(1);
-        let sent = self.core.writes.send(Task::Hold(name.into(), answer)).await;
+        let sent = self.core.writes.send(Task::Hold(name, address, answer)).await;
         sent.map_err(|_| self.core.closed())?;
         answered.recv().await.map_err(|_| self.core.closed())?
     }

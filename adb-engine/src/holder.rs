@@ -11,27 +11,31 @@ pub struct Holder {
     /// What it calls itself, if it holds the database for as long as it runs: see
     /// [`Engine::hold`](crate::Engine::hold).
     pub name: Option<String>,
+    /// Where it takes requests, if it does: an address with words in the place of user and password.
+    pub address: Option<String>,
 }
 
 impl Holder {
     /// This process.
-    pub(crate) fn this(name: Option<&str>) -> Self {
-        // It is a line of a file.
-        let name = name.map(|name| name.replace(char::is_control, " "));
-        Self { pid: Some(std::process::id()), name }
+    pub(crate) fn this(name: Option<&str>, address: Option<&str>) -> Self {
+        // Each is a line of a file.
+        let line = |text: &str| text.replace(char::is_control, " ");
+        Self { pid: Some(std::process::id()), name: name.map(line), address: address.map(line) }
     }
 
     /// From a lock file's text. A process that was just begun may not have written any.
     pub(crate) fn read(text: &str) -> Self {
         let mut lines = text.lines();
         let pid = lines.next().and_then(|line| line.trim().parse().ok());
-        Self { pid, name: lines.next().map(str::to_owned) }
+        let mut text = || lines.next().map(str::to_owned);
+        Self { pid, name: text(), address: text() }
     }
 
     /// The lock file's text.
     pub(crate) fn written(&self) -> String {
         let pid = self.pid.map(|pid| pid.to_string());
-        [pid.as_ref(), self.name.as_ref()]
+        // An address comes with a name alone: see `Engine::hold_at`.
+        [pid.as_ref(), self.name.as_ref(), self.address.as_ref()]
             .into_iter()
             .flatten()
             .map(|line| format!("{line}\n"))
@@ -42,10 +46,13 @@ impl Holder {
     #[must_use]
     pub fn refuses(&self) -> String {
         match self.name {
-            Some(_) => format!(
-                "{self} holds this database, and one process writes at a time; write through it, by \
-                 an address such as `adb://user@localhost`, or stop it (reading works meanwhile)"
-            ),
+            Some(_) => {
+                let address = self.address.as_deref().unwrap_or("adb://user:password@localhost");
+                format!(
+                    "{self} holds this database, and one process writes at a time; write through it, \
+                     by an address such as `{address}`, or stop it (reading works meanwhile)"
+                )
+            }
             None => format!(
                 "{self} is writing to this database, and one process writes at a time; wait until it \
                  ends, or stop it (reading works meanwhile)"
@@ -74,12 +81,26 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for holder in [Holder::this(None), Holder::this(Some("adb serve --listen [::1]:1"))] {
+        for holder in [
+            Holder::this(None, None),
+            Holder::this(Some("adb serve"), None),
+            Holder::this(Some("adb serve --listen [::1]:1"), Some("adb://u:p@[::1]:1")),
+        ] {
             assert_eq!(Holder::read(&holder.written()), holder);
         }
-        let odd = Holder::this(Some("two\nlines"));
+        let odd = Holder::this(Some("two\nlines"), None);
         assert_eq!(Holder::read(&odd.written()).name.as_deref(), Some("two lines"));
         assert_eq!(Holder::read(""), Holder::default());
         assert_eq!(Holder::read("").to_string(), "another process");
+    }
+
+    #[test]
+    fn whoever_is_refused_learns_the_way_in() {
+        let told = Holder::this(Some("s"), Some("adb://user:password@h:7?tls=off")).refuses();
+        assert!(told.contains("`adb://user:password@h:7?tls=off`"), "{told}");
+        // An address needs both.
+        let told = Holder::this(Some("s"), None).refuses();
+        assert!(told.contains("`adb://user:password@localhost`"), "{told}");
+        assert!(!Holder::this(None, None).refuses().contains("adb://"));
     }
 }

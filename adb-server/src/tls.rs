@@ -69,6 +69,12 @@ impl Identity {
         rcgen::CertificateParams::new(names).map(drop).map_err(|e| no_certificate(&e))
     }
 
+    /// Where [`Identity::self_signed`] keeps the certificate that clients are given.
+    #[must_use]
+    pub fn certificate_in(directory: &Path) -> PathBuf {
+        directory.join(CERTIFICATE)
+    }
+
     /// A certificate that vouches for itself, for `localhost`, 127.0.0.1, ::1 and the given names and
     /// addresses. It is kept in the directory (`certificate.pem`, `key.pem`) and used again as long as
     /// it has all names; clients trust it by being given `certificate.pem`.

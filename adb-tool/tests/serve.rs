@@ -231,6 +231,10 @@ fn an_address_is_no_directory() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+fn localhost(address: &str) -> String {
+    address.replace("127.0.0.1", "localhost")
+}
+
 #[test]
 fn a_directory_has_one_server_and_others_read_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -250,7 +254,8 @@ fn a_directory_has_one_server_and_others_read_it() {
         fs::write(dir.path().join("dishes.csv"), "EntityClass,name\nDish,dal\n").unwrap();
         fs::write(dir.path().join("add.json"), r#"[{"AddEntity": {"class": "A"}}]"#).unwrap();
         let told = ends(arguments, 1);
-        assert!(told.contains(&holder) && told.contains("adb://"), "{arguments:?}: {told}");
+        let way_in = format!("`adb://user:password@{}?tls=off`", localhost(&server.address));
+        assert!(told.contains(&holder) && told.contains(&way_in), "{arguments:?}: {told}");
     }
     assert!(!dir.path().join("my.adb.server").exists(), "who does not serve makes no accounts");
     fs::write(dir.path().join("find.json"), r#"[{"GetStatus": {}}]"#).unwrap();

@@ -52,7 +52,7 @@ pub(crate) enum Task {
     Request(Job),
     Reclaim(Sender<Result<Reclaimed, DbError>>),
     /// The lock is to be taken and kept, under this name.
-    Hold(String, Sender<Result<(), DbError>>),
+    Hold(String, Option<String>, Sender<Result<(), DbError>>),
     Record(Record),
 }
 

@@ -83,7 +83,7 @@ impl Writer {
                 match task {
                     Task::Request(job) => reply(&job.answer, Err(error)),
                     Task::Reclaim(to) => drop(to.try_send(Err(error))),
-                    Task::Hold(_, to) => drop(to.try_send(Err(error))),
+                    Task::Hold(_, _, to) => drop(to.try_send(Err(error))),
                     Task::Record(record) => drop(record.done.send(false)),
                 }
                 continue;
@@ -91,7 +91,9 @@ impl Writer {
             match task {
                 Task::Request(first) => self.group(first),
                 Task::Reclaim(to) => drop(to.try_send(self.reclaim())),
-                Task::Hold(name, to) => drop(to.try_send(self.hold(&name))),
+                Task::Hold(name, address, to) => {
+                    drop(to.try_send(self.hold(&name, address.as_deref())));
+                }
                 Task::Record(record) => self.record(record),
             }
             self.indexing.look();
@@ -147,11 +149,11 @@ impl Writer {
         let _ = done.send(noted);
     }
 
-    fn hold(&mut self, name: &str) -> Result<(), DbError> {
+    fn hold(&mut self, name: &str, address: Option<&str>) -> Result<(), DbError> {
         let Some(lock) = &mut self.lock else {
             return Err(self.directory.error(ErrorKind::Closed).into());
         };
-        Ok(self.directory.name(lock, Some(name))?)
+        Ok(self.directory.name(lock, Some(name), address)?)
     }
 
     fn reclaim(&mut self) -> Result<Reclaimed, DbError> {

@@ -1,4 +1,4 @@
-//! A server as an address: `adb://user@host:55555`, or `https://user@host/api` for REST.
+//! A server as an address: `adb://user:password@host:55555`, or `https://user:password@host/api` for REST.
 
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;

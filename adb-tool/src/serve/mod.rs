@@ -79,7 +79,8 @@ impl Serve {
         self.accounts.look(&state)?;
         self.recording.look()?;
         let listener = self.options.bind(!self.accounts.no_auth).await?;
-        let db = self.source.open(&self.limits, &self.options).await?;
+        let way_in = self.options.way_in(listener.address()?, &state)?;
+        let db = self.source.open(&self.limits, &self.options, &way_in).await?;
         let db = self.recording.around(db)?;
         let (access, password) = self.accounts.open(&state)?;
         if let Some(password) = password {

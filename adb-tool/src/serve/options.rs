@@ -8,6 +8,8 @@ use std::{
 
 use adb::server::{Access, Guards, Identity, Limits, Listener, Options};
 
+use super::welcome;
+
 /// Where it listens.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Listening")]
@@ -58,6 +60,16 @@ impl Listening {
         Identity::check_names(&self.tls_name)?;
         let tls = (self.tls_cert.is_some() || self.tls_self_signed) && !self.allow_plain;
         Ok(Listener::bind(self.listen, self.rest, Guards { accounts, tls }).await?)
+    }
+
+    /// How others reach it, once it listens there: an address without user and password.
+    pub(super) fn way_in(&self, listening: SocketAddr, state: &Path) -> anyhow::Result<String> {
+        let certificate = match self.tls_self_signed {
+            true => Some(std::path::absolute(Identity::certificate_in(state))?),
+            false => None,
+        };
+        let tls = self.tls_cert.is_some() || self.tls_self_signed;
+        Ok(welcome::way_in("user:password", listening, tls, certificate.as_deref()))
     }
 
     /// The options of the server, and the certificate that it has made.

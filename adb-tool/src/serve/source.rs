@@ -60,10 +60,12 @@ impl Source {
     }
 
     /// A database of its own is held from now on: clients are not to learn that another process writes.
+    /// Others are told the way in.
     pub(super) async fn open(
         &self,
         limits: &Limits,
         listening: &Listening,
+        way_in: &str,
     ) -> anyhow::Result<Arc<dyn Database>> {
         if let Some(address) = &self.upstream {
             return upstream(address, limits);
@@ -74,7 +76,7 @@ impl Source {
             options = options.fetcher(Arc::new(fetcher));
         }
         let engine = options.open(self.name())?;
-        engine.hold(listening.to_string()).await?;
+        engine.hold_at(listening.to_string(), way_in).await?;
         Ok(Arc::new(engine))
     }
 

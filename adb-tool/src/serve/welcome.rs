@@ -2,8 +2,8 @@
 
 use std::{
     io::{IsTerminal as _, stderr},
-    net::SocketAddr,
-    path::PathBuf,
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
 };
 
 use super::say;
@@ -36,27 +36,19 @@ impl Served {
 
     /// How to connect with the Python SDK and with ours.
     fn how(&self) -> String {
-        // What listens on all addresses is reached on this machine by this one.
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
-            ip => ip.to_string(),
-        };
+        let host = host(self.address.ip());
         let port = self.address.port();
         let mut python = format!(
             "adb config create served --active --host {host} --port {port} --username admin"
         );
-        let mut ours = format!("adb://admin:PASSWORD@{host}:{port}");
+        let ours = way_in("admin:PASSWORD", self.address, self.tls, self.certificate.as_deref());
         match (&self.certificate, self.tls) {
             (Some(certificate), _) => {
                 let certificate = certificate.display();
                 python.push_str(&format!(" --ca-cert {certificate}"));
-                ours.push_str(&format!("?ca_cert={certificate}"));
             }
             (None, true) => {}
-            (None, false) => {
-                python.push_str(" --no-use-ssl");
-                ours.push_str("?tls=off");
-            }
+            (None, false) => python.push_str(" --no-use-ssl"),
         }
         let who = if self.accounts { "" } else { " (any name and password are good)" };
         format!(
@@ -64,6 +56,33 @@ impl Served {
              adb, and programs in Rust{who}:\n  {ours}\n"
         )
     }
+}
+
+/// What listens on all addresses is reached on this machine by this one.
+fn host(ip: IpAddr) -> String {
+    match ip {
+        ip if ip.is_unspecified() || ip.is_loopback() => "localhost".to_owned(),
+        ip => ip.to_string(),
+    }
+}
+
+/// The address of a server for ours, on this machine.
+pub(super) fn way_in(
+    who: &str,
+    listening: SocketAddr,
+    tls: bool,
+    certificate: Option<&Path>,
+) -> String {
+    let host = match host(listening.ip()) {
+        bare_ipv6 if bare_ipv6.contains(':') => format!("[{bare_ipv6}]"),
+        host => host,
+    };
+    let more = match (certificate, tls) {
+        (Some(certificate), _) => format!("?ca_cert={}", certificate.display()),
+        (None, true) => String::new(),
+        (None, false) => "?tls=off".to_owned(),
+    };
+    format!("adb://{who}@{host}:{}{more}", listening.port())
 }
 
 #[cfg(test)]
@@ -82,6 +101,10 @@ mod tests {
         let plain = served.how();
         assert!(plain.contains("--host localhost --port 4000") && plain.contains("--no-use-ssl"));
         assert!(plain.contains("adb://admin:PASSWORD@localhost:4000?tls=off"));
+        assert_eq!(
+            way_in("u:p", "[2001:db8::1]:7".parse().unwrap(), true, None),
+            "adb://u:p@[2001:db8::1]:7"
+        );
         served.tls = true;
         assert!(!served.how().contains("ssl") && !served.how().contains("tls="));
         served.certificate = Some("/s/certificate.pem".into());
