@@ -43,9 +43,14 @@ async fn what_is_written_through_a_server_is_there_when_it_comes_back() {
     let add = json!([{"AddEntity": {"class": "Dish", "properties": {"name": "dal"}}}]);
     ask(&address, add.clone()).await.unwrap();
     assert!(ask(&plain("admin", "wrong", &server), add.clone()).await.is_err());
+    let server_address = server.address.clone();
     let (status, log) = server.stop("TERM");
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("stopped") && log.contains("a login failed"), "{log}");
+    let start = log.lines().find(|line| line.contains("serving")).unwrap();
+    for part in [server_address.as_str(), "tls=false", "accounts=true", "/my.adb"] {
+        assert!(start.contains(part), "{part}: {start}");
+    }
     assert!(!log.contains(&password), "{log}");
 
     // Again, and now `--init` finds accounts.

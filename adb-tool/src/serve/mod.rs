@@ -96,6 +96,7 @@ impl Serve {
             tls,
             certificate,
             accounts: !self.accounts.no_auth,
+            directory: self.source.directory()?,
         };
         // Who reads that it listens may ask it to stop at once.
         let signals = Signals::new()?;

@@ -80,6 +80,11 @@ impl Source {
         Ok(Arc::new(engine))
     }
 
+    /// The directory that is served, wherever this process was started.
+    pub(super) fn directory(&self) -> anyhow::Result<Option<PathBuf>> {
+        Ok(self.db.as_deref().map(std::path::absolute).transpose()?)
+    }
+
     /// What the accounts are kept beside.
     pub(super) fn name(&self) -> PathBuf {
         match (&self.db, &self.upstream) {

@@ -16,11 +16,14 @@ pub(super) struct Served {
     /// The certificate that the server made itself.
     pub certificate: Option<PathBuf>,
     pub accounts: bool,
+    /// The database, if it is a directory.
+    pub directory: Option<PathBuf>,
 }
 
 impl Served {
     /// Lines for scripts on standard output; how to connect, for people, on a terminal.
     pub(super) fn tell(&self) {
+        self.log();
         if let Some(certificate) = &self.certificate {
             say(&format!("certificate: {}", certificate.display()));
         }
@@ -32,6 +35,15 @@ impl Served {
         if stderr().is_terminal() {
             eprintln!("\n{}", self.how());
         }
+    }
+
+    /// The start, where its end will be logged as well.
+    fn log(&self) {
+        let (tls, accounts) = (self.tls, self.accounts);
+        let rest = self.rest.map(tracing::field::display);
+        let directory =
+            self.directory.as_deref().map(|path| tracing::field::display(path.display()));
+        tracing::info!(address = %self.address, tls, accounts, rest, directory, "serving");
     }
 
     /// How to connect with the Python SDK and with ours.
@@ -97,6 +109,7 @@ mod tests {
             tls: false,
             certificate: None,
             accounts: true,
+            directory: None,
         };
         let plain = served.how();
         assert!(plain.contains("--host localhost --port 4000") && plain.contains("--no-use-ssl"));
