@@ -77,22 +77,29 @@ impl Identity {
 
     /// A certificate that vouches for itself, for `localhost`, 127.0.0.1, ::1 and the given names and
     /// addresses. It is kept in the directory (`certificate.pem`, `key.pem`) and used again as long as
-    /// it has all names; clients trust it by being given `certificate.pem`.
+    /// it has all names; clients trust it by being given `certificate.pem`. Where it lacks one, another
+    /// takes its place, for the earlier names as well, and a line in the log says so: clients that have
+    /// the earlier one trust it no longer.
     ///
     /// # Errors
     /// When a name is none, or the files can't be read or written.
     pub fn self_signed(directory: &Path, names: &[String]) -> Result<(Self, PathBuf), Error> {
         let [certificate, key, listed] = [CERTIFICATE, KEY, NAMES].map(|name| directory.join(name));
-        let mut all = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        for name in names {
+        let had = fs::read_to_string(&listed).ok();
+        let earlier: Vec<String> =
+            had.as_deref().unwrap_or_default().lines().map(str::to_owned).collect();
+        let mut all = earlier.clone();
+        let own = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+        for name in own.iter().chain(names) {
             // Somebody else's address or "any" is no name to connect to.
             let unspecified = name.parse::<IpAddr>().is_ok_and(|ip| ip.is_unspecified());
             if !unspecified && !all.contains(name) {
                 all.push(name.clone());
             }
         }
-        let wanted = all.join("\n");
-        if !fs::read_to_string(&listed).is_ok_and(|had| had == wanted) {
+        if all != earlier {
+            let wanted = all.join("\n");
+            let new = all[earlier.len()..].join(", ");
             let made = rcgen::generate_simple_self_signed(all).map_err(|e| no_certificate(&e))?;
             let write = |name, text: &str| {
                 files::replace(directory, name, |file| file.write_all(text.as_bytes()))
@@ -101,6 +108,14 @@ impl Identity {
             write(CERTIFICATE, &made.cert.pem())?;
             // Last: without it the others are made anew.
             write(NAMES, &wanted)?;
+            if had.is_some() {
+                tracing::warn!(
+                    new,
+                    certificate = %certificate.display(),
+                    "the server's certificate was replaced by one that has new names as well: give \
+                     its file to the clients again"
+                );
+            }
         }
         Ok((Self::from_files(&certificate, &key)?, certificate))
     }
@@ -128,7 +143,19 @@ mod tests {
         };
         let first = make(&["0.0.0.0"]);
         assert_eq!(make(&[]), first);
-        assert_ne!(make(&["example.com", "10.0.0.7"]), first);
+        let second = make(&["example.com", "10.0.0.7"]);
+        assert_ne!(second, first);
+        // Names that are left out stay, in whichever order the others come.
+        assert_eq!(make(&[]), second);
+        assert_eq!(make(&["10.0.0.7", "example.com"]), second);
+        let third = make(&["example.org"]);
+        assert_ne!(third, second);
+        assert_eq!(make(&["example.com", "example.org"]), third);
+        let names = fs::read_to_string(dir.path().join(NAMES)).unwrap();
+        assert_eq!(
+            names.lines().collect::<Vec<_>>(),
+            ["localhost", "127.0.0.1", "::1", "example.com", "10.0.0.7", "example.org"]
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

@@ -153,6 +153,24 @@ async fn tls_of_its_own_making() {
     assert!(server.told("REST: https://127.0.0.1:").unwrap().ends_with("/api"));
 }
 
+#[test]
+fn a_certificate_keeps_its_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = |more: &[&str]| {
+        let all = [&["--no-auth", "--tls-self-signed"], more].concat();
+        let server = Served::start(dir.path(), &all);
+        let path = server.told("certificate: ").unwrap().to_owned();
+        let (_, log) = server.stop("TERM");
+        (fs::read_to_string(path).unwrap(), log.contains("certificate was replaced"))
+    };
+    let (first, replaced) = start(&["--tls-name", "db.example.org"]);
+    assert!(!replaced);
+    assert_eq!(start(&[]), (first.clone(), false));
+    let (second, replaced) = start(&["--tls-name", "db.example.com"]);
+    assert!(second != first && replaced);
+    assert_eq!(start(&["--tls-name", "db.example.org"]), (second, false));
+}
+
 #[tokio::test]
 async fn a_server_without_tls_says_how_to_reach_it() {
     let dir = tempfile::tempdir().unwrap();
