@@ -140,6 +140,12 @@ fn hint(source: &io::Error) -> &'static str {
             "; a server that made its certificate itself (`adb serve --tls-self-signed`) is trusted by \
              that file: `?ca_cert=FILE` behind the address, or `ca_cert` in the configuration"
         }
+        io::ErrorKind::InvalidData if source.to_string().contains("CaUsedAsEndEntity") => {
+            "; the server's certificate says that it is an authority's (CA:TRUE), as `openssl req -x509` \
+             makes it unless told otherwise, and such a one is not taken for a server's: make it again \
+             with `-addext basicConstraints=critical,CA:FALSE`, or let `adb serve --tls-self-signed` \
+             make one"
+        }
         io::ErrorKind::InvalidData if source.to_string().contains("corrupt message") => {
             "; does it go without TLS there? `http://…`, or `use_ssl` false in the configuration"
         }

@@ -205,6 +205,30 @@ async fn a_restart_goes_unnoticed() {
     server.stop().await;
 }
 
+/// As plain `openssl req -x509` makes one.
+#[tokio::test]
+async fn a_certificate_of_an_authority_says_how_to_mend_it() {
+    let state = tempfile::tempdir().unwrap();
+    let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let secret = rcgen::KeyPair::generate().unwrap();
+    let (certificate, key) = (state.path().join("ca.pem"), state.path().join("key.pem"));
+    std::fs::write(&certificate, wanted.self_signed(&secret).unwrap().pem()).unwrap();
+    std::fs::write(&key, secret.serialize_pem()).unwrap();
+    let mut with_tls = adb_served::options(state.path());
+    with_tls.tls = Some(Identity::from_files(&certificate, &key).unwrap());
+    let server = start(with_tls).await;
+    for mut configuration in both(&server) {
+        configuration.use_ssl = true;
+        configuration.host = "localhost".to_owned();
+        configuration.ca_cert = Some(certificate.to_str().unwrap().to_owned());
+        let error = remote(&configuration).execute(Request::json(&json!([]))).await.unwrap_err();
+        assert!(error.to_string().contains("basicConstraints=critical,CA:FALSE"), "{error}");
+        assert!(!error.is_transient(), "{error}");
+    }
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn tls_is_checked_unless_one_says_otherwise() {
     let state = tempfile::tempdir().unwrap();

@@ -2,15 +2,20 @@
 
 use std::{
     fmt, fs,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, crypto::ring, version},
+    rustls::{
+        RootCertStore, ServerConfig,
+        client::{WebPkiServerVerifier, danger::ServerCertVerifier as _},
+        crypto::ring,
+        version,
+    },
 };
 
 use crate::{Error, files};
@@ -24,6 +29,7 @@ const NAMES: &str = "certificate-names.txt";
 #[derive(Clone)]
 pub struct Identity {
     config: Arc<ServerConfig>,
+    is_authority: bool,
 }
 
 impl fmt::Debug for Identity {
@@ -51,6 +57,7 @@ impl Identity {
         }
         let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
             .map_err(|e| content(key, format!("there is no private key in it: {e}")))?;
+        let is_authority = chain.first().is_some_and(says_authority);
         let versions = [&version::TLS13, &version::TLS12];
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&versions)
@@ -58,7 +65,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(chain, secret)
             .map_err(|e| content(certificate, e.to_string()))?;
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), is_authority })
     }
 
     /// Whether [`Identity::self_signed`] can make a certificate for these names and addresses.
@@ -120,9 +127,31 @@ impl Identity {
         Ok((Self::from_files(&certificate, &key)?, certificate))
     }
 
+    /// Whether the certificate says that it is an authority's (CA:TRUE), as plain `openssl req -x509`
+    /// makes it. Clients such as ours do not take it for a server's.
+    #[must_use]
+    pub fn is_authority(&self) -> bool {
+        self.is_authority
+    }
+
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
+}
+
+/// What a client would say that trusts just this certificate: it looks at that before names and dates.
+fn says_authority(certificate: &CertificateDer<'static>) -> bool {
+    let mut roots = RootCertStore::empty();
+    let provider = Arc::new(ring::default_provider());
+    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+    let told = || {
+        roots.add(certificate.clone()).ok()?;
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(roots.into(), provider).build().ok()?;
+        verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::now()).err()
+    };
+    // The kind of the error is hidden behind an `Arc` of another crate; its name is all there is.
+    told().is_some_and(|e| format!("{e:?}").contains("CaUsedAsEndEntity"))
 }
 
 fn no_certificate(e: &rcgen::Error) -> Error {
@@ -162,6 +191,21 @@ mod tests {
             let key = fs::metadata(dir.path().join("key.pem")).unwrap();
             assert_eq!(key.permissions().mode() & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn an_authority_s_certificate_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, _) = Identity::self_signed(dir.path(), &[]).unwrap();
+        assert!(!own.is_authority());
+        let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let secret = rcgen::KeyPair::generate().unwrap();
+        let made = wanted.self_signed(&secret).unwrap();
+        let (certificate, key) = (dir.path().join("ca.pem"), dir.path().join("ca-key.pem"));
+        fs::write(&certificate, made.pem()).unwrap();
+        fs::write(&key, secret.serialize_pem()).unwrap();
+        assert!(Identity::from_files(&certificate, &key).unwrap().is_authority());
     }
 
     #[test]

@@ -86,7 +86,16 @@ impl Listening {
         options.plain_beside_tls = self.allow_plain;
         let mut made = None;
         if let (Some(certificate), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            options.tls = Some(Identity::from_files(certificate, key)?);
+            let identity = Identity::from_files(certificate, key)?;
+            if identity.is_authority() {
+                tracing::warn!(
+                    certificate = %certificate.display(),
+                    "the certificate says that it is an authority's (CA:TRUE), and clients such as adb do \
+                     not take such a one for a server's: make it with `openssl req -x509 … -addext \
+                     basicConstraints=critical,CA:FALSE`"
+                );
+            }
+            options.tls = Some(identity);
         } else if self.tls_self_signed {
             let listening = [Some(self.listen), self.rest].into_iter().flatten();
             let addresses = listening.map(|address| address.ip().to_string());
