@@ -213,6 +213,12 @@ fn samples_of_a_tar_file_go_in_with_their_pictures() {
     let images = found(dir.path(), "FindImage", json!({"constraints": {"label": ["==", 7]}}));
     assert_eq!(images.len(), 2, "{images:?}");
     assert_eq!(images[0]["caption"], "dal");
+    // What they are called tells rows apart.
+    fs::create_dir(dir.path().join("val")).unwrap();
+    fs::copy(dir.path().join("shard-00.tar"), dir.path().join("val/shard-00.tar")).unwrap();
+    let output = adb(dir.path(), &["from-webdataset", "shard-00.tar", "val/shard-00.tar"]);
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("it has the name of shard-00.tar"), "{}", said(&output));
     // Its pictures are in no dead-letter file, so no retry is named.
     let bad = String::from_utf8_lossy(&tar).replace("GIF89a", "nogif?");
     fs::write(dir.path().join("bad.tar"), bad).unwrap();

@@ -124,6 +124,28 @@ pub(crate) fn name_of_all(files: &[std::path::PathBuf]) -> String {
     }
 }
 
+/// Refuses files of one name where the model knows rows by it, and by their place in the file: rows
+/// of the one would count as those of the other.
+#[cfg(any(feature = "parquet", feature = "webdataset"))]
+pub(crate) fn check_names(files: &[std::path::PathBuf], schema: &ModelSchema) -> Result<(), Error> {
+    let is_known_by_place = schema
+        .fields
+        .iter()
+        .any(|field| field.key == plain::PATH && matches!(field.role, adb_model::FieldRole::Id(_)));
+    let mut names = std::collections::HashMap::new();
+    for file in files.iter().filter(|_| is_known_by_place) {
+        if let Some(other) = names.insert(file.file_name(), file) {
+            let message = format!(
+                "it has the name of {}, and rows are known by that and their place in it: rename one, let what is in a picture tell it from others (`--id content`), or bring in each by itself with a class of its own (`--class`)",
+                other.display()
+            );
+            let kind = std::io::ErrorKind::InvalidInput;
+            return Err(Error::source(file, std::io::Error::new(kind, message)));
+        }
+    }
+    Ok(())
+}
+
 /// A stream of rows.
 ///
 /// ```

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::{
-    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace,
+    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, check_names,
     directory::{extensions, media_kind},
     input::Input,
     name_of, name_of_all,
@@ -136,6 +136,7 @@ impl ObjectSource for TarObjects {
     }
 
     fn read(self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
+        check_names(&self.files, schema)?;
         let fields = Fields::of(schema, media_kind(schema));
         let mut before = 0;
         for path in &self.files {

@@ -21,8 +21,8 @@ use parquet::{
 use serde_json::{Number, Value as Json};
 
 use super::{
-    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, name_of,
-    name_of_all,
+    EachObject, Object, ObjectRow, ObjectSource, ObjectText, PlainModel, RowPlace, check_names,
+    name_of, name_of_all,
     plain::{FILE, PATH},
 };
 use crate::{Error, MediaRoot, error::panic_message};
@@ -240,6 +240,7 @@ impl ObjectSource for ParquetObjects {
     }
 
     fn read(self, schema: &'static ModelSchema, each: EachObject<'_>) -> Result<(), Error> {
+        check_names(&self.files, schema)?;
         let mut before = 0;
         for path in &self.files {
             if self.read_file(path, schema, before, each)?.is_break() {
