@@ -29,6 +29,9 @@ pub(crate) struct Patient {
     started: Instant,
     /// When an answer came last, in microseconds since the start, and 1; 0: none has come yet.
     answered: AtomicU64,
+    /// The same of the first failure since; 0: it answers. Whoever asks a database that was waited
+    /// for in vain is not to wait as long once more.
+    away_since: AtomicU64,
 }
 
 /// A request that got no answer, in the end.
@@ -67,8 +70,8 @@ impl Patient {
         progress: Arc<Progress>,
     ) -> Self {
         let started = Instant::now();
-        let answered = AtomicU64::new(0);
-        Self { inner, give_up_after, backoff, stop, progress, started, answered }
+        let (answered, away_since) = Default::default();
+        Self { inner, give_up_after, backoff, stop, progress, started, answered, away_since }
     }
 
     /// Runs a request, and tells a fault of its own from one of the database.
@@ -84,8 +87,8 @@ impl Patient {
         repeatable: bool,
     ) -> Result<Response, Unanswered> {
         let mut pause = self.backoff;
-        // When it failed first and last.
-        let mut failed: Option<(u64, u64)> = None;
+        // When it failed last.
+        let mut failed: Option<u64> = None;
         // Attempts that failed in a row while the database answered others.
         let mut alone = 0;
         for attempt in 1_u64.. {
@@ -106,8 +109,7 @@ impl Patient {
                 }
             };
             let now = self.now();
-            let (first, last) = failed.unwrap_or((now, now));
-            failed = Some((first, now));
+            let last = failed.replace(now).unwrap_or(now);
             let answers_others = self.answered.load(Ordering::Relaxed) > last
                 || (attempt > ASKED_ONLY && self.is_there().await);
             alone = if answers_others { alone + 1 } else { 0 };
@@ -117,7 +119,7 @@ impl Patient {
             if self.stop.is_stopped() {
                 return Err(Unanswered::Stopped);
             }
-            let left = self.patience().saturating_sub(self.away_for(first));
+            let left = self.patience().saturating_sub(self.away_for(answers_others));
             if left.is_zero() {
                 return Err(Unanswered::Away(e));
             }
@@ -145,14 +147,21 @@ impl Patient {
         }
     }
 
-    /// Since the later of a request's first failure and the last answer to any.
-    fn away_for(&self, since: u64) -> Duration {
-        let since = since.max(self.answered.load(Ordering::Relaxed));
-        Duration::from_micros(self.now().saturating_sub(since))
+    /// How long it has not answered, now that it has failed to; no time at all if it answers others.
+    fn away_for(&self, answers_others: bool) -> Duration {
+        let now = self.now();
+        if answers_others {
+            self.away_since.store(0, Ordering::Relaxed);
+            return Duration::ZERO;
+        }
+        let (order, known) = (Ordering::Relaxed, &self.away_since);
+        let since = known.compare_exchange(0, now, order, order).map_or_else(|at| at, |_| now);
+        Duration::from_micros(now.saturating_sub(since))
     }
 
     fn note_answer(&self) {
         self.answered.store(self.now(), Ordering::Relaxed);
+        self.away_since.store(0, Ordering::Relaxed);
         self.progress.database_is_back();
     }
 
@@ -196,4 +205,49 @@ pub(crate) fn jittered(pause: Duration) -> Duration {
 /// A number that another process is unlikely to have as well.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers until it is told to go away.
+    #[derive(Default)]
+    struct Leaving {
+        gone: std::sync::atomic::AtomicBool,
+        asked: AtomicU64,
+    }
+
+    impl Database for Leaving {
+        fn execute(&self, _: Request) -> BoxFuture<'_, Result<Response, DbError>> {
+            Box::pin(async move {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                match self.gone.load(Ordering::Relaxed) {
+                    true => Err(DbError::transient("gone")),
+                    false => Ok(Response::Done { answers: Vec::new(), blobs: Vec::new() }),
+                }
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_after_it_was_waited_for_in_vain_does_not_wait_as_long_again() {
+        let db = Arc::new(Leaving::default());
+        let waits = (Duration::from_millis(50), Duration::from_millis(1));
+        let patient = Patient::new(db.clone(), waits, Stop::default(), Arc::default());
+        let ask = || patient.ask(Request::json(&json!([])));
+        ask().await.unwrap();
+        db.gone.store(true, Ordering::Relaxed);
+        assert!(matches!(ask().await, Err(Unanswered::Away(_))));
+        let before = db.asked.load(Ordering::Relaxed);
+        assert!(before > 3, "it was tried again: {before}");
+        assert!(matches!(ask().await, Err(Unanswered::Away(_))));
+        assert_eq!(db.asked.load(Ordering::Relaxed), before + 1, "once, since it may be back");
+        // It is back, and is waited for when it goes again.
+        db.gone.store(false, Ordering::Relaxed);
+        ask().await.unwrap();
+        db.gone.store(true, Ordering::Relaxed);
+        assert!(matches!(ask().await, Err(Unanswered::Away(_))));
+        assert!(db.asked.load(Ordering::Relaxed) > before + 5);
+    }
 }
