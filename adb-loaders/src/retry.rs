@@ -119,7 +119,7 @@ impl Patient {
             if self.stop.is_stopped() {
                 return Err(Unanswered::Stopped);
             }
-            let left = self.patience().saturating_sub(self.away_for(answers_others));
+            let left = self.patience().saturating_sub(self.note_failure(answers_others));
             if left.is_zero() {
                 return Err(Unanswered::Away(e));
             }
@@ -147,8 +147,9 @@ impl Patient {
         }
     }
 
-    /// How long it has not answered, now that it has failed to; no time at all if it answers others.
-    fn away_for(&self, answers_others: bool) -> Duration {
+    /// Notes that it failed to answer, and says for how long it has: no time at all if it answers
+    /// others.
+    fn note_failure(&self, answers_others: bool) -> Duration {
         let now = self.now();
         if answers_others {
             self.away_since.store(0, Ordering::Relaxed);

@@ -13,8 +13,8 @@ use crate::{exit::Usage, unmade::Unmade};
 /// The option that all commands share that need a database.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Db {
-    /// The database: a directory, `adb://user:password@host`, or `config:NAME`. Without it: the server that
-    /// `adb config` or the Python SDK has set up.
+    /// The database: a directory, `adb://user:password@host`, or `config:NAME`. Without it: the
+    /// server that `adb config` or the Python SDK has set up.
     #[arg(
         id = "db",
         long = "db",

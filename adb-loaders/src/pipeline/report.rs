@@ -118,7 +118,8 @@ pub struct Report {
     /// Whether rows can be taken from that file: those that could not even be read, and those whose
     /// source brought files with them, as shards and tables with pictures do, can't.
     pub retry_helps: bool,
-    /// Rows that exist with other properties than the source has, or of other files. They were left as they are.
+    /// Rows that exist with other properties than the source has, or of other files. They were left
+    /// as they are.
     pub differing: u64,
     /// The first of these, and how it differs.
     pub first_difference: Option<RowFailure>,

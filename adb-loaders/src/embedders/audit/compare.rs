@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use adb_model::{EmbedError, Embedder as _, NoFace, PreparedFace};
+use adb_model::{EmbedError, Embedder as _, NoFace, PreparedImage};
 
 use super::{Scaling, Way, sample::Taken};
 use crate::embedders::{
     OnnxEmbedder,
-    picture::{Decoded, decode},
+    picture::{Decoded, Rgb, decode},
     prepare::Preparer,
 };
 
@@ -35,6 +35,20 @@ impl Candidate {
             orients: steps.orient,
         });
         ways.collect()
+    }
+
+    /// What of a picture goes into the graph, if it takes it: one is smaller than the square that a
+    /// bundle cuts without scaling, perhaps.
+    fn prepared(&self, taken: &Taken, rgb: &Rgb, max_bytes: u64) -> Option<PreparedImage> {
+        if self.way.scaling != Scaling::Face {
+            return self.preparer.prepare_rgb(rgb).ok();
+        }
+        if taken.region.is_some() {
+            // What is a part of a picture already was not looked for by a detector.
+            return None;
+        }
+        let face = self.embedder.prepare_face(&taken.picture, NoFace::Whole, Some(max_bytes));
+        face.ok()?.into_image()
     }
 }
 
@@ -132,21 +146,11 @@ impl Sums {
             let upright =
                 self.all.iter().any(|c| c.candidate.orients).then(|| decoded.clone().upright());
             for compared in &mut self.all {
-                let Candidate { embedder, preparer, orients, way } = &compared.candidate;
-                let prepared = if way.scaling == Scaling::Face {
-                    // What is a part of a picture already was not looked for by a detector.
-                    let whole = taken.region.is_none().then_some(&taken.picture);
-                    whole.map(|picture| {
-                        let face = embedder.prepare_face(picture, NoFace::Whole, Some(max_bytes));
-                        face.map(PreparedFace::into_image)
-                    })
-                } else {
-                    let rgb = upright.as_ref().filter(|_| *orients).unwrap_or(&decoded.rgb);
-                    Some(preparer.prepare_rgb(rgb).map(Some))
-                };
-                // One is smaller than the square that a bundle cuts without scaling, perhaps.
-                let Some(Ok(Some(prepared))) = prepared else { continue };
-                for made in embedder.embed_unscaled(&[prepared])? {
+                let candidate = &compared.candidate;
+                let upright = upright.as_ref().filter(|_| candidate.orients);
+                let rgb = upright.unwrap_or(&decoded.rgb);
+                let Some(prepared) = candidate.prepared(taken, rgb, max_bytes) else { continue };
+                for made in candidate.embedder.embed_unscaled(&[prepared])? {
                     compared.add(&taken.vector, &made);
                 }
             }
